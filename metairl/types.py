@@ -1,0 +1,131 @@
+"""The words of the house, and the shapes of every tensor that crosses a room.
+
+Axes: B lanes (one task each), T steps of a trial, H steps of an episode, K episodes of a trial,
+O observation width, A number of actions (or width of a continuous one), Z embedding width,
+P task-parameter width. A trial is K episodes on one task, T = K · H steps; memory is kept
+between its episodes and cleared between tasks.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Generator, Tensor
+from torch.nn.functional import one_hot
+
+State = tuple[Tensor, ...]  # the memory of a policy, lanes first; threaded, never kept in self
+Tasks = dict[str, Tensor]  # task parameters by name, tasks first: {"arm_means": [N, 5]}
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a method is told about a world before it sees one."""
+
+    obs: int  # O
+    actions: int  # A
+    discrete: bool
+    horizon: int  # H
+    episodes: int  # K
+    params: int  # P
+
+    @property
+    def steps(self) -> int:
+        return self.horizon * self.episodes  # T
+
+
+@dataclass(frozen=True)
+class Context:
+    """What is known before acting. A field that a method may not see is None, never zero."""
+
+    obs: Tensor  # [B, T, O]
+    prev_action: Tensor  # [B, T, A], one-hot where actions are discrete; 0 at the start of a trial
+    prev_reward: Tensor | None  # [B, T]
+    prev_done: Tensor  # [B, T], 1 where the step before ended an episode
+    task: Tensor | None = None  # [B, P], only for a method that declares it
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """An encoder's answer: the task embedding, the memory to carry on, and its own loss."""
+
+    z: Tensor  # [B, T, Z]
+    state: State
+    aux: Tensor  # []
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of B lanes. `obs` already belongs to the next episode where `done`."""
+
+    obs: Tensor  # [B, O]
+    reward: Tensor  # [B]
+    terminated: Tensor  # [B] bool, the MDP ended; never a time limit
+    truncated: Tensor  # [B] bool, the horizon cut the episode
+    success: Tensor  # [B] bool
+    final_obs: Tensor  # [B, O], the observation this step led to, before any reset
+
+    @property
+    def done(self) -> Tensor:
+        return self.terminated | self.truncated
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What B lanes lived through: T steps each, starting from cleared memory."""
+
+    obs: Tensor  # [B, T, O]
+    action: Tensor  # [B, T] int, or [B, T, A] float
+    reward: Tensor  # [B, T]
+    done: Tensor  # [B, T] bool, the step ended an episode
+    terminated: Tensor  # [B, T] bool
+    success: Tensor  # [B, T] bool
+    task: Tensor  # [B, P]
+    actions: int  # A
+
+    def context(self, sees_task: bool) -> Context:
+        """The whole trial as the acting policy saw it, one step late."""
+        action = encode_action(self.action, self.actions)
+        return Context(
+            obs=self.obs,
+            prev_action=_one_step_late(action),
+            prev_reward=_one_step_late(self.reward),
+            prev_done=_one_step_late(self.done.to(self.reward.dtype)),
+            task=self.task if sees_task else None,
+        )
+
+
+class Policy(Protocol):
+    """Whatever acts: B lanes at once, its memory handed in and out."""
+
+    sees_task: bool
+
+    def initial(self, lanes: int) -> State: ...
+
+    def act(self, context: Context, state: State, rng: Generator) -> tuple[Tensor, State]:
+        """context is one step long (T = 1); returns the action, [B] or [B, A], and the new memory."""
+        ...
+
+
+class World(Protocol):
+    """B MDPs of one kind, stepped together. A lane restarts in the same step that ends its episode."""
+
+    spec: Spec
+    lanes: int
+    task: Tensor  # [B, P]
+
+    def reset(self) -> Tensor:
+        """Start every lane's first episode; returns the observation, [B, O]."""
+        ...
+
+    def step(self, action: Tensor) -> Step: ...
+
+
+def encode_action(action: Tensor, actions: int) -> Tensor:
+    """Discrete actions become one-hot rows; continuous ones are already what a network reads."""
+    if action.dtype == torch.int64:
+        return one_hot(action, actions).to(torch.get_default_dtype())
+    return action
+
+
+def _one_step_late(x: Tensor) -> Tensor:
+    return torch.cat([torch.zeros_like(x[:, :1]), x[:, :-1]], dim=1)
