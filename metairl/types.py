@@ -82,6 +82,11 @@ class Trial:
     task: Tensor  # [B, P]
     actions: int  # A
 
+    def __getitem__(self, rows: Tensor) -> "Trial":
+        """The same trial in fewer lanes."""
+        lanes = (self.obs, self.action, self.reward, self.done, self.terminated, self.success, self.task)
+        return Trial(*(field[rows] for field in lanes), actions=self.actions)
+
     def context(self, sees_task: bool) -> Context:
         """The whole trial as the acting policy saw it, one step late."""
         action = encode_action(self.action, self.actions)
@@ -92,6 +97,16 @@ class Trial:
             prev_done=_one_step_late(self.done.to(self.reward.dtype)),
             task=self.task if sees_task else None,
         )
+
+
+@dataclass(frozen=True)
+class Features:
+    """A trial as a learner reads it: the encoder's z beside what was done and what came of it."""
+
+    z: Tensor  # [B, T, Z]
+    action: Tensor  # [B, T] int, or [B, T, A] float
+    reward: Tensor  # [B, T]
+    follows: Tensor  # [B, T], 1 where the next step counts for this one's return, else 0
 
 
 class Policy(Protocol):

@@ -1,0 +1,34 @@
+"""The task is told: the learner reads the observation and the task's own parameters.
+
+    z_t = [o_t, c]
+
+No adaptation is needed, so this row bounds what task inference can reach with the same learner.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from metairl.types import Context, Encoding, Spec, State
+
+
+@dataclass(frozen=True)
+class Config:
+    """Nothing to choose."""
+
+
+class Oracle(nn.Module):
+    sees_task = True
+
+    def __init__(self, spec: Spec, config: Config):
+        super().__init__()
+        self.width = spec.obs + spec.params
+
+    def initial(self, lanes: int) -> State:
+        return ()
+
+    def forward(self, context: Context, state: State) -> Encoding:
+        assert context.task is not None, "the oracle reads the task"
+        task = context.task.unsqueeze(1).expand(-1, context.obs.shape[1], -1)  # [B, T, P]
+        return Encoding(torch.cat([context.obs, task], dim=-1), state, aux=task.new_zeros(()))

@@ -1,0 +1,73 @@
+"""Proximal policy optimisation over whole trials (Schulman et al. 2017, arXiv:1707.06347).
+
+    A, y   = GAE(r, V, γ, λ),  y = A + V                            once an iteration
+    L_π    = E[ −min(ρ A, clamp(ρ, 1 − ε, 1 + ε) A) ],  ρ = π / π_old      eq. 7
+    L_V    = E[ ((y − V) / s)² ] / 2
+    L_H    = −β E[ H(π) ]
+
+Departures: advantages are standardised over the iteration; s is the running spread of y, which keeps
+the value loss of one size from 10 pulls to 500; RL² itself used TRPO with a separate baseline network.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor, nn
+
+from metairl.losses import categorical_entropy, clipped_surrogate, gae
+from metairl.nn import Rescaled, mlp, sample_categorical
+from metairl.types import Features, Spec
+
+
+@dataclass(frozen=True)
+class Config:
+    gamma: float = 0.99  # γ
+    trace: float = 0.3  # λ of GAE; RL² and its reproductions use 0.3 on bandits and MDPs
+    clip: float = 0.2  # ε
+    entropy: float = 0.01  # β
+    value: float = 0.5  # weight of L_V
+    hidden: tuple[int, ...] = (64,)  # layers of both heads
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What an iteration holds fixed while its epochs run."""
+
+    log_prob: Tensor  # [B, T], log π_old(a)
+    advantage: Tensor  # [B, T]
+    value: Tensor  # [B, T], y
+
+    def __getitem__(self, rows: Tensor) -> "Targets":
+        return Targets(self.log_prob[rows], self.advantage[rows], self.value[rows])
+
+
+class PPO(nn.Module):
+    def __init__(self, spec: Spec, width: int, config: Config):
+        super().__init__()
+        self.config = config
+        self.policy = mlp(width, *config.hidden, spec.actions, last_gain=0.01)
+        self.value = Rescaled(mlp(width, *config.hidden, 1, last_gain=1.0), rate=0.1)
+
+    def act(self, z: Tensor, rng: Generator, explore: bool) -> Tensor:
+        log_prob = self.policy(z).log_softmax(-1)
+        return sample_categorical(log_prob, rng) if explore else log_prob.argmax(-1)
+
+    @torch.no_grad()
+    def targets(self, f: Features) -> Targets:
+        log_prob = self.policy(f.z).log_softmax(-1).gather(-1, f.action.unsqueeze(-1)).squeeze(-1)
+        value = self.value(f.z)
+        advantage = gae(f.reward, value, self.config.gamma * f.follows, self.config.trace)
+        target = advantage + value
+        self.value.follow(target)
+        advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
+        return Targets(log_prob, advantage, target)
+
+    def losses(self, f: Features, old: Targets) -> dict[str, Tensor]:
+        log_pi = self.policy(f.z).log_softmax(-1)  # [B, T, A]
+        log_prob = log_pi.gather(-1, f.action.unsqueeze(-1)).squeeze(-1)
+        error = (old.value - self.value(f.z)) / self.value.std
+        return {
+            "policy": clipped_surrogate(log_prob - old.log_prob, old.advantage, self.config.clip).mean(),
+            "value": self.config.value * error.square().mean() / 2,
+            "entropy": -self.config.entropy * categorical_entropy(log_pi).mean(),
+        }

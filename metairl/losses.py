@@ -1,0 +1,34 @@
+"""Pure functions from numbers to numbers: what the papers write between equals signs.
+
+Data carries `discount` (γ, or 0 where nothing follows), so no function asks what "done" means.
+"""
+
+import torch
+from torch import Tensor
+
+
+def gae(reward: Tensor, value: Tensor, discount: Tensor, trace: float) -> Tensor:
+    """Generalised advantages (Schulman et al. 2016), all [B, T]; V after the last step counts as 0.
+
+    δ_t = r_t + γ_t V_{t+1} − V_t,    A_t = δ_t + γ_t λ A_{t+1}
+    """
+    following = torch.cat([value[:, 1:], torch.zeros_like(value[:, :1])], dim=1)
+    delta = reward + discount * following - value
+    decay = discount * trace
+    advantages = []
+    running = torch.zeros_like(value[:, 0])
+    for d, c in zip(delta.T.flip(0).contiguous(), decay.T.flip(0).contiguous(), strict=True):
+        running = d + c * running
+        advantages.append(running)
+    return torch.stack(advantages[::-1], dim=1)
+
+
+def clipped_surrogate(log_ratio: Tensor, advantage: Tensor, clip: float) -> Tensor:
+    """−min(ρ A, clamp(ρ, 1 − ε, 1 + ε) A) with ρ = π / π_old (Schulman et al. 2017, eq. 7)."""
+    ratio = log_ratio.exp()
+    return -torch.minimum(ratio * advantage, ratio.clamp(1 - clip, 1 + clip) * advantage)
+
+
+def categorical_entropy(log_prob: Tensor) -> Tensor:
+    """−Σ_a π log π over the last axis."""
+    return -(log_prob.exp() * log_prob).sum(-1)

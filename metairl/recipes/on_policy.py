@@ -1,0 +1,72 @@
+"""On-policy training: draw tasks, live one trial in each, improve on those trials, forget them.
+
+Every iteration draws its tasks anew. Minibatches are whole trials, so memory is trained through its
+full length. Nothing here knows which encoder or learner it has.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+from torch.nn.utils import clip_grad_norm_
+
+from metairl.agent import Agent
+from metairl.rollout import rollout
+from metairl.streams import stream
+from metairl.types import Trial, World
+
+MakeWorld = Callable[[int, Generator, Generator], World]  # lanes, task stream, world noise -> new tasks
+
+
+@dataclass(frozen=True)
+class Config:
+    trials: int = 1024  # tasks an iteration, one trial each
+    epochs: int = 4  # passes over an iteration's trials
+    minibatches: int = 4  # gradient steps a pass
+    learning_rate: float = 1e-3  # Adam, falling linearly to zero over the budget
+    max_gradient: float = 1.0  # norm above which a gradient is scaled down
+
+
+class OnPolicy:
+    def __init__(self, agent: Agent, make_world: MakeWorld, config: Config, seed: int):
+        self.agent = agent
+        self.make_world = make_world
+        self.config = config
+        self.optimiser = torch.optim.Adam(agent.parameters(), lr=config.learning_rate, eps=1e-5)
+        self.streams = {name: stream("train", name, seed) for name in ("tasks", "world", "act", "shuffle")}
+        self.env_steps = 0
+        self.gradient_steps = 0
+
+    def iterate(self, progress: float) -> dict[str, float]:
+        """One iteration; `progress` in [0, 1) is the share of the budget already spent."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.config.learning_rate * (1 - progress)
+        world = self.make_world(self.config.trials, self.streams["tasks"], self.streams["world"])
+        trial = rollout(self.agent.policy(explore=True), world, self.streams["act"])
+        self.env_steps += trial.reward.numel()
+        sums = self._improve(trial)
+        return {"return": trial.reward.sum(1).mean().item()} | {k: v.item() for k, v in sums.items()}
+
+    def _improve(self, trial: Trial) -> dict[str, Tensor]:
+        with torch.no_grad():
+            features, _ = self.agent.features(trial)
+        targets = self.agent.learner.targets(features)
+        sums: dict[str, Tensor] = {}
+        for _ in range(self.config.epochs):
+            order = torch.randperm(self.config.trials, generator=self.streams["shuffle"])
+            for rows in order.chunk(self.config.minibatches):
+                features, aux = self.agent.features(trial[rows])
+                losses = self.agent.learner.losses(features, targets[rows]) | {"encoder": aux}
+                self._descend(losses)
+                for name, loss in losses.items():
+                    sums[name] = sums.get(name, torch.zeros(())) + loss.detach()
+        rounds = self.config.epochs * self.config.minibatches
+        return {name: total / rounds for name, total in sums.items()}
+
+    def _descend(self, losses: dict[str, Tensor]) -> None:
+        self.optimiser.zero_grad(set_to_none=True)
+        torch.stack(list(losses.values())).sum().backward()
+        clip_grad_norm_(self.agent.parameters(), self.config.max_gradient)
+        self.optimiser.step()
+        self.gradient_steps += 1
