@@ -1,13 +1,12 @@
 """An encoder and a learner made one: it acts in lockstep with a world and turns trials into features."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import torch
 from torch import Generator, Tensor, nn
 
-from metairl.types import Context, Encoding, Features, State, Trial
+from metairl.types import Context, Encoding, Features, Sight, State, Trial
 
 Objective = Literal["trial", "episode"]  # whether a return counts the episodes that follow its own
 
@@ -28,19 +27,19 @@ class Learner(Protocol):
 
 
 class Agent(nn.Module):
-    def __init__(self, encoder: nn.Module, learner: nn.Module, objective: Objective):
+    def __init__(self, encoder: nn.Module, learner: nn.Module, objective: Objective, sight: Sight):
         super().__init__()
         self.encoder = encoder
         self.learner = learner
         self.objective = objective
-        self.sees_task: bool = encoder.sees_task
+        self.sight = sight
 
     def policy(self, explore: bool) -> "Acting":
         return Acting(self, explore)
 
     def features(self, trial: Trial) -> tuple[Features, Tensor]:
         """The trial as the learner reads it, and the encoder's own loss."""
-        encoding = self.encoder(trial.context(self.sees_task), self.encoder.initial(len(trial.obs)))
+        encoding = self.encoder(trial.context(self.sight), self.encoder.initial(len(trial.obs)))
         stops = trial.done if self.objective == "episode" else torch.zeros_like(trial.done)
         follows = 1 - stops.to(trial.reward.dtype)
         follows[:, -1] = 0
@@ -53,10 +52,6 @@ class Acting:
 
     agent: Agent
     explore: bool
-
-    @property
-    def sees_task(self) -> bool:
-        return self.agent.sees_task
 
     def initial(self, lanes: int) -> State:
         return self.agent.encoder.initial(lanes)

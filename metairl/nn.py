@@ -22,27 +22,29 @@ def mlp(*widths: int, last_gain: float) -> nn.Sequential:
 
 
 class Rescaled(nn.Module):
-    """A scalar head whose target's mean and spread are followed, so its output stays near unit size.
+    """A scalar head for every step of a trial whose target's mean (a step) and spread are followed,
+    so that its output stays near unit size and need not count the time that is left.
 
-    v = m + s · f(x),    m ← m + κ (mean(y) − m),    s ← s + κ (std(y) − s)
+    v_t = m_t + s · f(x_t),    m_t ← m_t + κ (mean(y_t) − m_t),    s ← s + κ (rms(y_t − m_t) − s)
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, head: nn.Module, rate: float):
+    def __init__(self, head: nn.Module, steps: int, rate: float):
         super().__init__()
         self.head = head
         self.rate = rate
-        self.register_buffer("mean", torch.zeros(()))
+        self.register_buffer("mean", torch.zeros(steps))
         self.register_buffer("std", torch.ones(()))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.mean + self.std * self.head(x).squeeze(-1)
 
     def follow(self, target: Tensor) -> None:
-        self.mean.lerp_(target.mean(), self.rate)
-        self.std.lerp_(target.std().clamp(min=1e-3), self.rate)
+        self.mean.lerp_(target.mean(0), self.rate)
+        spread = (target - self.mean).square().mean().sqrt()
+        self.std.lerp_(spread.clamp(min=1e-3), self.rate)
 
 
 def sample_categorical(log_prob: Tensor, rng: Generator) -> Tensor:

@@ -44,7 +44,7 @@ class Evaluation:
     adapt_steps: int  # steps of the held-out task that preceded this episode
     eval_steps: int  # steps that judging this episode took
     returns: list[float]
-    lengths: list[int]
+    lengths: int | list[int]  # one number where all are equal
     success: list[int] | None  # None where the world has no notion of success
     seconds: dict[str, float]
 
@@ -147,9 +147,9 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def _speakable(value: Any) -> Any:
-    """JSON has no NaN: such floats become words; lists of whole floats stay short."""
+    """JSON has no NaN: such floats become words. Whole floats lose their ".0", which shortens the lines."""
     if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
+        return str(value) if not math.isfinite(value) else int(value) if value.is_integer() else value
     if isinstance(value, dict):
         return {key: _speakable(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

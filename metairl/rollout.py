@@ -3,19 +3,20 @@
 import torch
 from torch import Generator, Tensor
 
-from metairl.types import Context, Policy, Trial, World, encode_action
+from metairl.types import Context, Policy, Sight, Trial, World, encode_action
 
 
 @torch.no_grad()
-def rollout(policy: Policy, world: World, rng: Generator) -> Trial:
+def rollout(policy: Policy, world: World, rng: Generator, sight: Sight) -> Trial:
     spec, lanes = world.spec, world.lanes
     obs = world.reset()
     state = policy.initial(lanes)
-    task = world.task if policy.sees_task else None
+    task = world.task if sight.task else None
     action_before, reward, done = torch.zeros(lanes, spec.actions), torch.zeros(lanes), torch.zeros(lanes)
     steps: list[tuple[Tensor, ...]] = []
     for _ in range(spec.steps):
-        context = Context(obs[:, None], action_before[:, None], reward[:, None], done[:, None], task)
+        seen = reward[:, None] if sight.reward else None
+        context = Context(obs[:, None], action_before[:, None], seen, done[:, None], task)
         action, state = policy.act(context, state, rng)
         step = world.step(action)
         steps.append((obs, action, step.reward, step.done, step.terminated, step.success))

@@ -34,6 +34,14 @@ class Spec:
 
 
 @dataclass(frozen=True)
+class Sight:
+    """What a policy is shown inside a trial beside the observation. What it may not see is absent."""
+
+    reward: bool = True
+    task: bool = False
+
+
+@dataclass(frozen=True)
 class Context:
     """What is known before acting. A field that a method may not see is None, never zero."""
 
@@ -87,15 +95,15 @@ class Trial:
         lanes = (self.obs, self.action, self.reward, self.done, self.terminated, self.success, self.task)
         return Trial(*(field[rows] for field in lanes), actions=self.actions)
 
-    def context(self, sees_task: bool) -> Context:
+    def context(self, sight: Sight) -> Context:
         """The whole trial as the acting policy saw it, one step late."""
         action = encode_action(self.action, self.actions)
         return Context(
             obs=self.obs,
             prev_action=_one_step_late(action),
-            prev_reward=_one_step_late(self.reward),
+            prev_reward=_one_step_late(self.reward) if sight.reward else None,
             prev_done=_one_step_late(self.done.to(self.reward.dtype)),
-            task=self.task if sees_task else None,
+            task=self.task if sight.task else None,
         )
 
 
@@ -111,8 +119,6 @@ class Features:
 
 class Policy(Protocol):
     """Whatever acts: B lanes at once, its memory handed in and out."""
-
-    sees_task: bool
 
     def initial(self, lanes: int) -> State: ...
 

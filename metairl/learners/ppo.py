@@ -2,11 +2,12 @@
 
     A, y   = GAE(r, V, γ, λ),  y = A + V                            once an iteration
     L_π    = E[ −min(ρ A, clamp(ρ, 1 − ε, 1 + ε) A) ],  ρ = π / π_old      eq. 7
-    L_V    = E[ ((y − V) / s)² ] / 2
+    L_V    = E[ ((y − V) / s)² ] / 2,  V_t = m_t + s · f(z_t)
     L_H    = −β E[ H(π) ]
 
-Departures: advantages are standardised over the iteration; s is the running spread of y, which keeps
-the value loss of one size from 10 pulls to 500; RL² itself used TRPO with a separate baseline network.
+Departures: advantages are standardised over the iteration; m_t and s follow the mean of y at each step of
+the trial and its spread, so V need not count the time that is left and L_V keeps
+one size from 10 pulls to 500; RL² itself used TRPO with a separate baseline network.
 """
 
 from dataclasses import dataclass
@@ -46,7 +47,7 @@ class PPO(nn.Module):
         super().__init__()
         self.config = config
         self.policy = mlp(width, *config.hidden, spec.actions, last_gain=0.01)
-        self.value = Rescaled(mlp(width, *config.hidden, 1, last_gain=1.0), rate=0.1)
+        self.value = Rescaled(mlp(width, *config.hidden, 1, last_gain=0.1), spec.steps, rate=0.1)
 
     def act(self, z: Tensor, rng: Generator, explore: bool) -> Tensor:
         log_prob = self.policy(z).log_softmax(-1)

@@ -6,6 +6,7 @@ full length. Nothing here knows which encoder or learner it has.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -43,10 +44,26 @@ class OnPolicy:
         for group in self.optimiser.param_groups:
             group["lr"] = self.config.learning_rate * (1 - progress)
         world = self.make_world(self.config.trials, self.streams["tasks"], self.streams["world"])
-        trial = rollout(self.agent.policy(explore=True), world, self.streams["act"])
+        trial = rollout(self.agent.policy(explore=True), world, self.streams["act"], self.agent.sight)
         self.env_steps += trial.reward.numel()
         sums = self._improve(trial)
         return {"return": trial.reward.sum(1).mean().item()} | {k: v.item() for k, v in sums.items()}
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "agent": self.agent.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "streams": {name: rng.get_state() for name, rng in self.streams.items()},
+            "env_steps": self.env_steps,
+            "gradient_steps": self.gradient_steps,
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        self.agent.load_state_dict(state["agent"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        for name, rng in self.streams.items():
+            rng.set_state(state["streams"][name])
+        self.env_steps, self.gradient_steps = state["env_steps"], state["gradient_steps"]
 
     def _improve(self, trial: Trial) -> dict[str, Tensor]:
         with torch.no_grad():

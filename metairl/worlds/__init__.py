@@ -1,0 +1,12 @@
+"""WORLDS: a name on a task card to a class built as `World(tasks, horizon, episodes, rng)`."""
+
+from collections.abc import Callable
+
+from metairl.types import World
+from metairl.worlds.bandit import Bandit
+from metairl.worlds.tabular import Tabular
+
+WORLDS: dict[str, Callable[..., World]] = {
+    "bandit": Bandit,
+    "tabular": Tabular,
+}

@@ -1,0 +1,222 @@
+"""What a card may say: the schemas of the TOML files in tasks/ and benchmarks/, and how they are read.
+
+A card is data that outlives the code that reads it, so nothing is guessed: an unknown key, a wrong type
+or a missing split is one line that names the file, the key and the nearest valid name.
+"""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from metairl.errors import CardError, nearest
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Uniform(Strict):
+    """Every entry is drawn from U[low, high)."""
+
+    law: Literal["uniform"]
+    low: float
+    high: float
+    shape: list[int]
+
+
+class Normal(Strict):
+    """Every entry is drawn from N(mean, std²)."""
+
+    law: Literal["normal"]
+    mean: float
+    std: float = Field(gt=0)
+    shape: list[int]
+
+
+class Simplex(Strict):
+    """Every row (last axis) is a distribution drawn from Dirichlet(1, …, 1)."""
+
+    law: Literal["simplex"]
+    shape: list[int]
+
+
+Law = Annotated[Uniform | Normal | Simplex, Field(discriminator="law")]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Split(Strict):
+    """How many tasks each split holds; "endless" draws new training tasks for every trial."""
+
+    train: Literal["endless"] | Count
+    validation: Count  # held-out tasks of the training distribution: for curves and tuning
+    test: Count  # judged once, at the end
+
+
+class Score(Strict):
+    """Reference returns that normalise a score: `random` becomes 0 and `expert` becomes 1."""
+
+    unit: Literal["step", "episode"]  # what one reference return is the return of
+    random: float
+    expert: float
+    expert_method: str  # the method whose measured return `expert` is
+    source: str  # where the two numbers come from
+
+
+class TaskCard(Strict):
+    id: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*-v[0-9]+$")
+    title: str
+    world: str
+    horizon: Count
+    episodes: Count
+    objective: Literal["trial", "episode"]
+    reports_success: bool
+    source: str
+    tags: list[str]
+    settable: dict[str, Literal["horizon", "episodes"]] = {}
+    parameters: dict[str, Law]
+    split: Split
+    score: Score
+    notes: str = ""
+
+    @property
+    def steps(self) -> int:
+        return self.horizon * self.episodes
+
+    @property
+    def sha256(self) -> str:
+        return digest(self.model_dump())
+
+    def normalised(self, total: float, episodes: int) -> float:
+        """The score of `episodes` episodes whose returns add up to `total`."""
+        units = episodes * (self.horizon if self.score.unit == "step" else 1)
+        return (total / units - self.score.random) / (self.score.expert - self.score.random)
+
+
+class Column(Strict):
+    name: str
+    task: str  # "bandit-5:pulls=10"
+    judged: Count | None = None  # tasks that the published figures were averaged over
+
+
+class Published(Strict):
+    """One printed row: where it was printed, and a cell a column (omitted where none was printed)."""
+
+    source: str
+    cells: dict[str, float]
+    notes: list[str] = []  # keys of the table's footnotes
+
+
+class Row(Strict):
+    name: str
+    method: str | None = None  # None: printed by others, not run here
+    encoder: str | None = None
+    seeds: int = 1
+    published: Published | None = None
+
+
+class TableCard(Strict):
+    id: str
+    title: str
+    paper: str
+    metric: Literal["trial_return"]
+    protocol: str
+    budget: str
+    columns: list[Column]
+    rows: list[Row]
+    footnotes: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> "TableCard":
+        columns = {column.name for column in self.columns}
+        for row in self.rows:
+            for cell in row.published.cells if row.published else ():
+                if cell not in columns:
+                    raise ValueError(f"row '{row.name}' has a cell for '{cell}'; {nearest(cell, columns)}")
+            for note in row.published.notes if row.published else ():
+                if note not in self.footnotes:
+                    raise ValueError(f"row '{row.name}' names footnote '{note}'; {nearest(note, self.footnotes)}")
+        return self
+
+
+class BoardCard(Strict):
+    id: str
+    title: str
+    rules: str = Field(pattern=r"^[0-9]+\.[0-9]+$")  # results compare only inside one version
+    support: str
+    tasks: list[str]
+    notes: str = ""
+
+
+Card = TypeVar("Card", bound=BaseModel)
+
+
+def read(path: Path, schema: type[Card]) -> Card:
+    """The card in a file, or one line about the first thing that is wrong with it."""
+    try:
+        return schema.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as fault:
+        raise CardError(f"{path}: cannot read ({fault.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        raise CardError(f"{path}: not valid TOML ({fault})") from None
+    except ValidationError as fault:
+        raise CardError(f"{path}: {_explain(fault, schema)}") from None
+
+
+def digest(content: Any) -> str:
+    """SHA-256 of the canonical JSON of a card or configuration."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _explain(fault: ValidationError, schema: type[BaseModel]) -> str:
+    unknown_first = sorted(fault.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
+    error = unknown_first[0]  # a misspelt key also leaves its right name missing
+    key = ".".join(str(part) for part in error["loc"])
+    match error["type"]:
+        case "extra_forbidden":
+            return f"unknown key '{key}'; {nearest(str(error['loc'][-1]), _keys_at(schema, error['loc'][:-1]))}"
+        case "missing":
+            return f"missing key '{key}'"
+        case "union_tag_invalid":
+            expected = str(error["ctx"]["expected_tags"]).replace("'", "").split(", ")
+            return f"'{key}': unknown {error['ctx']['discriminator']} '{error['ctx']['tag']}'; " + nearest(
+                str(error["ctx"]["tag"]), expected
+            )
+        case _:
+            where = f"'{key}': " if key else ""
+            return f"{where}{error['msg'].removeprefix('Value error, ')} (found {_short(error['input'])})"
+
+
+def _keys_at(schema: Any, location: Iterable[int | str]) -> list[str]:
+    """The valid keys of the (nested) model that an error's location points into."""
+    for part in location:
+        if isinstance(part, int):
+            continue
+        models = [model for model in _models_of(schema, part) if model is not None]
+        schema = models[0] if models else schema
+    return list(schema.model_fields) if isinstance(schema, type) and issubclass(schema, BaseModel) else []
+
+
+def _models_of(schema: Any, part: str) -> list[Any]:
+    """Models reachable from a field, through lists, dicts, unions and their tags."""
+    if not (isinstance(schema, type) and issubclass(schema, BaseModel)):
+        return []
+    field = schema.model_fields.get(part)
+    pending: list[Any] = [field.annotation] if field else []
+    found: list[Any] = []
+    while pending:
+        kind = pending.pop(0)
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            found.append(kind)
+        pending += [inner for inner in getattr(kind, "__args__", ())]
+    return found
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."

@@ -1,0 +1,116 @@
+"""Finds cards by name and resolves the settings a person asked for.
+
+Cards live in tasks/ and benchmarks/ beside the package; every folder named in METAIRL_PATH may hold more.
+A task is asked for by short name (`bandit-5`, the newest version), by id (`bandit-5-v1`), or with settings
+that its card allows (`bandit-5:pulls=100`).
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import tomllib
+
+from metairl.cards import BoardCard, Card, TableCard, TaskCard, read
+from metairl.errors import CardError, UsageError, nearest
+
+PACKAGE = Path(__file__).parent
+
+
+def shelves() -> list[Path]:
+    """Folders that may hold tasks/ and benchmarks/: the project's own first, then METAIRL_PATH."""
+    installed = PACKAGE / "data"
+    own = installed if installed.is_dir() else PACKAGE.parent
+    extra = os.environ.get("METAIRL_PATH", "")
+    return [own, *(Path(folder) for folder in extra.split(os.pathsep) if folder)]
+
+
+def task_ids() -> list[str]:
+    return sorted(_files("tasks"))
+
+
+def task(asked: str) -> TaskCard:
+    """The card for a name as a person types it, its settings applied."""
+    name, _, settings = asked.partition(":")
+    card = _task_card(_files("tasks")[_task_id(name)])
+    return _with_settings(card, settings) if settings else card
+
+
+def task_name(asked: str) -> str:
+    """The full id of what was asked for, as it stands in records: `bandit-5-v1:pulls=100`."""
+    name, colon, settings = asked.partition(":")
+    return _task_id(name) + colon + ",".join(sorted(settings.split(",")))
+
+
+def tables() -> dict[str, TableCard]:
+    return {name: _named(path, TableCard) for name, path in sorted(_files("benchmarks/tables").items())}
+
+
+def table(name: str) -> TableCard:
+    files = _files("benchmarks/tables")
+    if name not in files:
+        raise UsageError(f"no table '{name}'; {nearest(name, files)}")
+    return _named(files[name], TableCard)
+
+
+def boards() -> dict[str, BoardCard]:
+    return {name: _named(path, BoardCard) for name, path in sorted(_files("benchmarks/boards").items())}
+
+
+def tuned(method: str, asked: str) -> tuple[dict[str, Any], Path | None]:
+    """The settings a method was tuned to for a task: the exact name's if there are any, else the task's."""
+    path = _files("benchmarks/tuned").get(method)
+    if path is None:
+        return {}, None
+    tables = {task_name(name): values for name, values in tomllib.loads(path.read_text()).items()}
+    full = task_name(asked)
+    return tables.get(full, tables.get(full.partition(":")[0], {})), path
+
+
+def _files(folder: str) -> dict[str, Path]:
+    return {path.stem: path for shelf in shelves() for path in sorted((shelf / folder).glob("*.toml"))}
+
+
+def _named(path: Path, schema: type[Card]) -> Card:
+    card = read(path, schema)
+    if card.model_dump()["id"] != path.stem:
+        raise CardError(f"{path}: 'id' must be the file's name, '{path.stem}'")
+    return card
+
+
+@lru_cache(maxsize=None)
+def _task_card(path: Path) -> TaskCard:
+    return _named(path, TaskCard)
+
+
+def _task_id(name: str) -> str:
+    ids = _files("tasks")
+    if name in ids:
+        return name
+    versions = [id for id in ids if re.fullmatch(re.escape(name) + r"-v\d+", id)]
+    if not versions:
+        raise UsageError(f"no task '{name}'; {nearest(name, {id.rpartition('-v')[0] for id in ids})}")
+    return max(versions, key=lambda id: int(id.rpartition("-v")[2]))
+
+
+def _with_settings(card: TaskCard, settings: str) -> TaskCard:
+    changed: dict[str, int] = {}
+    for key, value in _pairs(card.id, settings):
+        if key not in card.settable:
+            hint = nearest(key, card.settable) if card.settable else "it has no settings"
+            raise UsageError(f"task '{card.id}' has no setting '{key}'; {hint}")
+        if not value.isdigit() or int(value) < 1:
+            raise UsageError(f"task '{card.id}': setting '{key}' must be a whole number above 0, not '{value}'")
+        changed[card.settable[key]] = int(value)
+    return card.model_copy(update=changed)
+
+
+def _pairs(name: str, settings: str) -> Iterator[tuple[str, str]]:
+    for pair in settings.split(","):
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise UsageError(f"task '{name}': write a setting as name=value, not '{pair}'")
+        yield key, value

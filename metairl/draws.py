@@ -1,0 +1,81 @@
+"""Draws the tasks of a card. Held-out splits depend on the card alone, so every method and seed meets
+the same tasks; endless training tasks come from a stream of the run's own seed.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Generator, Tensor
+
+from metairl.cards import Law, Normal, Simplex, TaskCard, Uniform
+from metairl.errors import CardError
+from metairl.streams import stream
+from metairl.types import Tasks
+
+
+@dataclass(frozen=True)
+class TaskSet:
+    """N drawn tasks of one split, in order."""
+
+    split: str
+    tasks: Tasks  # each [N, …]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.tasks.values())))
+
+    def __getitem__(self, rows: slice | Tensor) -> Tasks:
+        return {name: values[rows] for name, values in self.tasks.items()}
+
+    @cached_property
+    def digests(self) -> list[str]:
+        """One hash a task, of its parameters' bytes: two tasks are the same task if and only if equal."""
+        rows = torch.cat([values.flatten(1) for values in self.tasks.values()], dim=1).numpy()
+        return [hashlib.sha256(row.tobytes()).hexdigest() for row in rows]
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256("".join(self.digests).encode()).hexdigest()
+
+
+def draw(card: TaskCard, count: int, rng: Generator) -> Tasks:
+    """`count` fresh tasks, parameter by parameter in the card's order."""
+    return {name: _sample(law, count, rng) for name, law in card.parameters.items()}
+
+
+def task_set(card: TaskCard, split: str) -> TaskSet:
+    """A fixed split: `validation`, `test`, or `train` where the card gives it a size."""
+    count = getattr(card.split, split)
+    if count == "endless":
+        raise CardError(f"task '{card.id}': the train split is endless; draw from it with a stream")
+    return TaskSet(split, draw(card, count, stream("tasks", card.id, split)))
+
+
+def train_tasks(card: TaskCard, count: int, rng: Generator) -> Tasks:
+    """Tasks to train on: new ones from an endless split, else a random choice of the fixed ones."""
+    if card.split.train == "endless":
+        return draw(card, count, rng)
+    chosen = torch.randint(card.split.train, (count,), generator=rng)
+    return task_set(card, "train")[chosen]
+
+
+def require_disjoint(first: TaskSet, second: TaskSet) -> None:
+    shared = set(first.digests) & set(second.digests)
+    if shared:
+        index = next(i for i, known in enumerate(second.digests) if known in shared)
+        raise CardError(
+            f"{len(shared)} {first.split} tasks are {second.split} tasks too (first: {second.split}[{index}])"
+        )
+
+
+def _sample(law: Law, count: int, rng: Generator) -> Tensor:
+    shape = (count, *law.shape)
+    match law:
+        case Uniform():
+            return law.low + (law.high - law.low) * torch.rand(shape, generator=rng)
+        case Normal():
+            return law.mean + law.std * torch.randn(shape, generator=rng)
+        case Simplex():
+            weights = torch.empty(shape).exponential_(generator=rng)
+            return weights / weights.sum(-1, keepdim=True)

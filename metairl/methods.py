@@ -1,0 +1,128 @@
+"""METHODS: a name to the combination it stands for, its paper and what it may have from a held-out task.
+
+A learned method is encoder × learner × recipe. An exact method is a learner alone: nothing is trained,
+its numbers are computed. A line here is all it takes to be listed, trained, judged and contract-tested.
+"""
+
+from dataclasses import dataclass, fields, make_dataclass
+from typing import Any
+
+import torch
+
+from metairl import catalogue
+from metairl.agent import Agent
+from metairl.cards import TaskCard
+from metairl.encoders import ENCODERS
+from metairl.errors import CardError, UsageError, nearest
+from metairl.learners import ppo
+from metairl.recipes import on_policy
+from metairl.streams import seed_of
+from metairl.types import Policy, Sight, Spec
+
+Part = tuple[type, type]  # a class and its Config
+DEFAULT_STEPS = 2_000_000
+
+
+@dataclass(frozen=True)
+class Method:
+    title: str
+    paper: str
+    learner: Part
+    recipe: Part | None = None  # None: nothing is trained
+    encoder: str | None = None  # the default one; None: the learner acts on its own
+    support: str = "trial"  # what it may have from a held-out task
+    worlds: tuple[str, ...] | None = None  # None: any world
+    sees_task: bool = False  # an exact row that is told the task; a bound, not a learner
+
+    @property
+    def mode(self) -> str:
+        return "meta" if self.recipe else "exact"
+
+
+LEARNED_ON_POLICY: dict[str, Part] = {
+    "learner": (ppo.PPO, ppo.Config),
+    "recipe": (on_policy.OnPolicy, on_policy.Config),
+}
+
+METHODS: dict[str, Method] = {
+    "ppo": Method("PPO with any encoder", "arXiv:1707.06347", encoder="none", **LEARNED_ON_POLICY),
+    "rl2": Method("RL²: recurrent PPO", "arXiv:1611.02779", encoder="rl2", **LEARNED_ON_POLICY),
+}
+
+
+def find(name: str) -> Method:
+    if name not in METHODS:
+        raise UsageError(f"no method '{name}'; {nearest(name, METHODS)}")
+    return METHODS[name]
+
+
+def choose_encoder(name: str, method: Method, asked: str | None) -> str | None:
+    """The encoder to use: the one asked for, else the method's own."""
+    if asked is None:
+        return method.encoder
+    if method.encoder is None:
+        raise UsageError(f"method '{name}' acts on its own and takes no encoder; leave out --encoder {asked}")
+    if asked not in ENCODERS:
+        raise UsageError(f"no encoder '{asked}'; {nearest(asked, ENCODERS)}")
+    return asked
+
+
+def require_world(name: str, method: Method, card: TaskCard) -> None:
+    if method.worlds and card.world not in method.worlds:
+        raise UsageError(
+            f"method '{name}' works on {' and '.join(method.worlds)} worlds; '{card.id}' is a {card.world} world"
+        )
+
+
+def settings_type(method: Method, encoder: str | None) -> type:
+    """A dataclass with one nested Config a part: what can be tuned, and what `--help` lists."""
+    parts = {"learner": method.learner[1]}
+    if encoder:
+        parts["encoder"] = ENCODERS[encoder][1]
+    if method.recipe:
+        parts["recipe"] = method.recipe[1]
+    return make_dataclass("Settings", [(name, part, part()) for name, part in parts.items()], frozen=True)
+
+
+def tuned(name: str, task: str, encoder: str | None) -> tuple[int, Any]:
+    """The step budget and settings that benchmarks/tuned has for a method on a task, over the defaults."""
+    values, path = catalogue.tuned(name, task)
+    steps = values.pop("steps", DEFAULT_STEPS)
+    return steps, settings_from(find(name), encoder, values, f"{path} [{task}]")
+
+
+def settings_from(method: Method, encoder: str | None, values: dict[str, Any], where: str) -> Any:
+    """Settings with some values replaced; an unknown part or key is named, with the nearest valid one."""
+    whole = settings_type(method, encoder)
+    parts: dict[str, Any] = {field.name: field.type for field in fields(whole)}
+    chosen = {}
+    for part, changes in values.items():
+        if part not in parts:
+            raise CardError(f"{where}: unknown part '{part}'; {nearest(part, parts)}")
+        known = {field.name: field for field in fields(parts[part])}
+        for key in changes:
+            if key not in known:
+                raise CardError(f"{where}: unknown key '{part}.{key}'; {nearest(key, known)}")
+        frozen = {key: tuple(value) if isinstance(value, list) else value for key, value in changes.items()}
+        chosen[part] = parts[part](**frozen)
+    return whole(**chosen)
+
+
+def sight(method: Method, encoder: str | None) -> Sight:
+    """What the judge lets this method see inside a trial."""
+    told = ENCODERS[encoder][0].sees_task if encoder else method.sees_task
+    return Sight(reward=method.support in {"trial"}, task=told)
+
+
+def build_agent(method: Method, encoder: str, spec: Spec, settings: Any, card: TaskCard, seed: int) -> Agent:
+    """Fresh networks from the run's own stream; torch's global generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_of("networks", seed))
+        embedding = ENCODERS[encoder][0](spec, settings.encoder)
+        learner = method.learner[0](spec, embedding.width, settings.learner)
+        return Agent(embedding, learner, card.objective, sight(method, encoder))
+
+
+def build_exact(method: Method, spec: Spec, settings: Any) -> Policy:
+    policy: Policy = method.learner[0](spec, settings.learner)
+    return policy

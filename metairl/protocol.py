@@ -1,0 +1,142 @@
+"""The judge. It owns time, seeds, budgets and what is hidden; a method owns none of them.
+
+    meta-train     the recipe iterates until its step budget is spent; curves are judged on `validation`
+    meta-test      K episodes on every task of `test`, memory kept between them, weights still
+    record         one line an (evaluation, episode index), every task in it
+
+The last parameters are the ones that are reported. Judging uses worlds and random streams of its own, so
+judging more often changes nothing in training.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from metairl.cards import TaskCard
+from metairl.draws import TaskSet
+from metairl.errors import Diverged
+from metairl.record import Evaluation, Record, Training
+from metairl.rollout import rollout
+from metairl.streams import stream
+from metairl.types import Policy, Sight, Trial
+from metairl.worlds import WORLDS
+
+LANES = 4096  # tasks judged at once; part of the protocol, since lanes share a random stream
+CURVE = 20  # times that a training run is judged on its validation tasks, beside its very beginning
+LINES = 200  # lines that a training run writes about its losses
+
+
+class Recipe(Protocol):
+    """A training loop, one iteration at a time."""
+
+    env_steps: int
+    gradient_steps: int
+
+    def iterate(self, progress: float) -> dict[str, float]: ...
+
+    def state(self) -> dict[str, Any]: ...
+
+    def load(self, state: dict[str, Any]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What training had cost when an evaluation began."""
+
+    env_steps: int = 0
+    gradient_steps: int = 0
+
+
+def meta_train(
+    recipe: Recipe, judge: Callable[[Spent], list[Evaluation]], steps: int, seconds: dict[str, float]
+) -> Iterator[list[Record]]:
+    """Iterate until the budget is spent; after every iteration, what there is to record about it (or nothing).
+
+    When to judge depends on steps alone, so an interrupted run judges at the same moments when it goes on.
+    """
+    if recipe.env_steps == 0:
+        yield list(judge(Spent()))
+    while recipe.env_steps < steps:
+        before, began = recipe.env_steps, time.perf_counter()
+        metrics = recipe.iterate(before / steps)
+        seconds["train"] += time.perf_counter() - began
+        _require_finite(metrics, recipe)
+        records: list[Record] = []
+        if _crosses(before, recipe.env_steps, steps / LINES):
+            records.append(Training(recipe.env_steps, recipe.gradient_steps, metrics, dict(seconds)))
+        if _crosses(before, recipe.env_steps, steps / CURVE):
+            began = time.perf_counter()
+            records += judge(Spent(recipe.env_steps, recipe.gradient_steps))
+            seconds["eval"] += time.perf_counter() - began
+        yield records
+
+
+def _crosses(before: int, after: int, stride: float) -> bool:
+    return before // stride != after // stride
+
+
+def _require_finite(metrics: dict[str, float], recipe: Recipe) -> None:
+    for name, value in metrics.items():
+        if not math.isfinite(value):
+            raise Diverged(f"'{name}' became {value} after {recipe.env_steps} training steps")
+
+
+def meta_test(
+    policy: Policy, card: TaskCard, tasks: TaskSet, sight: Sight, seed: int, spent: Spent
+) -> list[Evaluation]:
+    """Exactly K full episodes on every task, whatever the policy does; one record an episode index."""
+    began = time.perf_counter()
+    with torch.random.fork_rng(devices=[]):  # a policy that reads torch's global generator moves only ours
+        scores = [_judge_lanes(policy, card, tasks, sight, seed, first) for first in range(0, len(tasks), LANES)]
+    returns, lengths, success = (torch.cat(columns) for columns in zip(*scores, strict=True))  # [N, K]
+    seconds = {"eval": time.perf_counter() - began}
+    before = (lengths.cumsum(1) - lengths).sum(0)
+    return [
+        Evaluation(
+            split=tasks.split,
+            k=k + 1,
+            tasks_sha256=tasks.sha256,
+            env_steps=spent.env_steps,
+            gradient_steps=spent.gradient_steps,
+            adapt_steps=int(before[k]),
+            eval_steps=int(lengths[:, k].sum()),
+            returns=[round(x, 4) for x in returns[:, k].tolist()],
+            lengths=_one_if_equal(lengths[:, k].tolist()),
+            success=success[:, k].int().tolist() if card.reports_success else None,
+            seconds=seconds,
+        )
+        for k in range(card.episodes)
+    ]
+
+
+def _judge_lanes(
+    policy: Policy, card: TaskCard, tasks: TaskSet, sight: Sight, seed: int, first: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    chance, choice = (stream("judge", name, card.id, tasks.split, seed, first) for name in ("world", "act"))
+    world = WORLDS[card.world](tasks[slice(first, first + LANES)], card.horizon, card.episodes, chance)
+    return by_episode(rollout(policy, world, choice, sight), card.episodes)
+
+
+def by_episode(trial: Trial, episodes: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return, length and success of each lane's first K episodes, [B, K]; later ones do not count.
+
+    A lane that finishes early starts episode K + 1 while others are still at work. Counting those, or the
+    first episodes to finish anywhere, would favour the tasks that a policy already solves.
+    """
+    index = trial.done.long().cumsum(1) - trial.done.long()  # [B, T], the episode a step belongs to
+    counted = index < episodes
+    index = index.clamp(max=episodes - 1)
+    empty = torch.zeros(len(index), episodes)
+    returns = empty.scatter_add(1, index, trial.reward.where(counted, 0.0))
+    lengths = empty.scatter_add(1, index, counted.float()).long()
+    success = empty.scatter_add(1, index, (trial.success & counted).float()) > 0
+    return returns, lengths, success
+
+
+def _one_if_equal(lengths: list[int]) -> int | list[int]:
+    return lengths[0] if len(set(lengths)) == 1 else lengths

@@ -1,0 +1,279 @@
+"""One run: claim its folder, go on from its checkpoint, train, judge, and say how it ended.
+
+The same request on the same folder continues; another request is refused. Records reach the disk before
+the checkpoint that counts them, and a resumed run first cuts its records back to that count, so a kill at
+any moment loses work but never doubles or drops a line.
+"""
+
+import fcntl
+import json
+import os
+import platform
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+
+from metairl import catalogue, checkpoint, draws, methods, protocol
+from metairl.cards import TaskCard, digest
+from metairl.errors import RunConflict, StorageError
+from metairl.record import SCHEMA, Evaluation, Record, RunFolder, writing
+from metairl.streams import stream
+from metairl.types import Policy, World
+from metairl.worlds import WORLDS
+
+SECONDS_BETWEEN_CHECKPOINTS = 20.0
+VERSIONS = ("metairl", "torch", "numpy", "mujoco", "gymnasium", "metaworld", "wandb")
+Listener = Callable[[Record], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asks for; two equal requests are the same run."""
+
+    method: str
+    task: str  # full name with settings, "bandit-5-v1:pulls=100"
+    encoder: str | None
+    seed: int
+    steps: int  # training budget; 0 where nothing is trained
+    settings: Any  # the method's parts and their Configs
+
+    @property
+    def card(self) -> TaskCard:
+        return catalogue.task(self.task)
+
+    def identity(self) -> dict[str, Any]:
+        return {
+            "method": self.method,
+            "encoder": self.encoder,
+            "task": self.task,
+            "card_sha256": self.card.sha256,
+            "seed": self.seed,
+            "steps": self.steps,
+            "config": json.loads(json.dumps(asdict(self.settings))),
+        }
+
+
+def request(
+    method: str, task: str, encoder: str | None = None, seed: int = 0, steps: int | None = None, settings: Any = None
+) -> Request:
+    """Checks the combination before any work starts and fills in what was tuned for it."""
+    chosen = methods.find(method)
+    card = catalogue.task(task)
+    methods.require_world(method, chosen, card)
+    encoder = methods.choose_encoder(method, chosen, encoder)
+    tuned_steps, tuned_settings = methods.tuned(method, task, encoder)
+    budget = (steps if steps is not None else tuned_steps) if chosen.recipe else 0
+    return Request(method, catalogue.task_name(task), encoder, seed, budget, settings or tuned_settings)
+
+
+def execute(asked: Request, path: Path, listen: Listener) -> RunFolder:
+    """Start or continue the run in `path`; returns when it is complete."""
+    folder = RunFolder(path)
+    folder.create()
+    with _claim(folder), _stop_between_iterations() as stopping:
+        run = _open(folder, asked)
+        if run["status"] == "completed":
+            return folder
+        try:
+            _work(Work(asked, folder, *build(asked), listen, {"train": 0.0, "eval": 0.0}), stopping)
+        except BaseException as fault:
+            _close(folder, run, "interrupted" if isinstance(fault, KeyboardInterrupt) else "failed", str(fault))
+            raise
+        _close(folder, run, "completed", None)
+    return folder
+
+
+@dataclass
+class Work:
+    """The pieces of a run while it is alive."""
+
+    asked: Request
+    folder: RunFolder
+    policy: Policy
+    recipe: protocol.Recipe | None
+    listen: Listener
+    seconds: dict[str, float]
+
+    def keep(self, records: list[Record]) -> None:
+        """To the disk first, then to whoever listens."""
+        if records:
+            self.folder.append(records)
+        for record in records:
+            self.listen(record)
+
+    def judge(self, split: str) -> list[Evaluation]:
+        recipe = self.recipe
+        spent = protocol.Spent(recipe.env_steps, recipe.gradient_steps) if recipe else protocol.Spent()
+        return judge(self.asked, self.policy, split, spent)
+
+
+def judge(asked: Request, policy: Policy, split: str, spent: protocol.Spent) -> list[Evaluation]:
+    sight = methods.sight(methods.find(asked.method), asked.encoder)
+    tasks = draws.task_set(asked.card, split)
+    return protocol.meta_test(policy, asked.card, tasks, sight, asked.seed, spent)
+
+
+def build(asked: Request) -> tuple[Policy, protocol.Recipe | None]:
+    """The policy to judge and, where there is something to train, the recipe that trains it."""
+    chosen, card = methods.find(asked.method), asked.card
+    spec = _make_world(card, 1, torch.Generator(), torch.Generator()).spec
+    if chosen.recipe is None or asked.encoder is None:
+        return methods.build_exact(chosen, spec, asked.settings), None
+    agent = methods.build_agent(chosen, asked.encoder, spec, asked.settings, card, asked.seed)
+    recipe = chosen.recipe[0](agent, partial(_make_world, card), asked.settings.recipe, asked.seed)
+    return agent.policy(explore=False), recipe
+
+
+def reopen(folder: RunFolder) -> tuple[Request, Policy, protocol.Spent]:
+    """What a run folder asked for, and its policy as the newest whole checkpoint has it."""
+    run = folder.description()
+    chosen = methods.find(run["method"])
+    settings = methods.settings_from(chosen, run["encoder"], run["config"], str(folder.run_file))
+    asked = Request(run["method"], run["task"], run["encoder"], run["seed"], run["steps"], settings)
+    policy, recipe = build(asked)
+    if recipe is None:
+        return asked, policy, protocol.Spent()
+    saved = checkpoint.load(folder.checkpoints)
+    if saved is None:
+        raise StorageError(f"{folder.path}: there is no checkpoint in it yet")
+    recipe.load(saved["recipe"])
+    return asked, policy, protocol.Spent(recipe.env_steps, recipe.gradient_steps)
+
+
+def _make_world(card: TaskCard, lanes: int, tasks: torch.Generator, chance: torch.Generator) -> World:
+    return WORLDS[card.world](draws.train_tasks(card, lanes, tasks), card.horizon, card.episodes, chance)
+
+
+def _work(work: Work, stopping: Callable[[], bool]) -> None:
+    if work.recipe is None:
+        work.folder.cut(0)
+    else:
+        _resume(work, work.recipe)
+        _train(work, work.recipe, stopping)
+    work.keep(list(work.judge("test")))
+
+
+def _resume(work: Work, recipe: protocol.Recipe) -> None:
+    saved = checkpoint.load(work.folder.checkpoints)
+    work.folder.cut(saved["records"] if saved else 0)
+    if saved:
+        recipe.load(saved["recipe"])
+        work.seconds.update(saved["seconds"])
+
+
+def _train(work: Work, recipe: protocol.Recipe, stopping: Callable[[], bool]) -> None:
+    _require_held_out(work.asked)
+    saved_at = time.monotonic()
+    validate = partial(work.judge, "validation")
+    for records in protocol.meta_train(recipe, validate, work.asked.steps, work.seconds):
+        work.keep(records)
+        over = recipe.env_steps >= work.asked.steps
+        if over or stopping() or time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS:
+            content = {"recipe": recipe.state(), "seconds": work.seconds, "records": work.folder.size()}
+            checkpoint.save(work.folder.checkpoints, recipe.env_steps, content)
+            saved_at = time.monotonic()
+        if stopping() and not over:
+            raise KeyboardInterrupt
+
+
+def _require_held_out(asked: Request) -> None:
+    """The first training tasks of this very run, the validation tasks and the test tasks share none."""
+    card = asked.card
+    train = draws.TaskSet("train", draws.train_tasks(card, 1000, stream("train", "tasks", asked.seed)))
+    validation, test = draws.task_set(card, "validation"), draws.task_set(card, "test")
+    draws.require_disjoint(train, test)
+    draws.require_disjoint(validation, test)
+
+
+def _open(folder: RunFolder, asked: Request) -> dict[str, Any]:
+    """The folder's description: a new one, or the old one if it was made by the same request."""
+    identity = asked.identity()
+    if not folder.run_file.exists():
+        run = {"schema": SCHEMA, "id": digest(identity)[:12], **identity, **_surroundings(), "status": "running"}
+        folder.describe(run)
+        return run
+    run = folder.description()
+    for key, value in identity.items():
+        if run.get(key) != value:
+            raise RunConflict(f"{folder.path}: made with {key} = {run.get(key)}, asked for {value}; choose another --out")
+    if run["status"] != "completed":
+        run |= {"status": "running", "resumed": run.get("resumed", 0) + 1}
+        folder.describe(run)
+    return run
+
+
+def _close(folder: RunFolder, run: dict[str, Any], status: str, why: str | None) -> None:
+    run |= {"status": status, "finished": _now()} | ({"why": why} if why else {})
+    folder.describe(run)
+
+
+def _surroundings() -> dict[str, Any]:
+    """What else decides or explains the numbers: code, libraries, machine, threads, time."""
+    return {
+        "versions": {"python": platform.python_version()} | {name: _version(name) for name in VERSIONS},
+        "commit": _git("rev-parse", "HEAD"),
+        "dirty": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "hardware": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
+        "threads": torch.get_num_threads(),
+        "started": _now(),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _git(*words: str) -> str | None:
+    """What git says of the code that runs; None outside a checkout."""
+    command = ["git", "-C", str(catalogue.PACKAGE), *words]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@contextmanager
+def _claim(folder: RunFolder) -> Iterator[None]:
+    """One process at a time; the lock dies with its owner, so nothing is left behind by a kill."""
+    with writing(folder.path), (folder.path / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunConflict(f"{folder.path}: another process is working on this run") from None
+        yield
+
+
+@contextmanager
+def _stop_between_iterations() -> Iterator[Callable[[], bool]]:
+    """SIGINT and SIGTERM ask; the run answers after the iteration at hand, with its checkpoint written."""
+    asked = []
+
+    def note(signum: int, frame: FrameType | None) -> None:
+        if asked:
+            raise KeyboardInterrupt  # asked twice: now
+        asked.append(signum)
+
+    before = {name: signal.signal(name, note) for name in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
