@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sys
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from metairl.track.rows import Curve, Row
@@ -13,7 +14,13 @@ Mode = Literal["auto", "online", "offline", "disabled"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 
 INIT_SECONDS = 15.0
-SPOKEN: dict[str, Mode] = {"run": "online", "dryrun": "offline"}  # wandb's older words in WANDB_MODE
+SPOKEN: dict[str, Mode] = {  # in WANDB_MODE, wandb's older words included
+    "online": "online",
+    "run": "online",
+    "offline": "offline",
+    "dryrun": "offline",
+    "disabled": "disabled",
+}
 
 
 def chosen(mode: Mode) -> Mode:
@@ -22,7 +29,7 @@ def chosen(mode: Mode) -> Mode:
 
     word = os.environ.get("WANDB_MODE", "")
     if mode == "auto":
-        mode = SPOKEN.get(word) or next((known for known in MODES if known == word), "auto")
+        mode = SPOKEN.get(word, "auto")
     if mode in ("offline", "disabled"):
         return mode
     # wandb would announce on stderr, over a progress bar, what our one line says.
@@ -115,8 +122,7 @@ def abandon() -> None:
     the service without a limit. The path to the process is private; a test holds the exit time.
     """
     with contextlib.suppress(Exception):
-        import wandb
-
+        wandb = sys.modules["wandb"]  # importing could wait for a worker that is stuck importing
         connection = wandb.setup()._connection
         if connection is None or connection._proc is None:
             return

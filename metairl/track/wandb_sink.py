@@ -61,11 +61,9 @@ class Wandb:
         worker.join(FINISH_SECONDS)
         if worker.is_alive():
             self._left = self._off = True
-            say(
-                f"W&B: no answer in {FINISH_SECONDS:.0f} s, left behind; `metairl wandb-sync` sends the run again"
-            )
+            say(f"W&B: no answer in {FINISH_SECONDS:.0f} s; `metairl wandb-sync` sends the run again")
             abandon()
-        elif self.dropped:
+        elif self.dropped and not self._off:
             say(f"W&B: missed {self.dropped} records; `metairl wandb-sync` sends the run again")
 
     def _work(self, run: dict[str, Any]) -> None:
