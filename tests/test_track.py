@@ -1,4 +1,4 @@
-"""Tracking, with the real wandb package and no server: what arrives, and what happens when wandb does not answer."""
+"""Tracking, with the real wandb package and no server: what arrives, and what happens without an answer."""
 
 import io
 import json
@@ -19,14 +19,6 @@ from metairl.errors import MetairlError
 from metairl.record import Evaluation, RunFolder, Training
 from metairl.track import Console, Wandb, resend, wandb_run, wandb_sink
 from metairl.track.rows import Curve, Row, Rows, standard_error
-
-# wandb leaves its service process and the temporary folder of its tables to its exit hooks; what the garbage
-# collector says about them there or after a kill is not ours to close.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning"),
-    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
-    pytest.mark.filterwarnings("ignore:Implicitly cleaning up:ResourceWarning"),
-]
 
 KEY = "a" * 40
 RUN: dict[str, Any] = {
@@ -73,10 +65,12 @@ def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("NETRC", str(tmp_path / "home" / "netrc"))
     monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path / "home" / "config"))
-    monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
     yield
     wandb_run.abandon()
-    os.environ.pop("WANDB_SERVICE", None)  # wandb sets it; monkeypatch does not know
+    if sys.modules.get("wandb"):
+        sys.modules["wandb"].teardown()  # forgets the key of this test
+    for name in ("WANDB_SERVICE", "WANDB_ERROR_REPORTING"):  # set while it ran, unknown to monkeypatch
+        os.environ.pop(name, None)
 
 
 @pytest.fixture
@@ -235,6 +229,11 @@ def test_without_a_key_the_run_is_offline_and_complete(
     assert "folder" not in page["config"] and page["config"]["versions"] == {"torch": "2.13.0"}
     assert page["summary"]["status"] == "finished" and page["exit_code"] == 0
     assert page["summary"]["env_steps"] == 200
+    assert page["summary"]["eval/validation/return"] == {"last": 4.0, "max": 4.0}
+    tables = sorted(Path(run["folder"], "wandb").rglob("*.table.json"))
+    assert [json.loads(table.read_text()) for table in tables] == 2 * [
+        {"columns": list(Curve.columns), "data": [[1, 2.0, 1.0, 2], [2, 4.0, 2.0, 2]]}
+    ]
 
 
 def test_a_run_that_failed_is_failed_there(run: dict[str, Any]) -> None:

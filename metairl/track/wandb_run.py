@@ -25,6 +25,8 @@ SPOKEN: dict[str, Mode] = {  # in WANDB_MODE, wandb's older words included
 
 def chosen(mode: Mode) -> Mode:
     """What `mode` comes to here: WANDB_MODE decides for auto, then whether there is a key. Never asks."""
+    # wandb's telemetry about itself waits up to 30 s at exit for a server that does not answer.
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
     import wandb  # here and not above: it costs a second, and not every run tracks
 
     word = os.environ.get("WANDB_MODE", "")
@@ -128,6 +130,7 @@ def abandon() -> None:
             return
         process = connection._proc._process
         process.kill()
-        with contextlib.suppress(Exception):  # the teardown finds its socket dead, after unhooking itself
-            wandb.teardown()
         process.wait(5.0)
+        # The teardown unhooks itself, then meets a dead socket, or exits with the service's code.
+        with contextlib.suppress(Exception, SystemExit):
+            wandb.teardown()
