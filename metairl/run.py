@@ -12,7 +12,7 @@ import platform
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -29,12 +29,12 @@ from metairl.cards import TaskCard, digest
 from metairl.errors import RunConflict, StorageError
 from metairl.record import SCHEMA, Evaluation, Record, RunFolder, writing
 from metairl.streams import stream
+from metairl.track import Sink
 from metairl.types import Policy, World
 from metairl.worlds import WORLDS
 
 SECONDS_BETWEEN_CHECKPOINTS = 20.0
 VERSIONS = ("metairl", "torch", "numpy", "mujoco", "gymnasium", "metaworld", "wandb")
-Listener = Callable[[Record], None]
 
 
 @dataclass(frozen=True)
@@ -77,21 +77,26 @@ def request(
     return Request(method, catalogue.task_name(task), encoder, seed, budget, settings or tuned_settings)
 
 
-def execute(asked: Request, path: Path, listen: Listener) -> RunFolder:
-    """Start or continue the run in `path`; returns when it is complete."""
+def execute(asked: Request, path: Path, sinks: Sequence[Sink]) -> dict[str, Any]:
+    """Start or continue the run in `path`; its description once it is complete."""
     folder = RunFolder(path)
     folder.create()
     with _claim(folder), _stop_between_iterations() as stopping:
         run = _open(folder, asked)
         if run["status"] == "completed":
-            return folder
+            return run
+        for sink in sinks:
+            sink.start(run | {"folder": str(path)})
         try:
-            _work(Work(asked, folder, *build(asked), listen, {"train": 0.0, "eval": 0.0}), stopping)
-        except BaseException as fault:
-            _close(folder, run, "interrupted" if isinstance(fault, KeyboardInterrupt) else "failed", str(fault))
+            _work(Work(asked, folder, *build(asked), sinks, {"train": 0.0, "eval": 0.0}), stopping)
+            _close(folder, sinks, run, "completed")
+        except KeyboardInterrupt:
+            _close(folder, sinks, run, "interrupted")
             raise
-        _close(folder, run, "completed", None)
-    return folder
+        except BaseException as fault:
+            _close(folder, sinks, run | {"why": str(fault)}, "failed")
+            raise
+        return run
 
 
 @dataclass
@@ -102,15 +107,16 @@ class Work:
     folder: RunFolder
     policy: Policy
     recipe: protocol.Recipe | None
-    listen: Listener
+    sinks: Sequence[Sink]
     seconds: dict[str, float]
 
     def keep(self, records: list[Record]) -> None:
-        """To the disk first, then to whoever listens."""
+        """To the disk first, then to whoever shows it."""
         if records:
             self.folder.append(records)
         for record in records:
-            self.listen(record)
+            for sink in self.sinks:
+                sink.write(record)
 
     def judge(self, split: str) -> list[Evaluation]:
         recipe = self.recipe
@@ -213,9 +219,13 @@ def _open(folder: RunFolder, asked: Request) -> dict[str, Any]:
     return run
 
 
-def _close(folder: RunFolder, run: dict[str, Any], status: str, why: str | None) -> None:
-    run |= {"status": status, "finished": _now()} | ({"why": why} if why else {})
-    folder.describe(run)
+def _close(folder: RunFolder, sinks: Sequence[Sink], run: dict[str, Any], status: str) -> None:
+    run |= {"status": status, "finished": _now()}
+    try:
+        folder.describe(run)
+    finally:
+        for sink in sinks:
+            sink.finish(status)
 
 
 def _surroundings() -> dict[str, Any]:

@@ -1,0 +1,5 @@
+import sys
+
+from metairl.cli import main
+
+sys.exit(main())

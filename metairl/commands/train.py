@@ -1,0 +1,58 @@
+"""metairl train METHOD TASK: start a run in a folder, or go on with the one that is there."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import tyro
+from tyro.conf import Positional
+
+from metairl import catalogue, methods
+from metairl.commands.show import print_scores
+from metairl.record import RunFolder
+from metairl.run import execute, request
+from metairl.track import Console, Mode, Wandb
+
+
+@dataclass(frozen=True)
+class Train:
+    method: Positional[str]  # see `metairl list methods`
+    task: Positional[str]  # see `metairl list tasks`; settings as in bandit-5:pulls=100
+    encoder: str | None = None  # none, oracle, rl2; by default the method's own
+    seed: int = 0  # of networks, training tasks and choices; held-out tasks never depend on it
+    steps: int | None = None  # training steps in the world; by default the tuned budget
+    out: Path | None = None  # the run's folder; by default runs/METHOD/TASK/seed-SEED
+    threads: int | None = None  # of torch; numbers are equal only at equal thread counts
+    wandb: Mode = "auto"  # auto is online where a key is present
+
+
+def main(words: list[str]) -> int:
+    args, rest = tyro.cli(Train, prog="metairl train", args=_first(words), description=__doc__, return_unknown_args=True)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    settings = _settings(args, rest)
+    asked = request(args.method, args.task, args.encoder, args.seed, args.steps, settings)
+    folder = args.out or default_folder(Path("runs"), asked.method, asked.encoder, asked.task, asked.seed)
+    execute(asked, folder, [Console(), Wandb(args.wandb)])
+    print_scores(RunFolder(folder))
+    return 0
+
+
+def default_folder(root: Path, method: str, encoder: str | None, task: str, seed: int) -> Path:
+    name = method if encoder in (None, methods.find(method).encoder) else f"{method}+{encoder}"
+    return root / name / task.replace(":", "_") / f"seed-{seed}"
+
+
+def _first(words: list[str]) -> list[str]:
+    return words
+
+
+def _settings(args: Train, words: list[str]) -> Any:
+    """The method's own options (--learner.clip 0.1 …) over what was tuned for this task."""
+    method = methods.find(args.method)
+    encoder = methods.choose_encoder(args.method, method, args.encoder)
+    catalogue.task(args.task)
+    _, tuned = methods.tuned(args.method, args.task, encoder)
+    kind = methods.settings_type(method, encoder)
+    return tyro.cli(kind, prog=f"metairl train {args.method} {args.task}", args=words, default=tuned)
