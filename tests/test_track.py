@@ -236,18 +236,25 @@ def test_without_a_key_the_run_is_offline_and_complete(
     ]
 
 
-def test_a_run_that_failed_is_failed_there(run: dict[str, Any]) -> None:
+def test_a_run_that_failed_is_failed_there(run: dict[str, Any], capfd: pytest.CaptureFixture[str]) -> None:
     tracked(Wandb("offline"), run, short_run(), status="diverged")
+    out, err = capfd.readouterr()
+    assert out == "" and err.count("\n") == 1
     page, _ = inspected(run)
     assert page["exit_code"] == 1 and page["summary"]["status"] == "diverged"
 
 
-def test_wandb_mode_decides_for_auto(
+def test_disabled_does_not_even_import_wandb(
     run: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("WANDB_MODE", "disabled")
-    tracked(Wandb(), run, short_run())
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    for mode in ("auto", "disabled"):
+        tracked(Wandb(mode), run, short_run())
     assert not Path(run["folder"], "wandb").exists() and capfd.readouterr().err == ""
+
+
+def test_wandb_mode_decides_for_auto(monkeypatch: pytest.MonkeyPatch) -> None:
     assert wandb_run.chosen("offline") == "offline"
     monkeypatch.setenv("WANDB_MODE", "dryrun")
     monkeypatch.setenv("WANDB_API_KEY", KEY)
@@ -372,6 +379,20 @@ def test_a_stuck_service_fills_the_queue_and_is_left_behind(
     assert "no answer in 1 s" in capfd.readouterr().err
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_leaving_wandb_does_not_leave_the_program(
+    run: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import wandb
+
+    sink = Wandb("offline")
+    sink.start(run)
+    with monkeypatch.context() as patch:
+        # Its teardown exits with the code of the killed service, when it learns it in time.
+        patch.setattr(wandb, "teardown", lambda: sys.exit(-9))
+        wandb_run.abandon()
+    sink.finish("finished")
 
 
 def test_wandb_that_cannot_be_imported_is_a_notice(

@@ -25,15 +25,15 @@ SPOKEN: dict[str, Mode] = {  # in WANDB_MODE, wandb's older words included
 
 def chosen(mode: Mode) -> Mode:
     """What `mode` comes to here: WANDB_MODE decides for auto, then whether there is a key. Never asks."""
-    # wandb's telemetry about itself waits up to 30 s at exit for a server that does not answer.
+    # Before wandb is imported: its telemetry about itself waits up to 30 s at exit for a mute server.
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
-    import wandb  # here and not above: it costs a second, and not every run tracks
-
     word = os.environ.get("WANDB_MODE", "")
     if mode == "auto":
         mode = SPOKEN.get(word, "auto")
     if mode in ("offline", "disabled"):
         return mode
+    import wandb  # here and not above: it costs a second, and not every run tracks
+
     # wandb would announce on stderr, over a progress bar, what our one line says.
     wandb.setup(wandb.Settings(silent=True, mode="online"))
     return "online" if wandb.login(prompt=False, verify=False) else "offline"
