@@ -89,7 +89,8 @@ class TaskCard(Strict):
 
     @property
     def sha256(self) -> str:
-        return digest(self.model_dump())
+        """Of everything that decides a return, and of nothing else."""
+        return digest(self.model_dump(exclude={"title", "source", "tags", "notes", "settable", "score"}))
 
     def normalised(self, total: float, episodes: int) -> float:
         """The score of `episodes` episodes whose returns add up to `total`."""
@@ -115,8 +116,13 @@ class Row(Strict):
     name: str
     method: str | None = None  # None: printed by others, not run here
     encoder: str | None = None
-    seeds: int = 1
+    seeds: Count = 1
+    columns: list[str] | None = None  # the only columns it can fill; None: all
+    notes: list[str] = []  # keys of footnotes about our cells
     published: Published | None = None
+
+    def fills(self, column: Column) -> bool:
+        return self.method is not None and (self.columns is None or column.name in self.columns)
 
 
 class TableCard(Strict):
@@ -134,10 +140,11 @@ class TableCard(Strict):
     def _names_exist(self) -> "TableCard":
         columns = {column.name for column in self.columns}
         for row in self.rows:
-            for cell in row.published.cells if row.published else ():
-                if cell not in columns:
-                    raise ValueError(f"row '{row.name}' has a cell for '{cell}'; {nearest(cell, columns)}")
-            for note in row.published.notes if row.published else ():
+            printed = row.published or Published(source="", cells={})
+            for name in [*(row.columns or ()), *printed.cells]:
+                if name not in columns:
+                    raise ValueError(f"row '{row.name}' has a cell for '{name}'; {nearest(name, columns)}")
+            for note in [*row.notes, *printed.notes]:
                 if note not in self.footnotes:
                     raise ValueError(f"row '{row.name}' names footnote '{note}'; {nearest(note, self.footnotes)}")
         return self

@@ -53,14 +53,14 @@ class Spent:
 
 
 def meta_train(
-    recipe: Recipe, judge: Callable[[Spent], list[Evaluation]], steps: int, seconds: dict[str, float]
+    recipe: Recipe, judge: Callable[[], list[Record]], steps: int, seconds: dict[str, float]
 ) -> Iterator[list[Record]]:
     """Iterate until the budget is spent; after every iteration, what there is to record about it (or nothing).
 
     When to judge depends on steps alone, so an interrupted run judges at the same moments when it goes on.
     """
     if recipe.env_steps == 0:
-        yield list(judge(Spent()))
+        yield judge()
     while recipe.env_steps < steps:
         before, began = recipe.env_steps, time.perf_counter()
         metrics = recipe.iterate(before / steps)
@@ -71,7 +71,7 @@ def meta_train(
             records.append(Training(recipe.env_steps, recipe.gradient_steps, metrics, dict(seconds)))
         if _crosses(before, recipe.env_steps, steps / CURVE):
             began = time.perf_counter()
-            records += judge(Spent(recipe.env_steps, recipe.gradient_steps))
+            records += judge()
             seconds["eval"] += time.perf_counter() - began
         yield records
 

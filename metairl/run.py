@@ -52,6 +52,12 @@ class Request:
     def card(self) -> TaskCard:
         return catalogue.task(self.task)
 
+    def folder(self, root: Path) -> Path:
+        """Where this run stands under a root, so that no two requests share a place by accident."""
+        own = methods.find(self.method).encoder
+        name = self.method if self.encoder == own else f"{self.method}+{self.encoder}"
+        return root / name / self.task.replace(":", "_") / f"seed-{self.seed}"
+
     def identity(self) -> dict[str, Any]:
         return {
             "method": self.method,
@@ -118,10 +124,12 @@ class Work:
             for sink in self.sinks:
                 sink.write(record)
 
-    def judge(self, split: str) -> list[Evaluation]:
-        recipe = self.recipe
-        spent = protocol.Spent(recipe.env_steps, recipe.gradient_steps) if recipe else protocol.Spent()
-        return judge(self.asked, self.policy, split, spent)
+    @property
+    def spent(self) -> protocol.Spent:
+        return protocol.Spent(self.recipe.env_steps, self.recipe.gradient_steps) if self.recipe else protocol.Spent()
+
+    def judge(self, split: str) -> list[Record]:
+        return list(judge(self.asked, self.policy, split, self.spent))
 
 
 def judge(asked: Request, policy: Policy, split: str, spent: protocol.Spent) -> list[Evaluation]:
@@ -167,7 +175,7 @@ def _work(work: Work, stopping: Callable[[], bool]) -> None:
     else:
         _resume(work, work.recipe)
         _train(work, work.recipe, stopping)
-    work.keep(list(work.judge("test")))
+    work.keep(work.judge("test"))
 
 
 def _resume(work: Work, recipe: protocol.Recipe) -> None:
@@ -210,13 +218,22 @@ def _open(folder: RunFolder, asked: Request) -> dict[str, Any]:
         folder.describe(run)
         return run
     run = folder.description()
-    for key, value in identity.items():
-        if run.get(key) != value:
-            raise RunConflict(f"{folder.path}: made with {key} = {run.get(key)}, asked for {value}; choose another --out")
+    made = dict(_leaves({key: run.get(key) for key in identity}))
+    for key, value in dict(_leaves(identity)).items():
+        if made.get(key) != value:
+            raise RunConflict(f"{folder.path}: made with {key} = {made.get(key)}, asked for {value}; choose another --out")
     if run["status"] != "completed":
         run |= {"status": "running", "resumed": run.get("resumed", 0) + 1}
         folder.describe(run)
     return run
+
+
+def _leaves(tree: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{above}{key}.")
+        else:
+            yield above + key, value
 
 
 def _close(folder: RunFolder, sinks: Sequence[Sink], run: dict[str, Any], status: str) -> None:

@@ -137,7 +137,7 @@ def shown(console: Console, run: dict[str, Any]) -> None:
     console.start(run)
     for record in short_run():
         console.write(record)
-    console.finish("finished")
+    console.finish("completed")
 
 
 def test_off_a_terminal_lines_are_plain_and_rationed(
@@ -149,7 +149,7 @@ def test_off_a_terminal_lines_are_plain_and_rationed(
     assert len([line for line in err.splitlines() if "policy" in line]) == 1  # of two training records
     assert len([line for line in err.splitlines() if "validation k=" in line]) == 4  # every evaluation
     assert "kl" not in err and "entropy 0.1" in err
-    assert err.splitlines()[-1].endswith("finished")
+    assert err.splitlines()[-1].endswith("completed")
 
 
 @pytest.mark.parametrize("no_color, escapes", [("", True), ("1", False)])
@@ -180,7 +180,7 @@ def test_a_stream_that_closes_does_no_harm(
     terminal.close()
     for record in short_run():
         console.write(record)
-    console.finish("finished")
+    console.finish("completed")
     shown(Console(), run)  # closed from the start
     monkeypatch.setattr(sys, "stderr", None)
     shown(Console(), run)
@@ -205,7 +205,7 @@ def inspected(run: dict[str, Any], which: int = -1) -> tuple[dict[str, Any], lis
 
 
 def tracked(
-    sink: Wandb, run: dict[str, Any], records: list[Training | Evaluation], status: str = "finished"
+    sink: Wandb, run: dict[str, Any], records: list[Training | Evaluation], status: str = "completed"
 ) -> None:
     sink.start(run)
     for record in records:
@@ -227,7 +227,7 @@ def test_without_a_key_the_run_is_offline_and_complete(
     assert set(page["tags"]) == {"few-shot", "rl2-ppo", "0123456"}
     assert page["config"]["config"] == {"learner": {"clip": 0.2}} and page["config"]["seed"] == 3
     assert "folder" not in page["config"] and page["config"]["versions"] == {"torch": "2.13.0"}
-    assert page["summary"]["status"] == "finished" and page["exit_code"] == 0
+    assert page["summary"]["status"] == "completed" and page["exit_code"] == 0
     assert page["summary"]["env_steps"] == 200
     assert page["summary"]["eval/validation/return"] == {"last": 4.0, "max": 4.0}
     tables = sorted(Path(run["folder"], "wandb").rglob("*.table.json"))
@@ -275,7 +275,7 @@ def test_a_key_in_netrc_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 
 def test_resend_gives_the_same_rows_also_when_wandb_lost_its_file(run: dict[str, Any]) -> None:
     folder = RunFolder(Path(run["folder"]))
-    folder.describe({name: value for name, value in run.items() if name != "folder"} | {"status": "finished"})
+    folder.describe({name: value for name, value in run.items() if name != "folder"} | {"status": "completed"})
     folder.append(short_run())
     tracked(Wandb("offline"), run, short_run())
     page, history = inspected(run)
@@ -336,7 +336,7 @@ def test_a_write_costs_the_training_thread_next_to_nothing(run: dict[str, Any]) 
     sink = Wandb("offline")
     sink.start(run)
     assert slowest_write(sink, 5000) < 0.25  # measured: a millisecond, but the machine is shared
-    sink.finish("finished")
+    sink.finish("completed")
     _, history = inspected(run)
     assert len(history) + sink.dropped == 5000 and sink.dropped == 0
 
@@ -351,7 +351,7 @@ def test_killed_service_switches_the_sink_off_and_training_goes_on(
     time.sleep(0.3)
     assert slowest_write(sink, 300, pause=0.001) < 1.0
     before = time.perf_counter()
-    sink.finish("finished")
+    sink.finish("completed")
     assert time.perf_counter() - before < 1.0
     err = capfd.readouterr().err
     assert err.count("W&B: off (") == 1 and err.count("\n") == 2  # the notice of the start, and this one
@@ -374,7 +374,7 @@ def test_a_stuck_service_fills_the_queue_and_is_left_behind(
         slowest = max(slowest, time.perf_counter() - before)
     assert slowest < 1.0 and sink.dropped > 0
     before = time.perf_counter()
-    sink.finish("finished")
+    sink.finish("completed")
     assert time.perf_counter() - before < 4.0
     assert "no answer in 1 s" in capfd.readouterr().err
     with pytest.raises(ProcessLookupError):
@@ -392,7 +392,7 @@ def test_leaving_wandb_does_not_leave_the_program(
         # Its teardown exits with the code of the killed service, when it learns it in time.
         patch.setattr(wandb, "teardown", lambda: sys.exit(-9))
         wandb_run.abandon()
-    sink.finish("finished")
+    sink.finish("completed")
 
 
 def test_wandb_that_cannot_be_imported_is_a_notice(
@@ -420,7 +420,7 @@ sink, moments = Wandb(), [time.perf_counter()]
 sink.start(run); moments.append(time.perf_counter())
 for step in range(200): sink.write(Training(step, 0, {"policy": 0.0}, {}))
 moments.append(time.perf_counter())
-if finishes: sink.finish("finished")
+if finishes: sink.finish("completed")
 moments.append(time.perf_counter())
 print(json.dumps([b - a for a, b in zip(moments, moments[1:])]))
 """

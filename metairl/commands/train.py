@@ -1,4 +1,4 @@
-"""metairl train METHOD TASK: start a run in a folder, or go on with the one that is there."""
+"""Start a run in a folder, or go on with the one that is there: the same words again continue it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,33 +19,34 @@ from metairl.track import Console, Mode, Wandb
 class Train:
     method: Positional[str]  # see `metairl list methods`
     task: Positional[str]  # see `metairl list tasks`; settings as in bandit-5:pulls=100
-    encoder: str | None = None  # none, oracle, rl2; by default the method's own
+    encoder: str | None = None  # see `metairl list encoders`; by default the method's own
     seed: int = 0  # of networks, training tasks and choices; held-out tasks never depend on it
     steps: int | None = None  # training steps in the world; by default the tuned budget
     out: Path | None = None  # the run's folder; by default runs/METHOD/TASK/seed-SEED
-    threads: int | None = None  # of torch; numbers are equal only at equal thread counts
-    wandb: Mode = "auto"  # auto is online where a key is present
+    threads: int | None = None  # of torch; numbers repeat only at equal thread counts
+    wandb: Mode = "auto"  # auto: online where a key is present, else offline
 
 
 def main(words: list[str]) -> int:
-    args, rest = tyro.cli(Train, prog="metairl train", args=_first(words), description=__doc__, return_unknown_args=True)
+    args, rest = _parse(words)
     if args.threads:
         torch.set_num_threads(args.threads)
     settings = _settings(args, rest)
     asked = request(args.method, args.task, args.encoder, args.seed, args.steps, settings)
-    folder = args.out or default_folder(Path("runs"), asked.method, asked.encoder, asked.task, asked.seed)
+    folder = args.out or asked.folder(Path("runs"))
     execute(asked, folder, [Console(), Wandb(args.wandb)])
     print_scores(RunFolder(folder))
     return 0
 
 
-def default_folder(root: Path, method: str, encoder: str | None, task: str, seed: int) -> Path:
-    name = method if encoder in (None, methods.find(method).encoder) else f"{method}+{encoder}"
-    return root / name / task.replace(":", "_") / f"seed-{seed}"
-
-
-def _first(words: list[str]) -> list[str]:
-    return words
+def _parse(words: list[str]) -> tuple[Train, list[str]]:
+    """The verb's own options, and the words that belong to the method's."""
+    named = [word for word in words[:2] if not word.startswith("-")]
+    mine = [word for word in words if word not in ("-h", "--help")] if len(named) == 2 else words
+    args, rest = tyro.cli(
+        Train, prog="metairl train", description=__doc__, args=mine, return_unknown_args=True
+    )
+    return args, rest + [word for word in words if word not in mine]
 
 
 def _settings(args: Train, words: list[str]) -> Any:

@@ -55,7 +55,7 @@ class WandbRun:
 
     def close(self, status: str, dropped: int) -> None:
         self._run.summary.update({"status": status, "dropped_records": dropped})
-        self._run.finish(exit_code=0 if status == "finished" else 1)
+        self._run.finish(exit_code=0 if status == "completed" else 1)
 
     def _define(self, row: Row) -> None:
         """The summary keeps a score's best beside its last; a split is known once it is seen."""

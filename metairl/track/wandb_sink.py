@@ -123,7 +123,7 @@ def resend(folder: RunFolder, mode: Mode = "auto") -> int:
         session = opened(run, session_mode, None, RESEND_SECONDS)
         for row in all_rows(records):
             session.log([row])
-        session.close(str(run.get("status", "finished")), dropped=0)
+        session.close(str(run.get("status", "completed")), dropped=0)
     except (Exception, SystemExit) as fault:
         abandon()
         raise MetairlError(f"{folder.path}: W&B did not take the run ({one_line(fault)})") from None

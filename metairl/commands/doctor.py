@@ -1,0 +1,78 @@
+"""What works on this machine: versions, devices, rendering, W&B, disk. Exits with 1 if training cannot work."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import tyro
+
+from metairl import catalogue
+from metairl.commands.show import print_json
+
+PACKAGES = ("metairl", "torch", "numpy", "mujoco", "metaworld", "gymnasium", "wandb", "einops")
+FRAME = "import mujoco; mujoco.Renderer(mujoco.MjModel.from_xml_string('<mujoco/>'), 16, 16).render()"
+
+
+@dataclass(frozen=True)
+class Doctor:
+    json: bool = False  # print one object
+
+
+def main(words: list[str]) -> int:
+    args = tyro.cli(Doctor, prog="metairl doctor", description=__doc__, args=words)
+    findings = examine()
+    if args.json:
+        print_json(findings)
+    else:
+        for name, finding in findings.items():
+            print(f"{name:<12} {finding}")
+    return 0 if findings["torch"] != MISSING else 1
+
+
+MISSING = "not installed"
+
+
+def examine() -> dict[str, str]:
+    versions = {name: _version(name) for name in PACKAGES}
+    return {
+        "python": sys.version.split()[0],
+        **versions,
+        "device": _device() if versions["torch"] != MISSING else MISSING,
+        "rendering": _rendering(),
+        "wandb mode": _wandb_mode(),
+        "tasks": f"{len(catalogue.task_ids())} cards on {', '.join(map(str, catalogue.shelves()))}",
+        "disk": f"{shutil.disk_usage(Path.cwd()).free / 2**30:.0f} GiB free in {Path.cwd()}",
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return MISSING
+
+
+def _device() -> str:
+    import torch
+
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no CUDA device"
+    return f"{os.cpu_count()} cores, {torch.get_num_threads()} torch threads, {gpu}"
+
+
+def _rendering() -> str:
+    """A renderer that fails may take its process along, so each is tried in a process of its own."""
+    for backend in ("egl", "osmesa"):
+        command, env = [sys.executable, "-c", FRAME], os.environ | {"MUJOCO_GL": backend}
+        if subprocess.run(command, env=env, capture_output=True, timeout=60, check=False).returncode == 0:
+            return f"works with MUJOCO_GL={backend}"
+    return "none (Debian: apt-get install libegl1 or libosmesa6); training does not need it"
+
+
+def _wandb_mode() -> str:
+    from metairl.track.wandb_run import chosen
+
+    return chosen("auto")

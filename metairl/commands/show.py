@@ -1,0 +1,64 @@
+"""Prints for people: rows as a table, and what the judge said of a run."""
+
+import json
+import sys
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from metairl import catalogue
+from metairl.record import Evaluation, RunFolder
+from metairl.stats import standard_error
+
+
+def print_json(content: Any) -> None:
+    json.dump(content, sys.stdout, indent=2, allow_nan=False, ensure_ascii=False)
+    print()
+
+
+def print_rows(rows: list[dict[str, Any]]) -> None:
+    """A table whose columns are the first row's keys."""
+    table = Table(box=None, pad_edge=False)
+    for name in rows[0] if rows else ():
+        table.add_column(name)
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row.values()))
+    Console().print(table)
+
+
+def scores(evaluations: list[Evaluation], task: str) -> dict[str, Any]:
+    """The last judged moment of one split, by episode and normalised."""
+    card = catalogue.task(task)
+    moment = [e for e in evaluations if e.env_steps == evaluations[-1].env_steps]
+    by_episode = [np.array(e.returns, dtype=float) for e in moment]
+    trial = np.sum(by_episode, axis=0)
+    return {
+        "task": task,
+        "split": moment[0].split,
+        "tasks": trial.size,
+        "env_steps": moment[0].env_steps,
+        "return": float(trial.mean()),
+        "standard_error": standard_error(trial),
+        "normalised": card.normalised(float(trial.mean()), len(moment)),
+        "return_by_episode": [float(returns.mean()) for returns in by_episode],
+        "success_by_episode": [float(np.mean(e.success)) for e in moment if e.success is not None],
+    }
+
+
+def print_scores(folder: RunFolder) -> None:
+    run = folder.description()
+    judged = [r for r in folder.records() if isinstance(r, Evaluation) and r.split == "test"]
+    found = scores(judged, run["task"])
+    print(
+        f"{run['method']} on {run['task']}, seed {run['seed']}: return {found['return']:.3f} "
+        f"± {found['standard_error']:.3f} on {found['tasks']} held-out tasks, "
+        f"normalised {found['normalised']:.3f} (0 random, 1 {catalogue.task(run['task']).score.expert_method})"
+    )
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
