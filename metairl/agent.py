@@ -1,7 +1,7 @@
 """An encoder and a learner made one: it acts in lockstep with a world and turns trials into features."""
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Generator, Tensor, nn
@@ -14,7 +14,6 @@ Objective = Literal["trial", "episode"]  # whether a return counts the episodes 
 class Encoder(Protocol):
     """Context in, task embedding out; one call serves a whole trial and a single step."""
 
-    sees_task: bool
     width: int  # Z
 
     def initial(self, lanes: int) -> State: ...
@@ -23,16 +22,23 @@ class Encoder(Protocol):
 
 
 class Learner(Protocol):
+    """Networks on z, and the losses that improve them. `targets` is what one iteration holds fixed."""
+
     def act(self, z: Tensor, rng: Generator, explore: bool) -> Tensor: ...
 
+    def targets(self, f: Features) -> Any: ...
 
-class Agent(nn.Module):
-    def __init__(self, encoder: nn.Module, learner: nn.Module, objective: Objective, sight: Sight):
-        super().__init__()
+    def losses(self, f: Features, old: Any) -> dict[str, Tensor]: ...
+
+
+class Agent:
+    def __init__(self, encoder: Encoder, learner: Learner, objective: Objective, sight: Sight):
         self.encoder = encoder
         self.learner = learner
         self.objective = objective
         self.sight = sight
+        parts: dict[str, Any] = {"encoder": encoder, "learner": learner}
+        self.networks = nn.ModuleDict(parts)
 
     def policy(self, explore: bool) -> "Acting":
         return Acting(self, explore)

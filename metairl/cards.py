@@ -146,7 +146,8 @@ class TableCard(Strict):
                     raise ValueError(f"row '{row.name}' has a cell for '{name}'; {nearest(name, columns)}")
             for note in [*row.notes, *printed.notes]:
                 if note not in self.footnotes:
-                    raise ValueError(f"row '{row.name}' names footnote '{note}'; {nearest(note, self.footnotes)}")
+                    hint = nearest(note, self.footnotes)
+                    raise ValueError(f"row '{row.name}' names footnote '{note}'; {hint}")
         return self
 
 
@@ -186,7 +187,8 @@ def _explain(fault: ValidationError, schema: type[BaseModel]) -> str:
     key = ".".join(str(part) for part in error["loc"])
     match error["type"]:
         case "extra_forbidden":
-            return f"unknown key '{key}'; {nearest(str(error['loc'][-1]), _keys_at(schema, error['loc'][:-1]))}"
+            known = _keys_at(schema, error["loc"][:-1])
+            return f"unknown key '{key}'; {nearest(str(error['loc'][-1]), known)}"
         case "missing":
             return f"missing key '{key}'"
         case "union_tag_invalid":
@@ -220,7 +222,7 @@ def _models_of(schema: Any, part: str) -> list[Any]:
         kind = pending.pop(0)
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             found.append(kind)
-        pending += [inner for inner in getattr(kind, "__args__", ())]
+        pending += list(getattr(kind, "__args__", ()))
     return found
 
 

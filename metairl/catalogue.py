@@ -7,12 +7,11 @@ that its card allows (`bandit-5:pulls=100`).
 
 import os
 import re
+import tomllib
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
-
-import tomllib
 
 from metairl.cards import BoardCard, Card, TableCard, TaskCard, read
 from metairl.errors import CardError, UsageError, nearest
@@ -40,9 +39,10 @@ def task(asked: str) -> TaskCard:
 
 
 def task_name(asked: str) -> str:
-    """The full id of what was asked for, as it stands in records: `bandit-5-v1:pulls=100`."""
-    name, colon, settings = asked.partition(":")
-    return _task_id(name) + colon + ",".join(sorted(settings.split(",")))
+    """The full name of what was asked for, every setting said: `bandit-5-v1:pulls=10`."""
+    card = task(asked)
+    settings = ",".join(f"{name}={getattr(card, field)}" for name, field in sorted(card.settable.items()))
+    return f"{card.id}:{settings}" if settings else card.id
 
 
 def tables() -> dict[str, TableCard]:
@@ -61,13 +61,15 @@ def boards() -> dict[str, BoardCard]:
 
 
 def tuned(method: str, asked: str) -> tuple[dict[str, Any], Path | None]:
-    """The settings a method was tuned to for a task: the exact name's if there are any, else the task's."""
+    """What a method was tuned to: for the task with these settings if that is there, else for the task."""
     path = _files("benchmarks/tuned").get(method)
     if path is None:
         return {}, None
-    tables = {task_name(name): values for name, values in tomllib.loads(path.read_text()).items()}
-    full = task_name(asked)
-    return tables.get(full, tables.get(full.partition(":")[0], {})), path
+    wanted = {task_name(asked), task(asked).id}
+    entries = tomllib.loads(path.read_text(encoding="utf-8"))
+    fitting = [name for name in entries if (task_name(name) if ":" in name else _task_id(name)) in wanted]
+    best = max(fitting, key=lambda name: ":" in name, default=None)
+    return (dict(entries[best]) if best else {}), path
 
 
 def _files(folder: str) -> dict[str, Path]:
@@ -81,7 +83,7 @@ def _named(path: Path, schema: type[Card]) -> Card:
     return card
 
 
-@lru_cache(maxsize=None)
+@cache
 def _task_card(path: Path) -> TaskCard:
     return _named(path, TaskCard)
 
@@ -103,7 +105,7 @@ def _with_settings(card: TaskCard, settings: str) -> TaskCard:
             hint = nearest(key, card.settable) if card.settable else "it has no settings"
             raise UsageError(f"task '{card.id}' has no setting '{key}'; {hint}")
         if not value.isdigit() or int(value) < 1:
-            raise UsageError(f"task '{card.id}': setting '{key}' must be a whole number above 0, not '{value}'")
+            raise UsageError(f"task '{card.id}': '{key}' must be a whole number above 0, not '{value}'")
         changed[card.settable[key]] = int(value)
     return card.model_copy(update=changed)
 

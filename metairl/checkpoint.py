@@ -1,7 +1,7 @@
 """Checkpoints that are whole or not there: written aside, synced, renamed, hashed, the previous one kept.
 
-    NUMBER.pt      tensors and plain numbers, read with weights_only (no code in a file can run)
-    NUMBER.json    its size and SHA-256; torch itself does not notice a flipped byte
+NUMBER.pt      tensors and plain numbers, read with weights_only (no code in a file can run)
+NUMBER.json    its size and SHA-256; torch itself does not notice a flipped byte
 """
 
 import hashlib

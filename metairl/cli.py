@@ -21,8 +21,10 @@ VERBS = {
     "doctor": "what works on this machine: versions, devices, rendering, W&B, disk",
 }
 INTERRUPTED, BROKEN_PIPE = 130, 141
-EXIT_CODES = "exit codes: 0 done, 2 usage, 3 bad card, 4 run folder in use or of another run, 5 damaged file, \
+EXIT_CODES = (
+    "exit codes: 0 done, 2 usage, 3 bad card, 4 run folder in use or of another run, 5 damaged file, \
 6 storage, 7 diverged, 130 interrupted"
+)
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -19,7 +19,7 @@ from metairl.recipes import on_policy
 from metairl.streams import seed_of
 from metairl.types import Policy, Sight, Spec
 
-Part = tuple[type, type]  # a class and its Config
+Part = tuple[Any, Any]  # a class and its Config
 DEFAULT_STEPS = 2_000_000
 
 
@@ -39,14 +39,12 @@ class Method:
         return "meta" if self.recipe else "exact"
 
 
-LEARNED_ON_POLICY: dict[str, Part] = {
-    "learner": (ppo.PPO, ppo.Config),
-    "recipe": (on_policy.OnPolicy, on_policy.Config),
-}
+PPO = (ppo.PPO, ppo.Config)
+ON_POLICY = (on_policy.OnPolicy, on_policy.Config)
 
 METHODS: dict[str, Method] = {
-    "ppo": Method("PPO with any encoder", "arXiv:1707.06347", encoder="none", **LEARNED_ON_POLICY),
-    "rl2": Method("RL²: recurrent PPO", "arXiv:1611.02779", encoder="rl2", **LEARNED_ON_POLICY),
+    "ppo": Method("PPO with any encoder", "arXiv:1707.06347", PPO, ON_POLICY, encoder="none"),
+    "rl2": Method("RL²: recurrent PPO", "arXiv:1611.02779", PPO, ON_POLICY, encoder="rl2"),
 }
 
 

@@ -39,7 +39,8 @@ class Rescaled(nn.Module):
         self.register_buffer("std", torch.ones(()))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.mean + self.std * self.head(x).squeeze(-1)
+        unit: Tensor = self.head(x)
+        return self.mean + self.std * unit.squeeze(-1)
 
     def follow(self, target: Tensor) -> None:
         self.mean.lerp_(target.mean(0), self.rate)

@@ -92,7 +92,9 @@ def meta_test(
     """Exactly K full episodes on every task, whatever the policy does; one record an episode index."""
     began = time.perf_counter()
     with torch.random.fork_rng(devices=[]):  # a policy that reads torch's global generator moves only ours
-        scores = [_judge_lanes(policy, card, tasks, sight, seed, first) for first in range(0, len(tasks), LANES)]
+        scores = [
+            _judge_lanes(policy, card, tasks, sight, seed, first) for first in range(0, len(tasks), LANES)
+        ]
     returns, lengths, success = (torch.cat(columns) for columns in zip(*scores, strict=True))  # [N, K]
     seconds = {"eval": time.perf_counter() - began}
     before = (lengths.cumsum(1) - lengths).sum(0)

@@ -61,7 +61,7 @@ def to_line(record: Record) -> str:
 
 def from_line(line: str, where: str) -> Record:
     body, _, crc = line.rpartition(',"crc":"')
-    if not body or f"{zlib.crc32((body + '}').encode()):08x}\"}}" != crc:
+    if not body or f'{zlib.crc32((body + "}").encode()):08x}"}}' != crc:
         raise DamagedFile(f"{where}: the line is not the one that was written (its checksum differs)")
     fields: dict[str, Any] = _heard(json.loads(body + "}"))
     return KINDS[fields.pop("kind")](**fields)

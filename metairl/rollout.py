@@ -22,5 +22,7 @@ def rollout(policy: Policy, world: World, rng: Generator, sight: Sight) -> Trial
         steps.append((obs, action, step.reward, step.done, step.terminated, step.success))
         obs, reward, done = step.obs, step.reward, step.done.float()
         action_before = encode_action(action, spec.actions)
-    fields = (torch.stack(column, dim=1) for column in zip(*steps, strict=True))
-    return Trial(*fields, task=world.task, actions=spec.actions)
+    obs, actions, rewards, dones, terminated, success = (
+        torch.stack(column, dim=1) for column in zip(*steps, strict=True)
+    )
+    return Trial(obs, actions, rewards, dones, terminated, success, world.task, spec.actions)

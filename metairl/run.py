@@ -71,7 +71,12 @@ class Request:
 
 
 def request(
-    method: str, task: str, encoder: str | None = None, seed: int = 0, steps: int | None = None, settings: Any = None
+    method: str,
+    task: str,
+    encoder: str | None = None,
+    seed: int = 0,
+    steps: int | None = None,
+    settings: Any = None,
 ) -> Request:
     """Checks the combination before any work starts and fills in what was tuned for it."""
     chosen = methods.find(method)
@@ -126,7 +131,11 @@ class Work:
 
     @property
     def spent(self) -> protocol.Spent:
-        return protocol.Spent(self.recipe.env_steps, self.recipe.gradient_steps) if self.recipe else protocol.Spent()
+        return (
+            protocol.Spent(self.recipe.env_steps, self.recipe.gradient_steps)
+            if self.recipe
+            else protocol.Spent()
+        )
 
     def judge(self, split: str) -> list[Record]:
         return list(judge(self.asked, self.policy, split, self.spent))
@@ -214,14 +223,22 @@ def _open(folder: RunFolder, asked: Request) -> dict[str, Any]:
     """The folder's description: a new one, or the old one if it was made by the same request."""
     identity = asked.identity()
     if not folder.run_file.exists():
-        run = {"schema": SCHEMA, "id": digest(identity)[:12], **identity, **_surroundings(), "status": "running"}
+        run = {
+            "schema": SCHEMA,
+            "id": digest(identity)[:12],
+            **identity,
+            **_surroundings(),
+            "status": "running",
+        }
         folder.describe(run)
         return run
     run = folder.description()
     made = dict(_leaves({key: run.get(key) for key in identity}))
     for key, value in dict(_leaves(identity)).items():
         if made.get(key) != value:
-            raise RunConflict(f"{folder.path}: made with {key} = {made.get(key)}, asked for {value}; choose another --out")
+            raise RunConflict(
+                f"{folder.path}: made with {key} = {made.get(key)}, asked for {value}; choose another --out"
+            )
     if run["status"] != "completed":
         run |= {"status": "running", "resumed": run.get("resumed", 0) + 1}
         folder.describe(run)
@@ -291,7 +308,7 @@ def _claim(folder: RunFolder) -> Iterator[None]:
 @contextmanager
 def _stop_between_iterations() -> Iterator[Callable[[], bool]]:
     """SIGINT and SIGTERM ask; the run answers after the iteration at hand, with its checkpoint written."""
-    asked = []
+    asked: list[int] = []
 
     def note(signum: int, frame: FrameType | None) -> None:
         if asked:

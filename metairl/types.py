@@ -92,8 +92,16 @@ class Trial:
 
     def __getitem__(self, rows: Tensor) -> "Trial":
         """The same trial in fewer lanes."""
-        lanes = (self.obs, self.action, self.reward, self.done, self.terminated, self.success, self.task)
-        return Trial(*(field[rows] for field in lanes), actions=self.actions)
+        return Trial(
+            self.obs[rows],
+            self.action[rows],
+            self.reward[rows],
+            self.done[rows],
+            self.terminated[rows],
+            self.success[rows],
+            self.task[rows],
+            self.actions,
+        )
 
     def context(self, sight: Sight) -> Context:
         """The whole trial as the acting policy saw it, one step late."""

@@ -275,7 +275,9 @@ def test_a_key_in_netrc_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 
 def test_resend_gives_the_same_rows_also_when_wandb_lost_its_file(run: dict[str, Any]) -> None:
     folder = RunFolder(Path(run["folder"]))
-    folder.describe({name: value for name, value in run.items() if name != "folder"} | {"status": "completed"})
+    folder.describe(
+        {name: value for name, value in run.items() if name != "folder"} | {"status": "completed"}
+    )
     folder.append(short_run())
     tracked(Wandb("offline"), run, short_run())
     page, history = inspected(run)

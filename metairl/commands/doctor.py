@@ -1,4 +1,4 @@
-"""What works on this machine: versions, devices, rendering, W&B, disk. Exits with 1 if training cannot work."""
+"""What works on this machine: versions, devices, rendering, W&B, disk. Exits with 1 if nothing can train."""
 
 import os
 import shutil

@@ -75,7 +75,13 @@ def encoders() -> Rows:
 
 def tables() -> Rows:
     return [
-        {"name": name, "title": card.title, "paper": card.paper, "rows": len(card.rows), "columns": len(card.columns)}
+        {
+            "name": name,
+            "title": card.title,
+            "paper": card.paper,
+            "rows": len(card.rows),
+            "columns": len(card.columns),
+        }
         for name, card in catalogue.tables().items()
     ]
 

@@ -1,8 +1,10 @@
 """ENCODERS: a name to (class, its Config). A line here is all it takes to be listed, trained and tested."""
 
+from typing import Any
+
 from metairl.encoders import none, oracle, rl2
 
-ENCODERS = {
+ENCODERS: dict[str, tuple[Any, Any]] = {
     "none": (none.Nothing, none.Config),
     "oracle": (oracle.Oracle, oracle.Config),
     "rl2": (rl2.RL2, rl2.Config),

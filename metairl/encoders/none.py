@@ -1,6 +1,6 @@
 """No task inference: the learner reads the observation, so one policy must serve every task.
 
-    z_t = o_t
+z_t = o_t
 """
 
 from dataclasses import dataclass

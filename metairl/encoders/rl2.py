@@ -34,7 +34,7 @@ class RL2(nn.Module):
         self.rnn = cell(spec.obs + spec.actions + 2, config.width, batch_first=True)
         for name, weight in self.rnn.named_parameters():
             if "weight_hh" in name:
-                for gate in weight.data.split(config.width):
+                for gate in torch.split(weight.data, config.width):
                     nn.init.orthogonal_(gate)
             elif "weight_ih" in name:
                 nn.init.xavier_uniform_(weight)

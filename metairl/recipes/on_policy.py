@@ -34,7 +34,7 @@ class OnPolicy:
         self.agent = agent
         self.make_world = make_world
         self.config = config
-        self.optimiser = torch.optim.Adam(agent.parameters(), lr=config.learning_rate, eps=1e-5)
+        self.optimiser = torch.optim.Adam(agent.networks.parameters(), lr=config.learning_rate, eps=1e-5)
         self.streams = {name: stream("train", name, seed) for name in ("tasks", "world", "act", "shuffle")}
         self.env_steps = 0
         self.gradient_steps = 0
@@ -51,7 +51,7 @@ class OnPolicy:
 
     def state(self) -> dict[str, Any]:
         return {
-            "agent": self.agent.state_dict(),
+            "networks": self.agent.networks.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "streams": {name: rng.get_state() for name, rng in self.streams.items()},
             "env_steps": self.env_steps,
@@ -59,7 +59,7 @@ class OnPolicy:
         }
 
     def load(self, state: dict[str, Any]) -> None:
-        self.agent.load_state_dict(state["agent"])
+        self.agent.networks.load_state_dict(state["networks"])
         self.optimiser.load_state_dict(state["optimiser"])
         for name, rng in self.streams.items():
             rng.set_state(state["streams"][name])
@@ -83,7 +83,7 @@ class OnPolicy:
 
     def _descend(self, losses: dict[str, Tensor]) -> None:
         self.optimiser.zero_grad(set_to_none=True)
-        torch.stack(list(losses.values())).sum().backward()
-        clip_grad_norm_(self.agent.parameters(), self.config.max_gradient)
+        torch.autograd.backward(torch.stack(list(losses.values())).sum())
+        clip_grad_norm_(self.agent.networks.parameters(), self.config.max_gradient)
         self.optimiser.step()
         self.gradient_steps += 1

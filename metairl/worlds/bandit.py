@@ -4,9 +4,8 @@ A trial is one episode of `horizon` pulls. The paper counts every pull as an epi
 the arms have no state, so both readings are the same decision problem.
 """
 
-from torch import Generator, Tensor
-
 import torch
+from torch import Generator, Tensor
 
 from metairl.types import Spec, Step, Tasks
 

@@ -1,0 +1,108 @@
+"""A paper's table beside ours, from committed records and your own runs; --run makes the missing ones."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+from rich.console import Console as Screen
+from rich.table import Table
+from tyro.conf import Positional
+
+from metairl import catalogue, report
+from metairl.cards import Column, TableCard
+from metairl.errors import UsageError, nearest
+from metairl.record import writing
+
+
+@dataclass(frozen=True)
+class Reproduce:
+    table: Positional[str]  # see `metairl list tables`
+    columns: tuple[str, ...] = ()  # only these
+    run: tuple[str, ...] = ()  # methods whose missing cells are run first; "all" for every one
+    runs: Path = Path("runs")  # where your own runs are, and new ones go
+    write: Path | None = (
+        None  # PATH.md, .csv, .tex, .svg and .png; committed records alone fill them by default
+    )
+    dry_run: bool = False  # print what would be run and its training steps, and stop
+
+
+def main(words: list[str]) -> int:
+    args = tyro.cli(Reproduce, prog="metairl reproduce", description=__doc__, args=words)
+    card = catalogue.table(args.table)
+    columns = _columns(card, args.columns)
+    roots = [args.runs, *committed()]
+    if args.run or args.dry_run:
+        _run_missing(args, card, columns, roots)
+        if args.dry_run:
+            return 0
+    filled = report.fill(card, columns, roots)
+    _show(filled)
+    if args.write:
+        _write(filled, args.write)
+    return 0
+
+
+def committed() -> list[Path]:
+    """Folders of accepted records that ship with the suite or stand in METAIRL_PATH."""
+    return [
+        root for shelf in catalogue.shelves() for root in sorted((shelf / "results" / "records").glob("*"))
+    ]
+
+
+def _columns(card: TableCard, asked: tuple[str, ...]) -> list[Column]:
+    known = {column.name: column for column in card.columns}
+    for name in asked:
+        if name not in known:
+            raise UsageError(f"table '{card.id}' has no column '{name}'; {nearest(name, known)}")
+    return [known[name] for name in asked] or card.columns
+
+
+def _run_missing(args: Reproduce, card: TableCard, columns: list[Column], roots: list[Path]) -> None:
+    from metairl import reproduce  # with torch, which a table alone does not need
+    from metairl.track import Console
+
+    methods = sorted({row.method for row in card.rows if row.method})
+    for name in args.run:
+        if name not in ("all", *methods):
+            raise UsageError(f"table '{card.id}' has no method '{name}'; {nearest(name, methods)}")
+    only = () if "all" in args.run or not args.run else args.run
+    requests = reproduce.missing(reproduce.wanted(card, columns, only), roots)
+    total = sum(asked.steps for asked in requests)
+    print(f"{len(requests)} runs to make, {total:,} training steps", file=sys.stderr)
+    if args.dry_run:
+        for asked in requests:
+            print(f"{asked.method} {asked.task} seed {asked.seed}: {asked.steps:,} training steps")
+    else:
+        reproduce.make(requests, args.runs, [Console()])
+
+
+def _show(table: report.Filled) -> None:
+    marks = report.footnote_marks(table.card)
+    grid = Table(
+        title=f"{table.card.title}\n{table.card.paper}", box=None, pad_edge=False, title_justify="left"
+    )
+    grid.add_column("")
+    for cell in table.cells[0]:
+        grid.add_column(cell.column.name, justify="right")
+    for cells in table.cells:
+        shown = [f"{report.ours_text(cell)}\n[dim]{report.published_text(cell)}[/dim]" for cell in cells]
+        grid.add_row(report.row_title(cells[0].row, marks).replace("[", r"\["), *shown)
+    screen = Screen(width=None if sys.stdout.isatty() else max(100, 18 * len(table.cells[0]) + 30))
+    screen.print(grid)
+    screen.print(
+        "ours ± standard error; below it (published, difference in standard errors); blank: not run",
+        style="dim",
+    )
+    for key, mark in marks.items():
+        screen.print(f"{mark} {table.card.footnotes[key]}".replace("[", r"\["), style="dim")
+
+
+def _write(table: report.Filled, path: Path) -> None:
+    texts = {".csv": report.as_csv, ".md": report.as_markdown, ".tex": report.as_latex}
+    with writing(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for suffix, text in texts.items():
+            path.with_name(path.name + suffix).write_text(text(table), encoding="utf-8")
+        for suffix in (".svg", ".png"):
+            report.draw(table, path.with_name(path.name + suffix))

@@ -1,0 +1,239 @@
+"""Tables are a pure function of cards and records: the published cell, ours, and how far apart they are.
+
+    ours           mean trial return over seeds and held-out tasks, ± its standard error
+    n              judged trials, seeds × tasks
+    difference     (ours − published) / √(SE_ours² + SE_published²)
+
+A paper that prints no error averaged `judged` tasks once; its standard error is taken to be our spread
+between tasks over √judged. A cell that was not run is blank.
+"""
+
+import csv
+import io
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from metairl import catalogue
+from metairl.cards import Column, Row, TableCard, digest
+from metairl.record import Evaluation, RunFolder
+from metairl.stats import mean_over_seeds
+
+CSV_COLUMNS = ("row", "column", "ours", "standard_error", "n", "published", "source", "records")
+
+
+@dataclass(frozen=True)
+class Ours:
+    mean: float
+    standard_error: float
+    spread: float  # standard deviation between tasks of one trial's return
+    trials: int
+    seeds: int
+    records: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Cell:
+    row: Row
+    column: Column
+    ours: Ours | None
+
+    @property
+    def published(self) -> float | None:
+        return self.row.published.cells.get(self.column.name) if self.row.published else None
+
+    @property
+    def difference(self) -> float | None:
+        """In standard errors; None where either side is missing."""
+        if self.ours is None or self.published is None or self.column.judged is None:
+            return None
+        theirs = self.ours.spread / np.sqrt(self.column.judged)
+        together = float(np.hypot(self.ours.standard_error, theirs))
+        return (self.ours.mean - self.published) / together if together > 0 else None
+
+
+@dataclass(frozen=True)
+class Filled:
+    card: TableCard
+    cells: list[list[Cell]]  # row by row
+
+
+def fill(card: TableCard, columns: list[Column], roots: list[Path]) -> Filled:
+    """Every cell of a table from the completed runs below some folders."""
+    runs = _completed(roots)
+    return Filled(card, [[_cell(row, column, runs) for column in columns] for row in card.rows])
+
+
+def as_csv(table: Filled) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for cell in _flat(table):
+        ours, printed = cell.ours, cell.row.published
+        writer.writerow([
+            cell.row.name,
+            cell.column.name,
+            f"{ours.mean:.4f}" if ours else "",
+            f"{ours.standard_error:.4f}" if ours else "",
+            ours.trials if ours else "",
+            "" if cell.published is None else cell.published,
+            printed.source if printed and cell.published is not None else "",
+            " ".join(ours.records) if ours else "",
+        ])  # fmt: skip
+    return text.getvalue()
+
+
+def as_markdown(table: Filled) -> str:
+    card = table.card
+    names = [cell.column.name for cell in table.cells[0]]
+    lines = [
+        f"# {card.title}",
+        "",
+        card.paper,
+        "",
+        "Each cell: ours ± standard error, then the published figure and the difference in standard errors.",
+        f"Protocol: {card.protocol}. Budget: {card.budget}.",
+        "",
+        "| | " + " | ".join(names) + " |",
+        "|---" * (len(names) + 1) + "|",
+    ]
+    marks = footnote_marks(card)
+    for cells in table.cells:
+        shown = [
+            f"{ours_text(c)}<br>{published_text(c)}" if ours_text(c) else published_text(c) for c in cells
+        ]
+        lines.append(f"| {row_title(cells[0].row, marks)} | " + " | ".join(shown) + " |")
+    lines += ["", *(f"{mark} {card.footnotes[key]}  " for key, mark in marks.items()), ""]
+    return "\n".join(lines)
+
+
+def as_latex(table: Filled) -> str:
+    names = [cell.column.name for cell in table.cells[0]]
+    head = r"\begin{tabular}{l" + "r" * len(names) + "}"
+    lines = [f"% {table.card.paper}", head, r"\toprule", " & " + " & ".join(names) + r" \\", r"\midrule"]
+    for cells in table.cells:
+        shown = [f"${c.ours.mean:.1f} \\pm {c.ours.standard_error:.1f}$" if c.ours else "" for c in cells]
+        if any(shown):
+            lines.append(f"{_latex(cells[0].row.name)} & " + " & ".join(shown) + r" \\")
+        if cells[0].row.published:
+            printed = ["" if c.published is None else f"{c.published}" for c in cells]
+            lines.append("\\quad published & " + " & ".join(printed) + r" \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
+
+
+def draw(table: Filled, path: Path) -> None:
+    """One panel a column: published hollow, ours filled with its 95 % interval."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    mpl.rcParams["svg.hashsalt"] = table.card.id  # the same table is the same file
+    from matplotlib import pyplot as plt
+
+    columns = [cell.column for cell in table.cells[0]]
+    wide = min(3, len(columns))
+    tall = -(-len(columns) // wide)
+    figure, axes = plt.subplots(
+        tall, wide, figsize=(4.2 * wide, 0.28 * len(table.cells) * tall + 1), squeeze=False
+    )
+    for index, axis in enumerate(axes.flat):
+        axis.set_visible(index < len(columns))
+        if index < len(columns):
+            _panel(axis, [cells[index] for cells in table.cells], named=index % wide == 0)
+    figure.suptitle(table.card.title, fontsize=10)
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else {"Software": None})
+    plt.close(figure)
+
+
+def ours_text(cell: Cell) -> str:
+    return f"{cell.ours.mean:.2f} ± {cell.ours.standard_error:.2f}" if cell.ours else ""
+
+
+def published_text(cell: Cell) -> str:
+    if cell.published is None:
+        return ""
+    return f"({cell.published}" + (f", {cell.difference:+.1f})" if cell.difference is not None else ")")
+
+
+def row_title(row: Row, marks: dict[str, str]) -> str:
+    notes = [*row.notes, *(row.published.notes if row.published else ())]
+    return row.name + "".join(f" {marks[note]}" for note in notes)
+
+
+def footnote_marks(card: TableCard) -> dict[str, str]:
+    return {key: f"[{number}]" for number, key in enumerate(card.footnotes, start=1)}
+
+
+def _flat(table: Filled) -> Iterator[Cell]:
+    for cells in table.cells:
+        yield from cells
+
+
+def _completed(
+    roots: list[Path],
+) -> dict[tuple[str, str | None, str], list[tuple[str, Path, dict[str, Any]]]]:
+    """Finished runs by (method, encoder, task), each with the name that a table cites it by."""
+    found: dict[tuple[str, str | None, str], list[tuple[str, Path, dict[str, Any]]]] = defaultdict(list)
+    for root in roots:
+        for file in sorted(root.glob("**/run.json")):
+            run = RunFolder(file.parent).description()
+            if run["status"] == "completed" and run["card_sha256"] == catalogue.task(run["task"]).sha256:
+                key = (run["method"], run["encoder"], run["task"])
+                found[key].append((file.parent.relative_to(root).as_posix(), file.parent, run))
+    return found
+
+
+def _cell(row: Row, column: Column, runs: dict[Any, Any]) -> Cell:
+    if not row.fills(column):
+        return Cell(row, column, None)
+    task = catalogue.task_name(column.task)
+    matching = [
+        entry for (method, encoder, of), entries in runs.items() for entry in entries
+        if (method, of) == (row.method, task) and (row.encoder is None or encoder == row.encoder)
+    ]  # fmt: skip
+    return Cell(row, column, _pooled(_alike(matching)) if matching else None)
+
+
+def _alike(runs: list[tuple[str, Path, dict[str, Any]]]) -> list[tuple[str, Path, dict[str, Any]]]:
+    """Seeds of one configuration: the one with most seeds, then the larger budget. Others are not mixed in."""
+    groups: dict[str, dict[int, tuple[str, Path, dict[str, Any]]]] = defaultdict(dict)
+    for entry in runs:
+        run = entry[2]
+        groups[digest([run["steps"], run["config"], run["encoder"]])].setdefault(run["seed"], entry)
+    best = max(groups.values(), key=lambda seeds: (len(seeds), next(iter(seeds.values()))[2]["steps"]))
+    return [best[seed] for seed in sorted(best)]
+
+
+def _pooled(runs: list[tuple[str, Path, dict[str, Any]]]) -> Ours:
+    returns = np.stack([_trial_returns(path) for _, path, _ in runs])  # [seeds, tasks]
+    mean, error = mean_over_seeds(returns)
+    spread = float(returns.std(axis=1, ddof=1).mean())
+    return Ours(mean, error, spread, returns.size, len(runs), tuple(name for name, _, _ in runs))
+
+
+def _trial_returns(path: Path) -> np.ndarray[Any, np.dtype[np.float64]]:
+    judged = [r for r in RunFolder(path).records() if isinstance(r, Evaluation) and r.split == "test"]
+    returns: np.ndarray[Any, np.dtype[np.float64]] = np.array([r.returns for r in judged], dtype=float).sum(0)
+    return returns
+
+
+def _panel(axis: Any, cells: list[Cell], named: bool) -> None:
+    for y, cell in enumerate(reversed(cells)):
+        if cell.published is not None:
+            axis.plot(cell.published, y, "o", mfc="none", mec="0.4", ms=6)
+        if cell.ours:
+            axis.errorbar(
+                cell.ours.mean, y, xerr=1.96 * cell.ours.standard_error, fmt="o", color="C0", ms=3.5
+            )
+    axis.set_yticks(range(len(cells)), [c.row.name for c in reversed(cells)] if named else [""] * len(cells))
+    axis.set_title(cells[0].column.name, fontsize=9)
+    axis.tick_params(labelsize=7)
+    axis.grid(axis="x", alpha=0.3)
+
+
+def _latex(text: str) -> str:
+    return text.replace("ε", r"$\varepsilon$").replace("²", "$^2$").replace("_", r"\_")

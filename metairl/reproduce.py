@@ -1,0 +1,36 @@
+"""A table's missing runs, made with the suite's own requests and resume."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from metairl.cards import Column, TableCard
+from metairl.record import RunFolder
+from metairl.run import Request, execute, request
+from metairl.track import Sink
+
+
+def wanted(card: TableCard, columns: Sequence[Column], only: Sequence[str]) -> Iterator[Request]:
+    """Every (row, column, seed) that this suite can fill; `only` names methods, none means all."""
+    for row in card.rows:
+        for column in columns:
+            if row.method is not None and row.fills(column) and (not only or row.method in only):
+                for seed in range(row.seeds):
+                    yield request(row.method, column.task, row.encoder, seed)
+
+
+def missing(requests: Iterator[Request], roots: Sequence[Path]) -> list[Request]:
+    """Those that no folder holds completed. A run made with other settings does not count."""
+    return [asked for asked in requests if not any(_has(asked, root) for root in roots)]
+
+
+def make(requests: Sequence[Request], root: Path, sinks: Sequence[Sink]) -> None:
+    for asked in requests:
+        execute(asked, asked.folder(root), sinks)
+
+
+def _has(asked: Request, root: Path) -> bool:
+    folder = RunFolder(asked.folder(root))
+    if not folder.run_file.exists():
+        return False
+    run, identity = folder.description(), asked.identity()
+    return run["status"] == "completed" and all(run.get(key) == value for key, value in identity.items())
