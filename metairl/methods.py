@@ -67,9 +67,8 @@ def choose_encoder(name: str, method: Method, asked: str | None) -> str | None:
 
 def require_world(name: str, method: Method, card: TaskCard) -> None:
     if method.worlds and card.world not in method.worlds:
-        raise UsageError(
-            f"method '{name}' works on {' and '.join(method.worlds)} worlds; '{card.id}' is a {card.world} world"
-        )
+        known = " and ".join(method.worlds)
+        raise UsageError(f"method '{name}' works on {known} worlds; '{card.id}' is a {card.world} world")
 
 
 def settings_type(method: Method, encoder: str | None) -> type:

@@ -55,7 +55,7 @@ class Spent:
 def meta_train(
     recipe: Recipe, judge: Callable[[], list[Record]], steps: int, seconds: dict[str, float]
 ) -> Iterator[list[Record]]:
-    """Iterate until the budget is spent; after every iteration, what there is to record about it (or nothing).
+    """Iterate until the budget is spent; after every iteration, what there is to record, if anything.
 
     When to judge depends on steps alone, so an interrupted run judges at the same moments when it goes on.
     """

@@ -137,7 +137,7 @@ def write_atomically(path: Path, content: bytes) -> None:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(aside, path)
+            aside.replace(path)
         except OSError:
             aside.unlink(missing_ok=True)
             raise

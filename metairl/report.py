@@ -199,7 +199,7 @@ def _cell(row: Row, column: Column, runs: dict[Any, Any]) -> Cell:
 
 
 def _alike(runs: list[tuple[str, Path, dict[str, Any]]]) -> list[tuple[str, Path, dict[str, Any]]]:
-    """Seeds of one configuration: the one with most seeds, then the larger budget. Others are not mixed in."""
+    """Seeds of one configuration: the one with most seeds, then the larger budget. None are mixed."""
     groups: dict[str, dict[int, tuple[str, Path, dict[str, Any]]]] = defaultdict(dict)
     for entry in runs:
         run = entry[2]

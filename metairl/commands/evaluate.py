@@ -1,4 +1,4 @@
-"""Judge a run's newest checkpoint again, on held-out tasks. Writes nothing; the run's records stay as they are."""
+"""Judge a run's newest checkpoint again, on held-out tasks. Writes nothing."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,9 +32,8 @@ def main(words: list[str]) -> int:
         print_json({"method": asked.method, "encoder": asked.encoder, "seed": asked.seed} | found)
         return 0
     print(f"{asked.method} on {asked.task}, seed {asked.seed}, after {spent.env_steps:,} training steps")
-    print(
-        f"  return      {found['return']:.3f} ± {found['standard_error']:.3f}  ({found['tasks']} {args.split} tasks)"
-    )
+    spread = f"± {found['standard_error']:.3f}  ({found['tasks']} {args.split} tasks)"
+    print(f"  return      {found['return']:.3f} {spread}")
     print(f"  normalised  {found['normalised']:.3f}")
     if len(found["return_by_episode"]) > 1:
         print("  by episode  " + "  ".join(f"{value:.2f}" for value in found["return_by_episode"]))
