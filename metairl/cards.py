@@ -192,10 +192,9 @@ def _explain(fault: ValidationError, schema: type[BaseModel]) -> str:
         case "missing":
             return f"missing key '{key}'"
         case "union_tag_invalid":
-            expected = str(error["ctx"]["expected_tags"]).replace("'", "").split(", ")
-            return f"'{key}': unknown {error['ctx']['discriminator']} '{error['ctx']['tag']}'; " + nearest(
-                str(error["ctx"]["tag"]), expected
-            )
+            known = str(error["ctx"]["expected_tags"]).replace("'", "").split(", ")
+            kind, tag = str(error["ctx"]["discriminator"]).strip("'"), str(error["ctx"]["tag"])
+            return f"'{key}': unknown {kind} '{tag}'; {nearest(tag, known)}"
         case _:
             where = f"'{key}': " if key else ""
             return f"{where}{error['msg'].removeprefix('Value error, ')} (found {_short(error['input'])})"

@@ -14,7 +14,8 @@ from metairl.agent import Agent
 from metairl.cards import TaskCard
 from metairl.encoders import ENCODERS
 from metairl.errors import CardError, UsageError, nearest
-from metairl.learners import ppo
+from metairl.learners import bandit_rules as rules
+from metairl.learners import bayes_bandit, gittins, ppo, random
 from metairl.recipes import on_policy
 from metairl.streams import seed_of
 from metairl.types import Policy, Sight, Spec
@@ -39,12 +40,26 @@ class Method:
         return "meta" if self.recipe else "exact"
 
 
+BANDIT = ("bandit",)
 PPO = (ppo.PPO, ppo.Config)
 ON_POLICY = (on_policy.OnPolicy, on_policy.Config)
 
 METHODS: dict[str, Method] = {
     "ppo": Method("PPO with any encoder", "arXiv:1707.06347", PPO, ON_POLICY, encoder="none"),
     "rl2": Method("RL²: recurrent PPO", "arXiv:1611.02779", PPO, ON_POLICY, encoder="rl2"),
+    "random": Method("Random actions", "", (random.Random, random.Config)),
+    "thompson": Method("Thompson sampling", "Thompson 1933", (rules.Thompson, rules.NoConfig), worlds=BANDIT),
+    "ots": Method("Optimistic Thompson", "May et al. 2012", (rules.OTS, rules.NoConfig), worlds=BANDIT),
+    "ucb1": Method("UCB1", "Auer et al. 2002", (rules.UCB1, rules.UCB1Config), worlds=BANDIT),
+    "epsilon-greedy": Method("ε-greedy", "", (rules.EpsilonGreedy, rules.EpsilonConfig), worlds=BANDIT),
+    "greedy": Method("Greedy", "", (rules.Greedy, rules.NoConfig), worlds=BANDIT),
+    "gittins": Method("Gittins index", "Gittins 1979", (gittins.Gittins, rules.NoConfig), worlds=BANDIT),
+    "bayes-optimal": Method(
+        "Bayes optimum", "dynamic programming", (bayes_bandit.BayesBandit, rules.NoConfig), worlds=BANDIT
+    ),
+    "best-arm": Method(
+        "Best arm, told", "bound", (rules.BestArm, rules.NoConfig), worlds=BANDIT, sees_task=True
+    ),
 }
 
 

@@ -1,0 +1,131 @@
+"""Cards: one clear line for every way of being wrong; draws that depend on the card and the split alone."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+import torch
+
+from metairl import catalogue, draws, methods
+from metairl.errors import CardError, UsageError
+from metairl.streams import stream
+
+ROOT = catalogue.PACKAGE.parent
+GOOD = (ROOT / "tasks" / "bandit-5-v1.toml").read_text().replace("bandit-5-v1", "mine-v1")
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "tasks").mkdir()
+    monkeypatch.setenv("METAIRL_PATH", str(tmp_path))
+    catalogue._task_card.cache_clear()
+    return tmp_path / "tasks"
+
+
+@pytest.mark.parametrize(
+    "right, wrong, message",
+    [
+        ("horizon = 10", "horizn = 10", "unknown key 'horizn'; did you mean 'horizon'?"),
+        ("horizon = 10", 'horizon = "ten"', "'horizon': Input should be a valid integer (found 'ten')"),
+        ("horizon = 10", "horizon = 0", "'horizon': Input should be greater than or equal to 1 (found 0)"),
+        ("low = 0.0", "lo = 0.0", "unknown key 'parameters.arm_means.uniform.lo'; did you mean 'low'?"),
+        (
+            "low = 0.0",
+            "low = nan",
+            "'parameters.arm_means.uniform.low': Input should be a finite number (found nan)",
+        ),
+        ('"uniform"', '"unifrm"', "'parameters.arm_means': unknown law 'unifrm'; did you mean 'uniform'?"),
+        ("test = 20000", "", "missing key 'split.test'"),
+        ("test = 20000", "tets = 20000", "unknown key 'split.tets'; did you mean 'test'?"),
+        ('id = "mine-v1"', 'id = "yours-v1"', "'id' must be the file's name, 'mine-v1'"),
+        ("horizon = 10", "horizon = = 10", "not valid TOML"),
+    ],
+)
+def test_a_malformed_card_is_one_line(shelf: Path, right: str, wrong: str, message: str) -> None:
+    assert right in GOOD
+    file = shelf / "mine-v1.toml"
+    file.write_text(GOOD.replace(right, wrong))
+    with pytest.raises(CardError) as caught:
+        catalogue.task("mine")
+    assert str(caught.value).startswith(f"{file}: ")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "asked, message",
+    [
+        ("bandit-6", "no task 'bandit-6'; did you mean 'bandit-5'?"),
+        ("bandit-5:pull=3", "no setting 'pull'; did you mean 'pulls'?"),
+        ("bandit-5:pulls=many", "'pulls' must be a whole number above 0, not 'many'"),
+        ("bandit-5:pulls=0", "'pulls' must be a whole number above 0, not '0'"),
+        ("bandit-5:pulls", "write a setting as name=value, not 'pulls'"),
+    ],
+)
+def test_an_unknown_task_or_setting_names_the_nearest(asked: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        catalogue.task(asked)
+    assert message in str(caught.value)
+
+
+def test_names() -> None:
+    assert catalogue.task("bandit-5").id == "bandit-5-v1"
+    assert catalogue.task_name("bandit-5") == "bandit-5-v1:pulls=10"
+    assert catalogue.task_name("bandit-5-v1:pulls=100") == "bandit-5-v1:pulls=100"
+    assert catalogue.task("bandit-5:pulls=100").steps == 100
+
+
+def test_the_short_name_is_the_newest_version(shelf: Path) -> None:
+    for version in (1, 2, 10):
+        (shelf / f"mine-v{version}.toml").write_text(GOOD.replace("mine-v1", f"mine-v{version}"))
+    assert catalogue.task("mine").id == "mine-v10"
+
+
+def test_the_hash_moves_with_what_decides_a_return_and_with_nothing_else(shelf: Path) -> None:
+    def hashed(text: str) -> str:
+        (shelf / "mine-v1.toml").write_text(text)
+        catalogue._task_card.cache_clear()
+        return catalogue.task("mine").sha256
+
+    assert hashed(GOOD) == hashed(GOOD.replace("Bernoulli bandit", "Another title"))
+    assert hashed(GOOD) != hashed(GOOD.replace("high = 1.0", "high = 0.9"))
+    assert catalogue.task("bandit-5").sha256 != catalogue.task("bandit-5:pulls=11").sha256
+
+
+@pytest.mark.parametrize("name", catalogue.task_ids())
+def test_every_card_draws_disjoint_and_repeatable_tasks(name: str) -> None:
+    card = catalogue.task(name)
+    test, again = draws.task_set(card, "test"), draws.task_set(card, "test")
+    assert test.sha256 == again.sha256
+    assert len(test) == card.split.test
+    train = draws.TaskSet("train", draws.train_tasks(card, 2000, stream("train", "tasks", 0)))
+    for held_out in (test, draws.task_set(card, "validation")):
+        draws.require_disjoint(train, held_out)
+        assert len(set(held_out.digests)) == len(held_out)
+
+
+def test_laws() -> None:
+    mdp = draws.draw(catalogue.task("tabular-mdp"), 2000, stream("laws"))
+    transitions, means = mdp["transitions"], mdp["reward_means"]
+    assert transitions.shape == (2000, 10, 5, 10) and means.shape == (2000, 10, 5)
+    torch.testing.assert_close(transitions.sum(-1), torch.ones(2000, 10, 5))
+    assert abs(transitions.var() - 0.9 / 110) < 1e-4  # Dirichlet(1 × 10): p (1 − p) / 11 with p = 0.1
+    assert abs(means.mean() - 1) < 0.02 and abs(means.std() - 1) < 0.02
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "benchmarks" / "tuned").glob("*.toml")), ids=lambda path: path.stem
+)
+def test_every_tuned_key_exists(path: Path) -> None:
+    for task in tomllib.loads(path.read_text()):
+        methods.tuned(path.stem, task, methods.find(path.stem).encoder)
+
+
+@pytest.mark.parametrize("name", catalogue.tables())
+def test_every_table_names_tasks_and_methods_that_exist(name: str) -> None:
+    table = catalogue.table(name)
+    for column in table.columns:
+        catalogue.task(column.task)
+    for row in table.rows:
+        if row.method:
+            methods.find(row.method)

@@ -1,0 +1,316 @@
+"""The eight promises of the judge. Each test also meets a judge that breaks the promise, and must notice."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Generator, Tensor
+
+from metairl import catalogue, draws, protocol
+from metairl.cards import TaskCard
+from metairl.draws import TaskSet
+from metairl.errors import CardError
+from metairl.methods import METHODS, find, sight
+from metairl.record import Evaluation, Training, from_line, to_line
+from metairl.rollout import rollout
+from metairl.run import build, judge, request
+from metairl.stats import rank
+from metairl.streams import stream
+from metairl.types import Context, Sight, Spec, State, Step, Tasks, Trial
+
+GOALS, HORIZON = 4, 20
+
+
+class Reach:
+    """One of four goals is right; acting on it ends the episode at once, anything else runs to the horizon."""
+
+    def __init__(self, tasks: Tasks, horizon: int, episodes: int, rng: Generator):  # noqa: ARG002
+        self.task = tasks["goal"]  # [B, 1]
+        self.lanes = len(self.task)
+        self.spec = Spec(1, GOALS, True, horizon, episodes, params=1)
+        self.age = torch.zeros(self.lanes)
+
+    def reset(self) -> Tensor:
+        self.age = torch.zeros(self.lanes)
+        return torch.zeros(self.lanes, 1)
+
+    def step(self, action: Tensor) -> Step:
+        self.age = self.age + 1
+        success = action == self.task[:, 0]
+        truncated = (self.age >= self.spec.horizon) & ~success
+        self.age = self.age.where(~(success | truncated), 0.0)
+        obs = torch.zeros(self.lanes, 1)
+        return Step(obs, success.float(), success, truncated, success, obs)
+
+
+class Always:
+    """Competent on exactly one goal."""
+
+    def initial(self, lanes: int) -> State:
+        return ()
+
+    def act(self, context: Context, state: State, rng: Generator) -> tuple[Tensor, State]:
+        return torch.zeros(len(context.obs), dtype=torch.int64), state
+
+
+class Peeking(Always):
+    """Reads the reward."""
+
+    def act(self, context: Context, state: State, rng: Generator) -> tuple[Tensor, State]:
+        assert context.prev_reward is not None
+        return (context.prev_reward[:, 0] * 0).long(), state
+
+
+class Counting(Always):
+    """Its memory counts its steps and it acts by the count: what it does shows what it remembers."""
+
+    def initial(self, lanes: int) -> State:
+        return (torch.zeros(lanes, dtype=torch.int64),)
+
+    def act(self, context: Context, state: State, rng: Generator) -> tuple[Tensor, State]:
+        return state[0] // 3 % GOALS, (state[0] + 1,)
+
+
+@pytest.fixture
+def reach(monkeypatch: pytest.MonkeyPatch) -> TaskCard:
+    monkeypatch.setitem(protocol.WORLDS, "reach", Reach)
+    bandit = catalogue.task("bandit-5")
+    return bandit.model_copy(
+        update={
+            "id": "reach-v1",
+            "world": "reach",
+            "horizon": HORIZON,
+            "episodes": 3,
+            "reports_success": True,
+        }
+    )
+
+
+def goals(*which: int) -> TaskSet:
+    return TaskSet("test", {"goal": torch.tensor(which)[:, None]})
+
+
+def judged(policy: Any, card: TaskCard, tasks: TaskSet, seen: Sight = Sight()) -> list[Evaluation]:
+    return protocol.meta_test(policy, card, tasks, seen, 0, protocol.Spent())
+
+
+# 1
+
+
+def test_train_and_test_tasks_are_disjoint() -> None:
+    card = catalogue.task("bandit-5")
+    test = draws.task_set(card, "test")
+    leaked = TaskSet("train", {"arm_means": torch.cat([torch.rand(10, 5), test.tasks["arm_means"][7:8]])})
+    with pytest.raises(CardError, match=r"1 train tasks are test tasks too \(first: test\[7\]\)"):
+        draws.require_disjoint(leaked, test)
+
+
+def test_a_run_refuses_to_train_on_its_test_tasks(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    from metairl.run import execute
+
+    test = draws.task_set(catalogue.task("bandit-5"), "test")
+    monkeypatch.setattr(draws, "train_tasks", lambda card, count, rng: test[slice(0, count)])
+    with pytest.raises(CardError, match="train tasks are test tasks too"):
+        execute(request("rl2", "bandit-5", steps=1000), tmp_path, [])
+
+
+# 2
+
+
+def pooled_first_finished(trial: Trial, episodes: int) -> float:
+    """The counting of the official meta-RL evaluator: the first episodes to finish, over all lanes of a task."""
+    ends = trial.done.T.nonzero()[:episodes]  # in order of time
+    return trial.success.T[ends[:, 0], ends[:, 1]].float().mean().item()
+
+
+def test_competence_on_k_of_n_goals_scores_k_of_n(reach: TaskCard) -> None:
+    evaluations = judged(Always(), reach, goals(0, 1, 2, 3))
+    assert [np.mean(e.success) for e in evaluations] == [0.25, 0.25, 0.25]
+    assert [np.mean(e.returns) for e in evaluations] == [0.25, 0.25, 0.25]
+    assert evaluations[0].lengths == [1, HORIZON, HORIZON, HORIZON]
+    assert evaluations[1].adapt_steps == 1 + 3 * HORIZON
+    world = Reach(goals(0, 1, 2, 3).tasks, HORIZON, 3, stream("pooled"))
+    assert pooled_first_finished(rollout(Always(), world, stream("act"), Sight()), 3) == 1.0
+
+
+# 3
+
+
+def test_hidden_reward_is_absent(reach: TaskCard) -> None:
+    judged(Peeking(), reach, goals(0, 1))
+    with pytest.raises((AssertionError, TypeError)):
+        judged(Peeking(), reach, goals(0, 1), Sight(reward=False))
+
+
+def test_hidden_reward_is_absent_from_whole_trials_too() -> None:
+    world = Reach(goals(0, 1).tasks, HORIZON, 1, stream("hidden"))
+    trial = rollout(Always(), world, stream("act"), Sight(reward=False))
+    assert trial.context(Sight(reward=False)).prev_reward is None
+    assert trial.context(Sight()).task is None
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_only_rows_that_say_so_are_told_the_task(name: str) -> None:
+    method = find(name)
+    told = sight(method, method.encoder).task
+    assert told == (name in ("best-arm", "value-iteration"))
+
+
+# 4
+
+
+def trained(judging: Callable[[Any, Any], None]) -> dict[str, Tensor]:
+    asked = request("rl2", "bandit-5", steps=3000)
+    policy, recipe = build(asked)
+    assert recipe is not None
+    for _ in range(3):
+        recipe.iterate(0.0)
+        judging(asked, policy)
+    return dict(recipe.state()["networks"])
+
+
+def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
+    return all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_judging_more_often_changes_nothing() -> None:
+    torch.manual_seed(0)
+    never = trained(lambda asked, policy: None)
+    often = trained(lambda asked, policy: judge(asked, policy, "validation", protocol.Spent()) and None)
+    assert same(never, often)
+
+
+def test_a_judge_that_draws_from_trainings_stream_would_be_noticed() -> None:
+    def greedy_judge(asked: Any, policy: Any) -> None:
+        policy.agent.learner.policy[0].bias.data.add_(torch.randn(64) * 1e-3)
+
+    assert not same(trained(lambda asked, policy: None), trained(greedy_judge))
+
+
+# 5
+
+
+def test_memory_survives_episodes_and_never_crosses_tasks(reach: TaskCard) -> None:
+    # Acting by its step count, Counting tries goal 0 for three steps, then goal 1, and so on. The goal-1 lane
+    # is solved by steps 4, 5 and 6 of the trial: three episodes only if the count goes on between them.
+    first, second, third = judged(Counting(), reach, goals(1, 1))
+    assert (first.lengths, second.lengths, third.lengths) == (4, 1, 1)
+    assert [e.success for e in judged(Counting(), reach, goals(1, 1))] == [
+        [1, 1]
+    ] * 3  # a second trial starts anew
+
+
+def test_memory_that_crosses_tasks_would_be_noticed(reach: TaskCard, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[State] = []
+
+    def hoarding(policy: Any, world: Any, rng: Any, seen: Any) -> Trial:
+        hoarder = Counting()
+        hoarder.initial = lambda lanes: kept[-1] if kept else (torch.zeros(lanes, dtype=torch.int64),)  # type: ignore
+        trial = rollout(hoarder, world, rng, seen)
+        kept.append((torch.full((world.lanes,), world.spec.steps + 4),))
+        return trial
+
+    monkeypatch.setattr(protocol, "rollout", hoarding)
+    lengths = [judged(Counting(), reach, goals(1, 1))[0].lengths for _ in range(2)]
+    assert lengths[0] != lengths[1]
+
+
+# 6
+
+
+class Scripted:
+    """A recipe whose policy gets better and then worse."""
+
+    def __init__(self) -> None:
+        self.env_steps = 0
+        self.gradient_steps = 0
+        self.skill = iter([0.2, 0.9, 0.5])
+        self.now = 0.0
+
+    def iterate(self, progress: float) -> dict[str, float]:
+        self.env_steps += 10
+        self.now = next(self.skill)
+        return {"loss": 0.0}
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def load(self, state: dict[str, Any]) -> None: ...
+
+
+def test_the_last_parameters_are_reported() -> None:
+    recipe = Scripted()
+    curve: list[float] = []
+    for _ in protocol.meta_train(
+        recipe, lambda: curve.append(recipe.now) or [], 30, {"train": 0.0, "eval": 0.0}
+    ):
+        pass
+    assert curve == [0.0, 0.2, 0.9, 0.5]
+    assert recipe.now == 0.5  # what is left to judge: the last, though 0.9 was seen
+
+
+def test_training_never_meets_the_test_split(tmp_path: Any) -> None:
+    from metairl.run import execute
+
+    seen: list[Any] = []
+
+    class Sink:
+        def start(self, run: dict[str, Any]) -> None: ...
+
+        def write(self, record: Any) -> None:
+            seen.append(record)
+
+        def finish(self, status: str) -> None: ...
+
+    execute(request("rl2", "bandit-5", steps=20_000), tmp_path, [Sink()])
+    splits = [r.split for r in seen if isinstance(r, Evaluation)]
+    assert splits[-1] == "test"
+    assert set(splits[:-1]) == {"validation"}
+    assert any(isinstance(r, Training) for r in seen)
+
+
+# 7
+
+
+@pytest.mark.parametrize("task", ["bandit-5", "bandit-10", "bandit-50:pulls=30", "tabular-mdp"])
+def test_expert_scores_one_and_random_zero(task: str) -> None:
+    card = catalogue.task(task)
+    for method, expected in ((card.score.expert_method, 1.0), ("random", 0.0)):
+        asked = request(method, task)
+        evaluations = judge(asked, build(asked)[0], "test", protocol.Spent())
+        trial = np.sum([e.returns for e in evaluations], axis=0, dtype=float)
+        score = [card.normalised(float(value), card.episodes) for value in trial]
+        error = np.std(score, ddof=1) / np.sqrt(len(score))
+        assert abs(np.mean(score) - expected) < 4 * error + 1e-9, (method, np.mean(score), error)
+
+
+# 8
+
+
+def test_nan_stays_nan_and_ranks_last(reach: TaskCard) -> None:
+    trial = rollout(Always(), Reach(goals(0, 1).tasks, HORIZON, 2, stream("nan")), stream("act"), Sight())
+    spoilt = replace(trial, reward=trial.reward.clone().index_fill(1, torch.tensor([0]), float("nan")))
+    returns = protocol.by_episode(spoilt, 2)[0]
+    assert returns[:, 0].isnan().all()
+    assert not returns[:, 1].isnan().any()
+    evaluation = replace(judged(Always(), reach, goals(0))[0], returns=[float("nan"), 1.0])
+    again = from_line(to_line(evaluation), "here")
+    assert isinstance(again, Evaluation)
+    assert np.isnan(again.returns[0]) and again.returns[1] == 1.0
+    assert rank({"diverged": float("nan"), "bad": -5.0, "good": 1.0}) == ["good", "bad", "diverged"]
+
+
+def test_later_episodes_and_their_nans_do_not_count() -> None:
+    def columns() -> Iterator[Tensor]:
+        yield torch.tensor([[1.0, 2.0, float("nan")]])
+        yield torch.tensor([[True, True, True]])
+
+    reward, done = columns()
+    blank = torch.zeros(1, 3, dtype=torch.bool)
+    trial = Trial(torch.zeros(1, 3, 1), blank.long(), reward, done, done, blank, torch.zeros(1, 1), 2)
+    returns, lengths, _ = protocol.by_episode(trial, 2)
+    assert returns.tolist() == [[1.0, 2.0]]
+    assert lengths.tolist() == [[1, 1]]

@@ -1,0 +1,155 @@
+"""Runs in real processes: killed, doubled, starved of disk, diverging; and the numbers they end with."""
+
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from metairl import run
+from metairl.errors import Diverged, RunConflict, StorageError
+from metairl.record import RunFolder, from_line
+from metairl.run import execute, request
+
+STEPS = 60_000
+
+
+def command(folder: Path, *more: str) -> list[str]:
+    words = [
+        "train",
+        "rl2",
+        "bandit-5",
+        "--steps",
+        str(STEPS),
+        "--recipe.trials",
+        "64",
+        "--wandb",
+        "disabled",
+    ]
+    return [sys.executable, "-m", "metairl", *words, "--threads", "1", "--out", str(folder), *more]
+
+
+def numbers(folder: Path) -> list[Any]:
+    """Every record but its wall-clock."""
+    lines = (folder / "records.jsonl").read_text().splitlines()
+    return [{k: v for k, v in vars(from_line(line, "")).items() if k != "seconds"} for line in lines]
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    from metairl import checkpoint
+
+    saved = checkpoint.load(folder / "checkpoint")
+    assert saved is not None
+    return dict(saved["recipe"]["networks"])
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    subprocess.run(command(folder), check=True, capture_output=True)
+    return folder
+
+
+def test_killed_at_random_points_it_ends_with_the_same_numbers(uninterrupted: Path, tmp_path: Path) -> None:
+    chance = random.Random(0)
+    environment = os.environ | {"METAIRL_CHECKPOINT_SECONDS": "0.2"}
+    kills = 0
+    for _ in range(40):
+        process = subprocess.Popen(
+            command(tmp_path), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            process.wait(timeout=chance.uniform(2.0, 5.0))
+            break
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            kills += 1
+    assert process.returncode == 0
+    assert kills >= 1
+    assert json.loads((tmp_path / "run.json").read_text())["resumed"] >= 1
+    assert numbers(tmp_path) == numbers(uninterrupted)
+    ours, theirs = weights(tmp_path), weights(uninterrupted)
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_asked_to_stop_it_stops_with_a_checkpoint_and_goes_on(uninterrupted: Path, tmp_path: Path) -> None:
+    process = subprocess.Popen(command(tmp_path), stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / "records.jsonl").exists() or not (tmp_path / "records.jsonl").stat().st_size:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, complaints = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "the same command goes on from the last checkpoint" in complaints
+    assert json.loads((tmp_path / "run.json").read_text())["status"] == "interrupted"
+    assert list((tmp_path / "checkpoint").glob("*.pt"))
+    subprocess.run(command(tmp_path), check=True, capture_output=True)
+    assert numbers(tmp_path) == numbers(uninterrupted)
+
+
+def test_a_finished_run_is_left_as_it_is(uninterrupted: Path) -> None:
+    before = (uninterrupted / "records.jsonl").read_bytes()
+    done = subprocess.run(command(uninterrupted), check=True, capture_output=True, text=True)
+    assert "held-out tasks" in done.stdout
+    assert (uninterrupted / "records.jsonl").read_bytes() == before
+
+
+def test_evaluating_a_run_repeats_what_it_recorded(uninterrupted: Path) -> None:
+    words = [sys.executable, "-m", "metairl", "evaluate", str(uninterrupted), "--json"]
+    told = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
+    recorded = numbers(uninterrupted)[-1]
+    assert recorded["split"] == "test"
+    assert told["return"] == sum(recorded["returns"]) / len(recorded["returns"])
+
+
+def test_another_configuration_is_refused_and_named(uninterrupted: Path) -> None:
+    done = subprocess.run(command(uninterrupted, "--learner.clip", "0.3"), capture_output=True, text=True)
+    assert done.returncode == RunConflict.code
+    assert "made with config.learner.clip = 0.2, asked for 0.3" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_two_processes_never_share_a_run(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.create()
+    with run._claim(folder), pytest.raises(RunConflict, match="another process is working on this run"):
+        execute(request("rl2", "bandit-5", steps=100), tmp_path, [])
+
+
+def test_a_full_disk_is_named_and_what_was_recorded_stays(tmp_path: Path) -> None:
+    limit = 60_000  # bytes a file may have: enough for some records, not for a checkpoint
+
+    def starve() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    done = subprocess.run(command(tmp_path), capture_output=True, text=True, preexec_fn=starve)
+    assert done.returncode == StorageError.code, done.stderr
+    assert "cannot write" in done.stderr.splitlines()[-1]
+    assert len(numbers(tmp_path)) >= 1
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_by_name(tmp_path: Path) -> None:
+    asked = request("rl2", "bandit-5", steps=50_000)
+    from dataclasses import replace
+
+    wild = replace(asked.settings, recipe=replace(asked.settings.recipe, learning_rate=float("inf")))
+    with pytest.raises(Diverged, match=r"became nan after \d+ training steps"):
+        execute(replace(asked, settings=wild), tmp_path, [])
+    described = json.loads((tmp_path / "run.json").read_text())
+    assert described["status"] == "failed"
+    assert "became nan" in described["why"]
+    assert len(numbers(tmp_path)) >= 1
+
+
+def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="not a run folder"):
+        RunFolder(tmp_path).description()
