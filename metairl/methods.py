@@ -16,6 +16,7 @@ from metairl.encoders import ENCODERS
 from metairl.errors import CardError, UsageError, nearest
 from metairl.learners import bandit_rules as rules
 from metairl.learners import bayes_bandit, gittins, ppo, random
+from metairl.learners import tabular_rules as plans
 from metairl.recipes import on_policy
 from metairl.streams import seed_of
 from metairl.types import Policy, Sight, Spec
@@ -40,7 +41,7 @@ class Method:
         return "meta" if self.recipe else "exact"
 
 
-BANDIT = ("bandit",)
+BANDIT, TABULAR = ("bandit",), ("tabular",)
 PPO = (ppo.PPO, ppo.Config)
 ON_POLICY = (on_policy.OnPolicy, on_policy.Config)
 
@@ -59,6 +60,21 @@ METHODS: dict[str, Method] = {
     ),
     "best-arm": Method(
         "Best arm, told", "bound", (rules.BestArm, rules.NoConfig), worlds=BANDIT, sees_task=True
+    ),
+    "psrl": Method("Posterior sampling", "arXiv:1306.0940", (plans.PSRL, plans.NoConfig), worlds=TABULAR),
+    "opsrl": Method("Optimistic PSRL", "arXiv:1607.00215", (plans.OPSRL, plans.OPSRLConfig), worlds=TABULAR),
+    "ucrl2": Method("UCRL2", "Jaksch et al. 2010", (plans.UCRL2, plans.UCRL2Config), worlds=TABULAR),
+    "beb": Method("Bayesian bonus", "Kolter & Ng 2009", (plans.BEB, plans.BEBConfig), worlds=TABULAR),
+    "mdp-epsilon-greedy": Method(
+        "ε-greedy on the mean model", "", (plans.EpsilonGreedy, plans.EpsilonConfig), worlds=TABULAR
+    ),
+    "mdp-greedy": Method("Greedy on the mean model", "", (plans.Greedy, plans.NoConfig), worlds=TABULAR),
+    "value-iteration": Method(
+        "Value iteration, told",
+        "bound",
+        (plans.ValueIteration, plans.NoConfig),
+        worlds=TABULAR,
+        sees_task=True,
     ),
 }
 

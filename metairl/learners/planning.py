@@ -1,0 +1,55 @@
+"""Finite-horizon planning in tabular MDPs, batched over lanes.
+
+    V_H = 0,    Q_h(s, a) = r(s, a) + Σ_s′ P(s′ | s, a) V_{h+1}(s′),    V_h(s) = max_a Q_h(s, a)
+
+The optimistic form (Jaksch, Ortner & Auer 2010, figure 2) lets P move within an L1 ball around its
+estimate: half the radius of probability goes to the best next state and is taken from the worst ones.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+Backup = Callable[[Tensor], Tensor]  # V [B, S] -> E[V(s′) | s, a], [B, S, A]
+
+
+def value_iteration(transitions: Tensor, rewards: Tensor, horizon: int) -> tuple[Tensor, Tensor]:
+    """P [B, S, A, S] and r [B, S, A] to the greedy action [B, H, S] and V [B, H, S] at every step."""
+    return backwards(lambda value: expected(transitions, value), rewards, horizon)
+
+
+def optimistic_value_iteration(
+    transitions: Tensor, radius: Tensor, rewards: Tensor, horizon: int
+) -> tuple[Tensor, Tensor]:
+    """The same for the best P within `radius` [B, S, A] of the estimate, in total variation times two."""
+    return backwards(lambda value: best_expected(transitions, radius, value), rewards, horizon)
+
+
+def backwards(backup: Backup, rewards: Tensor, horizon: int) -> tuple[Tensor, Tensor]:
+    value = torch.zeros_like(rewards[..., 0])  # [B, S]
+    actions, values = [], []
+    for _ in range(horizon):
+        value, action = (rewards + backup(value)).max(-1)
+        actions.append(action)
+        values.append(value)
+    return torch.stack(actions[::-1], dim=1), torch.stack(values[::-1], dim=1)
+
+
+def expected(transitions: Tensor, value: Tensor) -> Tensor:
+    flat = transitions.flatten(1, 2)  # [B, S·A, S]
+    return torch.bmm(flat, value.unsqueeze(-1)).view(transitions.shape[:3])
+
+
+def best_expected(transitions: Tensor, radius: Tensor, value: Tensor) -> Tensor:
+    """E[V(s′)] after moving radius / 2 of probability to the best state, out of the worst ones first."""
+    order = value.argsort(dim=-1)  # worst first
+    rank = order[:, None, None, :].expand_as(transitions)
+    p = transitions.gather(-1, rank)
+    moved = torch.minimum(radius / 2, 1 - p[..., -1])  # [B, S, A]
+    before = p.cumsum(-1) - p
+    taken = torch.minimum((moved.unsqueeze(-1) - before).clamp(min=0), p)
+    taken[..., -1] = 0
+    gain = taken.sum(-1) * value.amax(-1)[:, None, None]
+    ranked = value.gather(-1, order)[:, None, None, :]
+    return ((p - taken) * ranked).sum(-1) + gain
