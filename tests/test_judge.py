@@ -22,12 +22,13 @@ from metairl.streams import stream
 from metairl.types import Context, Sight, Spec, State, Step, Tasks, Trial
 
 GOALS, HORIZON = 4, 20
+SEES_REWARD = Sight()
 
 
 class Reach:
-    """One of four goals is right; acting on it ends the episode at once, anything else runs to the horizon."""
+    """One of four goals is right; acting on it ends the episode, anything else runs to the horizon."""
 
-    def __init__(self, tasks: Tasks, horizon: int, episodes: int, rng: Generator):  # noqa: ARG002
+    def __init__(self, tasks: Tasks, horizon: int, episodes: int, rng: Generator):
         self.task = tasks["goal"]  # [B, 1]
         self.lanes = len(self.task)
         self.spec = Spec(1, GOALS, True, horizon, episodes, params=1)
@@ -93,7 +94,7 @@ def goals(*which: int) -> TaskSet:
     return TaskSet("test", {"goal": torch.tensor(which)[:, None]})
 
 
-def judged(policy: Any, card: TaskCard, tasks: TaskSet, seen: Sight = Sight()) -> list[Evaluation]:
+def judged(policy: Any, card: TaskCard, tasks: TaskSet, seen: Sight = SEES_REWARD) -> list[Evaluation]:
     return protocol.meta_test(policy, card, tasks, seen, 0, protocol.Spent())
 
 
@@ -121,7 +122,7 @@ def test_a_run_refuses_to_train_on_its_test_tasks(monkeypatch: pytest.MonkeyPatc
 
 
 def pooled_first_finished(trial: Trial, episodes: int) -> float:
-    """The counting of the official meta-RL evaluator: the first episodes to finish, over all lanes of a task."""
+    """Meta-World's official counting: the first episodes to finish, over all lanes of a task."""
     ends = trial.done.T.nonzero()[:episodes]  # in order of time
     return trial.success.T[ends[:, 0], ends[:, 1]].float().mean().item()
 

@@ -30,7 +30,7 @@ def test_any_flipped_bit_of_a_line_is_noticed(data: st.DataObject) -> None:
     line = to_line(TRAINING).encode()
     where, bit = data.draw(st.integers(0, len(line) - 1)), data.draw(st.integers(0, 6))
     flipped = line[:where] + bytes([line[where] ^ (1 << bit)]) + line[where + 1 :]
-    with pytest.raises(DamagedFile, match="records.jsonl:7"):
+    with pytest.raises(DamagedFile, match=r"records\.jsonl:7"):
         from_line(flipped.decode("latin-1"), "records.jsonl:7")
 
 
@@ -41,7 +41,7 @@ def test_a_torn_last_line_is_noticed(tmp_path: Path) -> None:
     whole = folder.size()
     with folder.records_file.open("a") as file:
         file.write(to_line(TRAINING)[:30])
-    with pytest.raises(DamagedFile, match="records.jsonl:3"):
+    with pytest.raises(DamagedFile, match=r"records\.jsonl:3"):
         list(folder.records())
     folder.cut(whole)
     assert list(folder.records()) == [TRAINING, EVALUATION]
