@@ -94,10 +94,18 @@ class RunFolder:
         return run
 
     def append(self, records: list[Record]) -> None:
-        with writing(self.records_file), self.records_file.open("a") as file:
-            file.writelines(to_line(record) + "\n" for record in records)
-            file.flush()
-            os.fsync(file.fileno())
+        """All of the records or none: what did not fit on the disk is taken back."""
+        before = self.size()
+        lines = "".join(to_line(record) + "\n" for record in records).encode()
+        with writing(self.records_file):
+            try:
+                with self.records_file.open("ab") as file:
+                    file.write(lines)
+                    file.flush()
+                    os.fsync(file.fileno())
+            except OSError:
+                os.truncate(self.records_file, before)
+                raise
 
     def size(self) -> int:
         return self.records_file.stat().st_size if self.records_file.exists() else 0

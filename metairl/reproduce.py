@@ -5,7 +5,7 @@ from pathlib import Path
 
 from metairl.cards import Column, TableCard
 from metairl.record import RunFolder
-from metairl.run import Request, execute, request
+from metairl.run import Request, execute, request, requested
 from metairl.track import Sink
 
 
@@ -32,5 +32,6 @@ def _has(asked: Request, root: Path) -> bool:
     folder = RunFolder(asked.folder(root))
     if not folder.run_file.exists():
         return False
-    run, identity = folder.description(), asked.identity()
-    return run["status"] == "completed" and all(run.get(key) == value for key, value in identity.items())
+    run = folder.description()
+    current = run["status"] == "completed" and run["card_sha256"] == asked.card.sha256
+    return current and requested(folder) == asked

@@ -158,12 +158,17 @@ def build(asked: Request) -> tuple[Policy, protocol.Recipe | None]:
     return agent.policy(explore=False), recipe
 
 
+def requested(folder: RunFolder) -> Request:
+    """The request that a folder was made by; settings that its version did not know have their defaults."""
+    run = folder.description()
+    method, encoder = methods.find(run["method"]), run["encoder"]
+    settings = methods.settings_from(method, encoder, run["config"], str(folder.run_file))
+    return Request(run["method"], run["task"], encoder, run["seed"], run["steps"], settings)
+
+
 def reopen(folder: RunFolder) -> tuple[Request, Policy, protocol.Spent]:
     """What a run folder asked for, and its policy as the newest whole checkpoint has it."""
-    run = folder.description()
-    chosen = methods.find(run["method"])
-    settings = methods.settings_from(chosen, run["encoder"], run["config"], str(folder.run_file))
-    asked = Request(run["method"], run["task"], run["encoder"], run["seed"], run["steps"], settings)
+    asked = requested(folder)
     policy, recipe = build(asked)
     if recipe is None:
         return asked, policy, protocol.Spent()
@@ -233,7 +238,7 @@ def _open(folder: RunFolder, asked: Request) -> dict[str, Any]:
         folder.describe(run)
         return run
     run = folder.description()
-    made = dict(_leaves({key: run.get(key) for key in identity}))
+    made = dict(_leaves(requested(folder).identity() | {"card_sha256": run["card_sha256"]}))
     for key, value in dict(_leaves(identity)).items():
         if made.get(key) != value:
             raise RunConflict(

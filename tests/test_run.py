@@ -20,7 +20,7 @@ from metairl.errors import Diverged, RunConflict, StorageError
 from metairl.record import RunFolder, from_line
 from metairl.run import execute, request
 
-STEPS = 60_000
+STEPS = 30_000
 
 
 def command(folder: Path, *more: str) -> list[str]:
@@ -69,7 +69,7 @@ def test_killed_at_random_points_it_ends_with_the_same_numbers(uninterrupted: Pa
     environment = os.environ | {"METAIRL_CHECKPOINT_SECONDS": "0.1"}
     for _ in range(3):
         process = subprocess.Popen(command(tmp_path), env=environment, stderr=subprocess.DEVNULL)
-        enough = written(tmp_path) + chance.randint(10_000, 60_000)  # at some byte of some record
+        enough = written(tmp_path) + chance.randint(10_000, 50_000)  # at some byte of some record
         while written(tmp_path) < enough and process.poll() is None:
             time.sleep(0.001)
         process.kill()
@@ -125,7 +125,7 @@ def test_two_processes_never_share_a_run(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_named_and_what_was_recorded_stays(tmp_path: Path) -> None:
-    limit = 60_000  # bytes a file may have: enough for some records, not for a checkpoint
+    limit = 100_000  # bytes a file may have: enough for some records, not for a checkpoint
 
     def starve() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -134,7 +134,7 @@ def test_a_full_disk_is_named_and_what_was_recorded_stays(tmp_path: Path) -> Non
     done = subprocess.run(command(tmp_path), capture_output=True, text=True, preexec_fn=starve)
     assert done.returncode == StorageError.code, done.stderr
     assert "cannot write" in done.stderr.splitlines()[-1]
-    assert len(numbers(tmp_path)) >= 1
+    assert len(numbers(tmp_path)) >= 1  # whole lines: a write that did not fit is taken back
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_by_name(tmp_path: Path) -> None:

@@ -1,0 +1,172 @@
+"""One contract over every registry entry: a new line in METHODS or ENCODERS is tested by being there."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor
+
+from metairl import catalogue
+from metairl.encoders import ENCODERS
+from metairl.errors import UsageError
+from metairl.methods import METHODS, choose_encoder, find, require_world
+from metairl.protocol import Spent, meta_test
+from metairl.run import build, request
+from metairl.streams import stream
+from metairl.types import Context, Sight, Spec, Trial
+from metairl.worlds import WORLDS
+
+TASKS = ("bandit-5:pulls=6", "tabular-mdp:episodes=2")
+SPEC = Spec(obs=3, actions=4, discrete=True, horizon=4, episodes=2, params=5)
+LANES, STEPS = 6, SPEC.steps
+
+
+def combinations() -> Iterator[tuple[str, str | None, str]]:
+    for task in TASKS:
+        world = catalogue.task(task).world
+        for name, method in METHODS.items():
+            if not method.worlds or world in method.worlds:
+                for encoder in ENCODERS if method.encoder else (None,):
+                    yield name, encoder, task
+
+
+TRAINED = [c for c in combinations() if METHODS[c[0]].recipe]
+
+
+def context(sight: Sight = Sight(task=True)) -> Context:  # noqa: B008
+    rng = stream("contract")
+    trial = Trial(
+        obs=torch.randn(LANES, STEPS, SPEC.obs, generator=rng),
+        action=torch.randint(SPEC.actions, (LANES, STEPS), generator=rng),
+        reward=torch.randn(LANES, STEPS, generator=rng),
+        done=torch.arange(STEPS).expand(LANES, STEPS) % SPEC.horizon == SPEC.horizon - 1,
+        terminated=torch.zeros(LANES, STEPS, dtype=torch.bool),
+        success=torch.zeros(LANES, STEPS, dtype=torch.bool),
+        task=torch.randn(LANES, SPEC.params, generator=rng),
+        actions=SPEC.actions,
+    )
+    return trial.context(sight)
+
+
+def part(c: Context, steps: slice) -> Context:
+    assert c.prev_reward is not None
+    return Context(
+        c.obs[:, steps], c.prev_action[:, steps], c.prev_reward[:, steps], c.prev_done[:, steps], c.task
+    )
+
+
+def variants() -> Iterator[tuple[str, dict[str, object]]]:
+    for name in ENCODERS:
+        yield name, {}
+    yield "rl2", {"cell": "lstm"}
+    yield "rl2", {"previous_obs": True}
+
+
+@pytest.fixture(params=list(variants()), ids=str)
+def encoder(request: pytest.FixtureRequest) -> torch.nn.Module:
+    name, settings = request.param
+    cls, config = ENCODERS[name]
+    torch.manual_seed(0)
+    module: torch.nn.Module = cls(SPEC, config(**settings))
+    return module
+
+
+def test_one_step_at_a_time_equals_the_whole_trial(encoder: torch.nn.Module) -> None:
+    c = context()
+    whole = encoder(c, encoder.initial(LANES)).z
+    assert whole.shape == (LANES, STEPS, encoder.width)
+    state = encoder.initial(LANES)
+    for t in range(STEPS):
+        encoding = encoder(part(c, slice(t, t + 1)), state)
+        state = encoding.state
+        torch.testing.assert_close(encoding.z[:, 0], whole[:, t], atol=1e-6, rtol=1e-5)
+
+
+def test_the_future_does_not_matter(encoder: torch.nn.Module) -> None:
+    c = context()
+    other = Context(*(torch.cat([x[:, :5], torch.randn_like(x[:, 5:])], 1) for x in whole_fields(c)), c.task)
+    before, after = (encoder(x, encoder.initial(LANES)).z for x in (c, other))
+    torch.testing.assert_close(before[:, :5], after[:, :5])
+
+
+def test_lanes_do_not_mix(encoder: torch.nn.Module) -> None:
+    c = context()
+    assert c.task is not None
+    alone = Context(*(x[2:3] for x in whole_fields(c)), c.task[2:3])
+    together = encoder(c, encoder.initial(LANES)).z
+    torch.testing.assert_close(encoder(alone, encoder.initial(1)).z[0], together[2], atol=1e-6, rtol=1e-5)
+
+
+def test_memory_is_lanes_first_and_starts_empty(encoder: torch.nn.Module) -> None:
+    for memory in encoder.initial(LANES):
+        assert len(memory) == LANES
+        assert not memory.any()
+
+
+def whole_fields(c: Context) -> tuple[Tensor, ...]:
+    assert c.prev_reward is not None
+    return c.obs, c.prev_action, c.prev_reward, c.prev_done
+
+
+@pytest.mark.parametrize("name, encoder, task", list(combinations()))
+def test_every_combination_is_judged(name: str, encoder: str | None, task: str) -> None:
+    from metairl import draws
+    from metairl.methods import sight
+
+    asked = request(name, task, encoder)
+    card = asked.card
+    few = draws.TaskSet("validation", draws.draw(card, 20, stream("few")))
+    seen = sight(find(name), asked.encoder)
+    first, again = (meta_test(build(asked)[0], card, few, seen, 0, Spent()) for _ in range(2))
+    assert [e.returns for e in first] == [e.returns for e in again]
+    assert len(first) == card.episodes
+    assert all(e.lengths == card.horizon for e in first)
+
+
+@pytest.mark.parametrize("name, encoder, task", TRAINED)
+def test_training_moves_every_network_and_resumes_bit_for_bit(name: str, encoder: str, task: str) -> None:
+    asked = request(name, task, encoder, steps=10_000)
+    _, straight = build(asked)
+    assert straight is not None
+    start = snapshot(straight.state()["networks"])
+    straight.iterate(0.0)
+    halfway = torch.load(saved(straight.state()), weights_only=True)
+    metrics = straight.iterate(0.5)
+    assert all(value == value for value in metrics.values())
+    moved = {key for key, value in straight.state()["networks"].items() if not torch.equal(value, start[key])}
+    assert moved == set(start)
+    _, resumed = build(asked)
+    assert resumed is not None
+    resumed.load(halfway)
+    resumed.iterate(0.5)
+    ends = straight.state()["networks"], resumed.state()["networks"]
+    assert all(torch.equal(ends[0][key], ends[1][key]) for key in start)
+
+
+def saved(state: dict[str, object]) -> object:
+    import io
+
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    buffer.seek(0)
+    return buffer
+
+
+def snapshot(networks: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {key: value.clone() for key, value in networks.items()}
+
+
+def test_combinations_that_cannot_work_are_refused_by_name() -> None:
+    with pytest.raises(UsageError, match=r"no method 'rl3'; did you mean 'rl2'\?"):
+        find("rl3")
+    with pytest.raises(UsageError, match="acts on its own and takes no encoder"):
+        choose_encoder("thompson", find("thompson"), "rl2")
+    with pytest.raises(UsageError, match=r"no encoder 'rl1'; did you mean 'rl2'\?"):
+        choose_encoder("ppo", find("ppo"), "rl1")
+    with pytest.raises(UsageError, match="works on bandit worlds; 'tabular-mdp-v1' is a tabular world"):
+        require_world("ucb1", find("ucb1"), catalogue.task("tabular-mdp"))
+
+
+@pytest.mark.parametrize("name", sorted({catalogue.task(name).world for name in catalogue.task_ids()}))
+def test_every_world_a_card_names_exists(name: str) -> None:
+    assert name in WORLDS
