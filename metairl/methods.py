@@ -61,7 +61,7 @@ METHODS: dict[str, Method] = {
     "best-arm": Method(
         "Best arm, told", "bound", (rules.BestArm, rules.NoConfig), worlds=BANDIT, sees_task=True
     ),
-    "psrl": Method("Posterior sampling", "arXiv:1306.0940", (plans.PSRL, plans.NoConfig), worlds=TABULAR),
+    "psrl": Method("Posterior sampling", "arXiv:1306.0940", (plans.PSRL, plans.PSRLConfig), worlds=TABULAR),
     "opsrl": Method("Optimistic PSRL", "arXiv:1607.00215", (plans.OPSRL, plans.OPSRLConfig), worlds=TABULAR),
     "ucrl2": Method("UCRL2", "Jaksch et al. 2010", (plans.UCRL2, plans.UCRL2Config), worlds=TABULAR),
     "beb": Method("Bayesian bonus", "Kolter & Ng 2009", (plans.BEB, plans.BEBConfig), worlds=TABULAR),

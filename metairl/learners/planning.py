@@ -16,24 +16,33 @@ Backup = Callable[[Tensor], Tensor]  # V [B, S] -> E[V(s′) | s, a], [B, S, A]
 
 def value_iteration(transitions: Tensor, rewards: Tensor, horizon: int) -> tuple[Tensor, Tensor]:
     """P [B, S, A, S] and r [B, S, A] to the greedy action [B, H, S] and V [B, H, S] at every step."""
-    return backwards(lambda value: expected(transitions, value), rewards, horizon)
+    return greedy(action_values(transitions, rewards, horizon))
 
 
 def optimistic_value_iteration(
     transitions: Tensor, radius: Tensor, rewards: Tensor, horizon: int
 ) -> tuple[Tensor, Tensor]:
     """The same for the best P within `radius` [B, S, A] of the estimate, in total variation times two."""
-    return backwards(lambda value: best_expected(transitions, radius, value), rewards, horizon)
+    return greedy(backwards(lambda value: best_expected(transitions, radius, value), rewards, horizon))
 
 
-def backwards(backup: Backup, rewards: Tensor, horizon: int) -> tuple[Tensor, Tensor]:
+def action_values(transitions: Tensor, rewards: Tensor, horizon: int) -> Tensor:
+    """Q [B, H, S, A] of acting best from every step on."""
+    return backwards(lambda value: expected(transitions, value), rewards, horizon)
+
+
+def greedy(q: Tensor) -> tuple[Tensor, Tensor]:
+    value, action = q.max(-1)
+    return action, value
+
+
+def backwards(backup: Backup, rewards: Tensor, horizon: int) -> Tensor:
     value = torch.zeros_like(rewards[..., 0])  # [B, S]
-    actions, values = [], []
+    q = []
     for _ in range(horizon):
-        value, action = (rewards + backup(value)).max(-1)
-        actions.append(action)
-        values.append(value)
-    return torch.stack(actions[::-1], dim=1), torch.stack(values[::-1], dim=1)
+        q.append(rewards + backup(value))
+        value = q[-1].amax(-1)
+    return torch.stack(q[::-1], dim=1)
 
 
 def expected(transitions: Tensor, value: Tensor) -> Tensor:

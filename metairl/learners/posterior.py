@@ -1,7 +1,9 @@
 """What a Bayesian knows of a random tabular MDP: the RL² paper's own prior, updated step by step.
 
     P(· | s, a) ~ Dirichlet(1 + n(s, a, ·))
-    m(s, a)     ~ N( (1 + Σ r) / (1 + n), 1 / (1 + n) ),    n = visits of (s, a); prior N(1, 1), noise 1
+    m(s, a)     ~ N( (μ₀ + Σ r) / (1 + n), 1 / (1 + n) ),    n = visits of (s, a); prior N(μ₀, 1), noise 1
+
+The tasks are drawn with μ₀ = 1. The prior is one reward of μ₀ that the sums begin with.
 
 An episode's last step is followed by the next episode's start, which is no successor: its reward is
 learned from, its transition is not.
@@ -19,7 +21,7 @@ from metairl.types import Context, Spec
 class Posterior:
     counts: Tensor  # [B, S, A, S], observed transitions
     visits: Tensor  # [B, S, A]
-    sums: Tensor  # [B, S, A], of rewards
+    sums: Tensor  # [B, S, A], of rewards, from μ₀ on
 
     def after(self, last: Tensor, context: Context) -> "Posterior":
         """With the step from state `last` [B, S] (one-hot) that led to this context."""
@@ -35,7 +37,7 @@ class Posterior:
         return concentration / concentration.sum(-1, keepdim=True)
 
     def mean_rewards(self) -> Tensor:
-        return (1 + self.sums) / (1 + self.visits)
+        return self.sums / (1 + self.visits)
 
     def sample_transitions(self, rng: Generator) -> Tensor:
         weights = torch._standard_gamma(1 + self.counts, generator=rng)
@@ -46,6 +48,7 @@ class Posterior:
         return self.mean_rewards() + noise / (1 + self.visits).sqrt()
 
 
-def prior(spec: Spec, lanes: int) -> Posterior:
+def prior(spec: Spec, lanes: int, mean: float) -> Posterior:
+    """Nothing seen yet; `mean` is μ₀."""
     shape = (lanes, spec.obs, spec.actions)
-    return Posterior(torch.zeros(*shape, spec.obs), torch.zeros(shape), torch.zeros(shape))
+    return Posterior(torch.zeros(*shape, spec.obs), torch.zeros(shape), torch.full(shape, mean))
