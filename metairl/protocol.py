@@ -93,10 +93,10 @@ def meta_test(
 ) -> list[Evaluation]:
     """Exactly K full episodes on every task, whatever the policy does; one record an episode index."""
     began = time.perf_counter()
-    with torch.random.fork_rng(devices=[]):  # a policy that reads torch's global generator moves only ours
-        with ThreadPoolExecutor(torch.get_num_threads()) as threads:  # numbers do not depend on it
-            judged = partial(_judge_lanes, policy, card, tasks, sight, seed)
-            scores = list(threads.map(judged, range(0, len(tasks), LANES)))
+    judged = partial(_judge_lanes, policy, card, tasks, sight, seed)
+    # A policy that reads torch's global generator moves only ours; numbers do not depend on the threads.
+    with torch.random.fork_rng(devices=[]), ThreadPoolExecutor(torch.get_num_threads()) as threads:
+        scores = list(threads.map(judged, range(0, len(tasks), LANES)))
     returns, lengths, success = (torch.cat(columns) for columns in zip(*scores, strict=True))  # [N, K]
     seconds = {"eval": time.perf_counter() - began}
     before = (lengths.cumsum(1) - lengths).sum(0)

@@ -58,7 +58,6 @@ def best_expected(transitions: Tensor, radius: Tensor, value: Tensor) -> Tensor:
     moved = torch.minimum(radius / 2, 1 - p[..., -1])  # [B, S, A]
     before = p.cumsum(-1) - p
     taken = torch.minimum((moved.unsqueeze(-1) - before).clamp(min=0), p)
-    taken[..., -1] = 0
     gain = taken.sum(-1) * value.amax(-1)[:, None, None]
     ranked = value.gather(-1, order)[:, None, None, :]
     return ((p - taken) * ranked).sum(-1) + gain

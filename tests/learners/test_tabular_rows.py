@@ -192,6 +192,16 @@ def test_ucrl2_bonus_by_hand() -> None:
     assert math.isclose(math.sqrt(7 * math.log(24) / 8), 1.66757, abs_tol=1e-5)
 
 
+def test_ucrl2_transitions_by_hand() -> None:
+    # Nothing seen, so t = 1 and n = 1; m̄ = 1 in state 0 and 3 in state 1; c = 0.1; two steps.
+    # bonus = 0.1 √(7 ln 8 / 2) = 0.269779, radius = 0.1 √(28 ln 4) = 0.623027
+    # V_1 = 1.269779, 3.269779;  P(1) = (1 + radius) / 2 = 0.811514;  E V_1 = 1.269779 + 2 P(1) = 2.892806
+    sums = torch.tensor([[[1.0, 1.0], [3.0, 3.0]]])
+    known = replace(prior(SMALL, 1, 1.0), sums=sums)
+    value = plans.UCRL2(SMALL, plans.UCRL2Config(0.1)).optimistic(known)[1]
+    assert_close(value, torch.tensor([[[4.162585, 6.162585], [1.269779, 3.269779]]]))
+
+
 def test_ucrl2_with_wide_confidence_bounds_the_truth() -> None:
     known, mdps = lived(), world(8, 4)
     transitions = mdps.task[:, :500].view(8, 10, 5, 10)
