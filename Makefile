@@ -29,8 +29,8 @@ lint: install  ## style, types, layers, spelling
 	$(BIN)/codespell
 
 bench: install  ## speed against peers, both sides in one run; writes results/speed.json
-	$(BIN)/python -m pytest benchmarks/speed -q --benchmark-disable-gc
-	
+	$(BIN)/python -m pytest benchmarks/speed/bench_*.py -q -s
+
 tables: install  ## every committed table again from committed records
 	$(BIN)/metairl reproduce rl2-bandits --write results/tables/rl2-bandits
 	$(BIN)/metairl reproduce rl2-mdps --write results/tables/rl2-mdps

@@ -11,7 +11,9 @@ judging more often changes nothing in training.
 import math
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -91,10 +93,10 @@ def meta_test(
 ) -> list[Evaluation]:
     """Exactly K full episodes on every task, whatever the policy does; one record an episode index."""
     began = time.perf_counter()
-    with torch.random.fork_rng(devices=[]):  # a policy that reads torch's global generator moves only ours
-        scores = [
-            _judge_lanes(policy, card, tasks, sight, seed, first) for first in range(0, len(tasks), LANES)
-        ]
+    judged = partial(_judge_lanes, policy, card, tasks, sight, seed)
+    # A policy that reads torch's global generator moves only ours; numbers do not depend on the threads.
+    with torch.random.fork_rng(devices=[]), ThreadPoolExecutor(torch.get_num_threads()) as threads:
+        scores = list(threads.map(judged, range(0, len(tasks), LANES)))
     returns, lengths, success = (torch.cat(columns) for columns in zip(*scores, strict=True))  # [N, K]
     seconds = {"eval": time.perf_counter() - began}
     before = (lengths.cumsum(1) - lengths).sum(0)

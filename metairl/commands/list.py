@@ -1,6 +1,7 @@
 """What there is: tasks, methods, encoders, tables or boards."""
 
 from dataclasses import dataclass
+from inspect import getdoc, getmodule
 from typing import Any
 
 import tyro
@@ -68,7 +69,7 @@ def encoders() -> Rows:
     from metairl.encoders import ENCODERS
 
     return [
-        {"name": name, "title": (cls.__doc__ or "").splitlines()[0], "sees_task": cls.sees_task}
+        {"name": name, "title": (getdoc(getmodule(cls)) or "").partition("\n")[0], "sees_task": cls.sees_task}
         for name, (cls, _) in ENCODERS.items()
     ]
 

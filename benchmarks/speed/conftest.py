@@ -1,0 +1,76 @@
+"""Collects every measured ratio and writes results/speed.json when the session ends."""
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LEDGER = ROOT / "results" / "speed.json"
+Note = Callable[..., float]
+
+
+@pytest.fixture(scope="session")
+def ledger() -> Iterator[dict[str, dict[str, Any]]]:
+    """Rows by name; a row that this session does not measure stays as it was."""
+    rows = {row["name"]: row for row in json.loads(LEDGER.read_text())} if LEDGER.exists() else {}
+    yield rows
+    LEDGER.write_text(json.dumps([rows[name] for name in sorted(rows)], indent=2) + "\n")
+
+
+@pytest.fixture
+def note(ledger: dict[str, dict[str, Any]]) -> Note:
+    """Write a row down, then say its ratio: a missed goal is recorded before the test fails."""
+
+    def write(
+        name: str,
+        ours: float,
+        peer: float,
+        goal: float,
+        unit: str,
+        better: Literal["higher", "lower"] = "higher",
+    ) -> float:
+        ratio = ours / peer
+        ledger[name] = {
+            "name": name,
+            "ratio": round(ratio, 3),
+            "goal": goal,
+            "better": better,
+            "ours": round(ours, 4),
+            "peer": round(peer, 4),
+            "unit": unit,
+            "hardware": f"{platform.machine()}, {os.cpu_count()} cores",
+            "commit": _commit(),
+            "date": datetime.now(UTC).date().isoformat(),
+        }
+        print(f"\n{name}: {ratio:.3g} (goal {goal} or {better}; ours {ours:.4g}, peer {peer:.4g} {unit})")
+        return ratio
+
+    return write
+
+
+def side_by_side(ours: Callable[[], int], peer: Callable[[], int], rounds: int) -> tuple[float, float]:
+    """Median units a second of both, taken in turns, so that a busy machine is busy for both."""
+    rates: tuple[list[float], list[float]] = ([], [])
+    for work in (ours, peer):
+        work()
+    for _ in range(rounds):
+        for work, found in zip((ours, peer), rates, strict=True):
+            began = time.perf_counter()
+            units = work()
+            found.append(units / (time.perf_counter() - began))
+    return statistics.median(rates[0]), statistics.median(rates[1])
+
+
+def _commit() -> str | None:
+    command = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or None

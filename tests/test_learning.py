@@ -1,0 +1,27 @@
+"""Does it learn? Judged on held-out tasks against a rival, by permutation test."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from metairl.protocol import Spent
+from metairl.record import Evaluation, RunFolder
+from metairl.run import build, execute, judge, request
+from metairl.stats import permutation_test
+
+
+@pytest.mark.learning
+@pytest.mark.parametrize(
+    "method, encoder, better_than", [("rl2", None, "random"), ("ppo", "oracle", "greedy")]
+)
+def test_it_adapts_to_tasks_it_never_saw(
+    tmp_path: Path, method: str, encoder: str | None, better_than: str
+) -> None:
+    execute(request(method, "bandit-5", encoder, steps=250_000), tmp_path, [])
+    ours = [r for r in RunFolder(tmp_path).records() if isinstance(r, Evaluation) and r.split == "test"]
+    rival = request(better_than, "bandit-5")
+    theirs = judge(rival, build(rival)[0], "test", Spent())
+    sample = slice(0, 500)
+    scores = (np.array(moment[0].returns, dtype=float)[sample] for moment in (ours, theirs))
+    assert permutation_test(*scores, np.random.default_rng(0)) < 0.001

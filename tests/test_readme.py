@@ -1,0 +1,25 @@
+"""Every command that the README says is run by the tests is run here, in order, as it stands."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+README = Path(__file__).parent.parent / "README.md"
+BLOCK = re.compile(r"```bash\n# runs in the tests\n(.*?)```", re.DOTALL)
+
+
+def test_the_readmes_commands_work(tmp_path: Path) -> None:
+    blocks = BLOCK.findall(README.read_text(encoding="utf-8"))
+    assert blocks
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    for block in blocks:
+        done = subprocess.run(
+            ["bash", "-euc", block],
+            cwd=tmp_path,
+            env=os.environ | {"PATH": path},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, f"{block}\n{done.stderr}"

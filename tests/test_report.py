@@ -1,0 +1,95 @@
+"""Tables from records: cells by hand, blanks, and the committed tables again, byte for byte."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from metairl import catalogue, report
+from metairl.cards import Column, TableCard
+from metairl.record import Evaluation, RunFolder
+from metairl.stats import mean_over_seeds, permutation_test, standard_error
+
+ROOT = catalogue.PACKAGE.parent
+
+
+def completed_run(root: Path, seed: int, returns: list[float], **changes: object) -> None:
+    folder = RunFolder(root / f"seed-{seed}")
+    folder.create()
+    identity = {"method": "rl2", "encoder": "rl2", "task": "bandit-5-v1:pulls=10", "seed": seed, "steps": 10}
+    card = {"card_sha256": catalogue.task("bandit-5").sha256, "config": {}, "status": "completed"}
+    folder.describe(identity | card | changes)
+    folder.append([Evaluation("test", 1, "", 10, 1, 0, 1, returns, 10, None, {})])
+
+
+def cell(root: Path) -> report.Cell:
+    card = catalogue.table("rl2-bandits")
+    filled = report.fill(card, [column for column in card.columns if column.name == "10,5"], [root])
+    return next(cells[0] for cells in filled.cells if cells[0].row.name == "RL²")
+
+
+def test_a_cell_by_hand(tmp_path: Path) -> None:
+    # Seeds (6, 8) and (7, 9): mean 7.5. Task means 6.5 and 8.5: SE² = 2 / 2 = 1.
+    # Seed means 7 and 8: SE² = 0.5 / 2 = 0.25. Together √1.25. Spread within a seed: √2.
+    completed_run(tmp_path, 0, [6.0, 8.0])
+    completed_run(tmp_path, 1, [7.0, 9.0])
+    found = cell(tmp_path)
+    assert found.ours is not None
+    assert found.ours.mean == 7.5
+    assert found.ours.standard_error == pytest.approx(1.25**0.5)
+    assert (found.ours.trials, found.ours.seeds, found.ours.records) == (4, 2, ("seed-0", "seed-1"))
+    assert found.difference == pytest.approx((7.5 - 6.7) / (1.25 + 2 / 1000) ** 0.5)
+
+
+@pytest.mark.parametrize("change", [{"status": "running"}, {"card_sha256": "other"}, {"method": "ppo"}])
+def test_runs_that_are_not_this_cell_leave_it_blank(tmp_path: Path, change: dict[str, str]) -> None:
+    completed_run(tmp_path, 0, [6.0, 8.0], **change)
+    assert cell(tmp_path).ours is None
+    assert report.ours_text(cell(tmp_path)) == ""
+
+
+def test_two_configurations_are_never_pooled(tmp_path: Path) -> None:
+    completed_run(tmp_path, 0, [6.0, 6.0])
+    completed_run(tmp_path, 1, [6.0, 6.0])
+    completed_run(tmp_path, 2, [9.0, 9.0], steps=99)
+    found = cell(tmp_path)
+    assert found.ours is not None and found.ours.mean == 6.0
+
+
+def test_nan_is_seen_in_the_table(tmp_path: Path) -> None:
+    completed_run(tmp_path, 0, [6.0, float("nan")])
+    assert report.ours_text(cell(tmp_path)).startswith("nan")
+
+
+@pytest.mark.parametrize("name", catalogue.tables())
+def test_committed_tables_come_from_committed_records(name: str) -> None:
+    from metairl.commands.reproduce import committed
+
+    card: TableCard = catalogue.table(name)
+    columns: list[Column] = card.columns
+    table = report.fill(card, columns, committed())
+    for suffix, text in ((".csv", report.as_csv), (".md", report.as_markdown), (".tex", report.as_latex)):
+        file = ROOT / "results" / "tables" / f"{name}{suffix}"
+        assert file.read_text(encoding="utf-8") == text(table), f"{file}: run `make tables`"
+
+
+def test_the_same_table_draws_the_same_figure(tmp_path: Path) -> None:
+    card = catalogue.table("rl2-mdps")
+    table = report.fill(card, card.columns, [])
+    for name in ("a.svg", "b.svg"):
+        report.draw(table, tmp_path / name)
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+def test_standard_errors_by_hand() -> None:
+    assert standard_error(np.array([1.0, 3.0])) == pytest.approx(1.0)
+    assert np.isnan(standard_error(np.array([1.0])))
+    assert mean_over_seeds(np.array([[1.0, 3.0]])) == (2.0, pytest.approx(1.0))
+
+
+def test_permutation_test_knows_a_difference_and_its_absence() -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(2, 30))
+    assert permutation_test(noise[0] + 2, noise[1], rng) < 0.001
+    same = [permutation_test(*rng.normal(size=(2, 10)), rng, rounds=400) for _ in range(200)]
+    assert 0.02 < np.mean(np.array(same) < 0.1) < 0.2
