@@ -84,6 +84,7 @@ def test_a_reset_is_no_transition_but_its_reward_counts() -> None:
     lived_trial = trial_of(policy, mdps)
     seen, state = lived_trial.context(Sight()), policy.initial(lanes)
     counts, sums = torch.zeros(lanes, 10, 5, 10), torch.ones(lanes, 10, 5)
+    assert seen.prev_reward is not None
     for t in range(10 * episodes):
         now = Context(
             seen.obs[:, [t]], seen.prev_action[:, [t]], seen.prev_reward[:, [t]], seen.prev_done[:, [t]]
