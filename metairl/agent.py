@@ -43,9 +43,9 @@ class Agent:
     def policy(self, explore: bool) -> "Acting":
         return Acting(self, explore)
 
-    def features(self, trial: Trial) -> tuple[Features, Tensor]:
+    def features(self, context: Context, trial: Trial) -> tuple[Features, Tensor]:
         """The trial as the learner reads it, and the encoder's own loss."""
-        encoding = self.encoder(trial.context(self.sight), self.encoder.initial(len(trial.obs)))
+        encoding = self.encoder(context, self.encoder.initial(len(trial.obs)))
         stops = trial.done if self.objective == "episode" else torch.zeros_like(trial.done)
         follows = 1 - stops.to(trial.reward.dtype)
         follows[:, -1] = 0

@@ -51,6 +51,16 @@ class Context:
     prev_done: Tensor  # [B, T], 1 where the step before ended an episode
     task: Tensor | None = None  # [B, P], only for a method that declares it
 
+    def __getitem__(self, rows: Tensor) -> "Context":
+        """The same context in fewer lanes."""
+        return Context(
+            self.obs[rows],
+            self.prev_action[rows],
+            None if self.prev_reward is None else self.prev_reward[rows],
+            self.prev_done[rows],
+            None if self.task is None else self.task[rows],
+        )
+
 
 @dataclass(frozen=True)
 class Encoding:

@@ -56,6 +56,7 @@ class RL2(nn.Module):
         z, after = self.rnn(self._read(context, last_obs), h if self.memories == 2 else h[0])
         after = after if self.memories == 2 else (after,)
         last_obs = context.obs[:, -1, : self.previous]
+        z = z.contiguous()  # once here, not in every head that reads it
         return Encoding(z, (*(m.squeeze(0) for m in after), last_obs), aux=z.new_zeros(()))
 
     def _read(self, context: Context, last_obs: Tensor) -> Tensor:

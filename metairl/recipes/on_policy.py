@@ -66,14 +66,15 @@ class OnPolicy:
         self.env_steps, self.gradient_steps = state["env_steps"], state["gradient_steps"]
 
     def _improve(self, trial: Trial) -> dict[str, Tensor]:
+        context = trial.context(self.agent.sight)  # once: every pass reads the same
         with torch.no_grad():
-            features, _ = self.agent.features(trial)
+            features, _ = self.agent.features(context, trial)
         targets = self.agent.learner.targets(features)
         sums: dict[str, Tensor] = {}
         for _ in range(self.config.epochs):
             order = torch.randperm(self.config.trials, generator=self.streams["shuffle"])
             for rows in order.chunk(self.config.minibatches):
-                features, aux = self.agent.features(trial[rows])
+                features, aux = self.agent.features(context[rows], trial[rows])
                 losses = self.agent.learner.losses(features, targets[rows]) | {"encoder": aux}
                 self._descend(losses)
                 for name, loss in losses.items():
