@@ -12,7 +12,7 @@ install: .venv/.installed  ## everything that demo and test need
 	touch $@
 
 demo: install  ## train RL² on 5-armed bandits, judge it on held-out ones, print the table
-	$(BIN)/metairl train rl2 bandit-5 --seed 0 --out runs/demo/rl2 --wandb offline
+	$(BIN)/metairl train rl2 bandit-5 --seed 0 --steps 1000000 --out runs/demo/rl2 --wandb offline
 	$(BIN)/metairl reproduce rl2-bandits --columns 10,5 --run random gittins thompson ots ucb1 epsilon-greedy greedy bayes-optimal best-arm --runs runs/demo --write runs/demo/table
 
 test: install  ## the default suite, under ten minutes on two cores

@@ -104,7 +104,7 @@ def _with_settings(card: TaskCard, settings: str) -> TaskCard:
         if key not in card.settable:
             hint = nearest(key, card.settable) if card.settable else "it has no settings"
             raise UsageError(f"task '{card.id}' has no setting '{key}'; {hint}")
-        if not value.isdigit() or int(value) < 1:
+        if not value.isdecimal() or int(value) < 1:
             raise UsageError(f"task '{card.id}': '{key}' must be a whole number above 0, not '{value}'")
         changed[card.settable[key]] = int(value)
     return card.model_copy(update=changed)

@@ -116,6 +116,8 @@ def tuned(name: str, task: str, encoder: str | None) -> tuple[int, Any]:
     """The step budget and settings that benchmarks/tuned has for a method on a task, over the defaults."""
     values, path = catalogue.tuned(name, task)
     steps = values.pop("steps", DEFAULT_STEPS)
+    if encoder != find(name).encoder:
+        values.pop("encoder", None)  # what was tuned is the method's own encoder
     return steps, settings_from(find(name), encoder, values, f"{path} [{task}]")
 
 
