@@ -6,7 +6,7 @@ being alike. Over those multisets M, with t pulls made and m = (1 + s) / (2 + s 
     V_n(M) = 0
     V_t(M) = max over kinds of arm in M of  m (1 + V_{t+1}(M, arm won)) + (1 − m) V_{t+1}(M, arm lost)
 
-At 10 pulls there are 1,951 multisets for 5 arms and 2,296 for 10 or more; ordered counts would be 10⁸ and more.
+At 10 pulls there are 1,951 multisets for 5 arms and 2,296 for 10 or more; ordered counts would be 10⁸.
 Its value is the most that any learner can reach on average, so no honest row of the table lies above it.
 """
 
