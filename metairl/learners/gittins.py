@@ -21,7 +21,7 @@ from torch import Generator, Tensor
 from metairl.learners.bandit_rules import CountingRule, NoConfig
 from metairl.types import Context, Spec
 
-GRID = 48  # retirement rates; linear interpolation leaves an error below 1e-3
+GRID = 48  # retirement rates; interpolation errs by up to 0.002 at n = 10, 0.011 at 60
 
 
 class Gittins(CountingRule):
