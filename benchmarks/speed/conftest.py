@@ -71,6 +71,15 @@ def side_by_side(ours: Callable[[], int], peer: Callable[[], int], rounds: int) 
 
 
 def _commit() -> str | None:
-    command = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    """The commit that was measured, with "+dirty" where tracked files differ from it; None outside git.
+
+    The ledger itself does not count: this session rewrites it.
+    """
+    head = _git("rev-parse", "--short", "HEAD")
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ":/", ":!/results/speed.json")
+    return f"{head}+dirty" if head and changed else head
+
+
+def _git(*words: str) -> str | None:
+    done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=False)
     return done.stdout.strip() or None
