@@ -32,8 +32,8 @@ bench: install  ## speed against peers, both sides in one run; writes results/sp
 	$(BIN)/python -m pytest benchmarks/speed/bench_*.py -q -s
 
 tables: install  ## every committed table again from committed records
-	$(BIN)/metairl reproduce rl2-bandits --write results/tables/rl2-bandits
-	$(BIN)/metairl reproduce rl2-mdps --write results/tables/rl2-mdps
+	$(BIN)/metairl reproduce rl2-bandits --committed --write results/tables/rl2-bandits
+	$(BIN)/metairl reproduce rl2-mdps --committed --write results/tables/rl2-mdps
 
 clean:
 	rm -rf .venv runs build dist

@@ -166,13 +166,18 @@ Card = TypeVar("Card", bound=BaseModel)
 def read(path: Path, schema: type[Card]) -> Card:
     """The card in a file, or one line about the first thing that is wrong with it."""
     try:
-        return schema.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return schema.model_validate(read_toml(path))
+    except ValidationError as fault:
+        raise CardError(f"{path}: {_explain(fault, schema)}") from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as fault:
         raise CardError(f"{path}: cannot read ({fault.strerror})") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
         raise CardError(f"{path}: not valid TOML ({fault})") from None
-    except ValidationError as fault:
-        raise CardError(f"{path}: {_explain(fault, schema)}") from None
 
 
 def digest(content: Any) -> str:

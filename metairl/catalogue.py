@@ -7,13 +7,12 @@ that its card allows (`bandit-5:pulls=100`).
 
 import os
 import re
-import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from metairl.cards import BoardCard, Card, TableCard, TaskCard, read
+from metairl.cards import BoardCard, Card, TableCard, TaskCard, read, read_toml
 from metairl.errors import CardError, UsageError, nearest
 
 PACKAGE = Path(__file__).parent
@@ -61,19 +60,23 @@ def boards() -> dict[str, BoardCard]:
 
 
 def tuned(method: str, asked: str) -> tuple[dict[str, Any], Path | None]:
-    """What a method was tuned to: for the task with these settings if that is there, else for the task."""
+    """What a method was tuned to on a task; an entry without settings means the card's own."""
     path = _files("benchmarks/tuned").get(method)
     if path is None:
         return {}, None
-    wanted = {task_name(asked), task(asked).id}
-    entries = tomllib.loads(path.read_text(encoding="utf-8"))
-    fitting = [name for name in entries if (task_name(name) if ":" in name else _task_id(name)) in wanted]
-    best = max(fitting, key=lambda name: ":" in name, default=None)
-    return (dict(entries[best]) if best else {}), path
+    entries = {task_name(name): values for name, values in read_toml(path).items()}
+    return dict(entries.get(task_name(asked), {})), path
 
 
 def _files(folder: str) -> dict[str, Path]:
-    return {path.stem: path for shelf in shelves() for path in sorted((shelf / folder).glob("*.toml"))}
+    """Cards of one kind by name. Two shelves may not hold the same name: a table cites a card by it."""
+    found: dict[str, Path] = {}
+    for shelf in shelves():
+        for path in sorted((shelf / folder).glob("*.toml")):
+            if path.stem in found:
+                raise CardError(f"{path}: there is a '{path.stem}' already, {found[path.stem]}")
+            found[path.stem] = path
+    return found
 
 
 def _named(path: Path, schema: type[Card]) -> Card:

@@ -52,21 +52,27 @@ def task_set(card: TaskCard, split: str) -> TaskSet:
     return TaskSet(split, draw(card, count, stream("tasks", card.id, split)))
 
 
-def train_tasks(card: TaskCard, count: int, rng: Generator) -> Tasks:
+def train_tasks(card: TaskCard, count: int, rng: Generator) -> TaskSet:
     """Tasks to train on: new ones from an endless split, else a random choice of the fixed ones."""
     if card.split.train == "endless":
-        return draw(card, count, rng)
+        return TaskSet("train", draw(card, count, rng))
     chosen = torch.randint(card.split.train, (count,), generator=rng)
-    return task_set(card, "train")[chosen]
+    return TaskSet("train", task_set(card, "train")[chosen])
 
 
-def require_disjoint(first: TaskSet, second: TaskSet) -> None:
-    shared = set(first.digests) & set(second.digests)
+def held_out(card: TaskCard) -> frozenset[str]:
+    """Digests of every validation and test task; it is an error if the two splits share one."""
+    validation, test = task_set(card, "validation"), task_set(card, "test")
+    require_unseen(validation, frozenset(test.digests))
+    return frozenset(validation.digests) | frozenset(test.digests)
+
+
+def require_unseen(drawn: TaskSet, held_out: frozenset[str]) -> None:
+    """No drawn task is a held-out one."""
+    shared = [index for index, known in enumerate(drawn.digests) if known in held_out]
     if shared:
-        index = next(i for i, known in enumerate(second.digests) if known in shared)
-        raise CardError(
-            f"{len(shared)} {first.split} tasks are {second.split} tasks too (first: {second.split}[{index}])"
-        )
+        first = f"{drawn.split}[{shared[0]}]"
+        raise CardError(f"{len(shared)} {drawn.split} tasks are held-out tasks too (the first is {first})")
 
 
 def _sample(law: Law, count: int, rng: Generator) -> Tensor:

@@ -4,10 +4,11 @@ A learned method is encoder × learner × recipe. An exact method is a learner a
 its numbers are computed. A line here is all it takes to be listed, trained, judged and contract-tested.
 """
 
-from dataclasses import dataclass, fields, make_dataclass
+from dataclasses import Field, dataclass, fields, make_dataclass
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter, ValidationError
 
 from metairl import catalogue
 from metairl.agent import Agent
@@ -116,6 +117,8 @@ def tuned(name: str, task: str, encoder: str | None) -> tuple[int, Any]:
     """The step budget and settings that benchmarks/tuned has for a method on a task, over the defaults."""
     values, path = catalogue.tuned(name, task)
     steps = values.pop("steps", DEFAULT_STEPS)
+    if not isinstance(steps, int):
+        raise CardError(f"{path} [{task}]: 'steps' must be a whole number, not {steps!r}")
     if encoder != find(name).encoder:
         values.pop("encoder", None)  # what was tuned is the method's own encoder
     return steps, settings_from(find(name), encoder, values, f"{path} [{task}]")
@@ -133,9 +136,18 @@ def settings_from(method: Method, encoder: str | None, values: dict[str, Any], w
         for key in changes:
             if key not in known:
                 raise CardError(f"{where}: unknown key '{part}.{key}'; {nearest(key, known)}")
-        frozen = {key: tuple(value) if isinstance(value, list) else value for key, value in changes.items()}
-        chosen[part] = parts[part](**frozen)
+        typed = {key: _typed(value, known[key], f"{where}: '{part}.{key}'") for key, value in changes.items()}
+        chosen[part] = parts[part](**typed)
     return whole(**chosen)
+
+
+def _typed(value: Any, field: Field[Any], name: str) -> Any:
+    """The value as a field's type has it, which in a file may look different: a list for a tuple."""
+    try:
+        kind: Any = field.type
+        return TypeAdapter(kind).validate_python(value)
+    except ValidationError as fault:
+        raise CardError(f"{name}: {fault.errors()[0]['msg']}, not {value!r}") from None
 
 
 def sight(method: Method, encoder: str | None) -> Sight:

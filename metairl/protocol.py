@@ -61,8 +61,15 @@ def meta_train(
 
     When to judge depends on steps alone, so an interrupted run judges at the same moments when it goes on.
     """
+
+    def timed() -> list[Record]:
+        began = time.perf_counter()
+        records = judge()
+        seconds["eval"] += time.perf_counter() - began
+        return records
+
     if recipe.env_steps == 0:
-        yield judge()
+        yield timed()
     while recipe.env_steps < steps:
         before, began = recipe.env_steps, time.perf_counter()
         metrics = recipe.iterate(before / steps)
@@ -72,9 +79,7 @@ def meta_train(
         if _crosses(before, recipe.env_steps, steps / LINES):
             records.append(Training(recipe.env_steps, recipe.gradient_steps, metrics, dict(seconds)))
         if _crosses(before, recipe.env_steps, steps / CURVE):
-            began = time.perf_counter()
-            records += judge()
-            seconds["eval"] += time.perf_counter() - began
+            records += timed()
         yield records
 
 

@@ -4,6 +4,9 @@
     n              judged trials, seeds × tasks
     difference     (ours − published) / √(SE_ours² + SE_published²)
 
+A cell is filled from the first folder that has runs of it, so one's own runs come before committed ones,
+and from one configuration alone: that with most seeds, then the largest budget.
+
 A paper that prints no error averaged `judged` tasks once; its standard error is taken to be our spread
 between tasks over √judged. A cell that was not run is blank.
 """
@@ -20,6 +23,7 @@ import numpy as np
 
 from metairl import catalogue
 from metairl.cards import Column, Row, TableCard, digest
+from metairl.errors import UsageError
 from metairl.record import Evaluation, RunFolder
 from metairl.stats import mean_over_seeds
 
@@ -33,7 +37,9 @@ class Ours:
     spread: float  # standard deviation between tasks of one trial's return
     trials: int
     seeds: int
-    records: tuple[str, ...]
+    steps: int  # training budget of each run
+    root: Path
+    records: tuple[str, ...]  # run folders, below root
 
 
 @dataclass(frozen=True)
@@ -63,8 +69,8 @@ class Filled:
 
 
 def fill(card: TableCard, columns: list[Column], roots: list[Path]) -> Filled:
-    """Every cell of a table from the completed runs below some folders."""
-    runs = _completed(roots)
+    """Every cell of a table from the completed runs below some folders, the first that has any."""
+    runs = [_completed(root) for root in roots]
     return Filled(card, [[_cell(row, column, runs) for column in columns] for row in card.rows])
 
 
@@ -173,46 +179,67 @@ def _flat(table: Filled) -> Iterator[Cell]:
         yield from cells
 
 
-def _completed(
-    roots: list[Path],
-) -> dict[tuple[str, str | None, str], list[tuple[str, Path, dict[str, Any]]]]:
-    """Finished runs by (method, encoder, task), each with the name that a table cites it by."""
-    found: dict[tuple[str, str | None, str], list[tuple[str, Path, dict[str, Any]]]] = defaultdict(list)
-    for root in roots:
-        for file in sorted(root.glob("**/run.json")):
-            run = RunFolder(file.parent).description()
-            if run["status"] == "completed" and run["card_sha256"] == catalogue.task(run["task"]).sha256:
-                key = (run["method"], run["encoder"], run["task"])
-                found[key].append((file.parent.relative_to(root).as_posix(), file.parent, run))
-    return found
+@dataclass(frozen=True)
+class Run:
+    """A finished run where it was found."""
+
+    root: Path
+    path: Path
+    made: dict[str, Any]  # its run.json
+
+    @property
+    def name(self) -> str:
+        """What a table cites it by."""
+        return self.path.relative_to(self.root).as_posix()
+
+    @property
+    def configuration(self) -> str:
+        return digest([self.made["steps"], self.made["config"], self.made["encoder"]])
+
+    def fits(self, row: Row, task: str) -> bool:
+        same = (self.made["method"], self.made["task"]) == (row.method, task)
+        return same and row.encoder in (None, self.made["encoder"])
 
 
-def _cell(row: Row, column: Column, runs: dict[Any, Any]) -> Cell:
-    if not row.fills(column):
-        return Cell(row, column, None)
-    task = catalogue.task_name(column.task)
-    matching = [
-        entry for (method, encoder, of), entries in runs.items() for entry in entries
-        if (method, of) == (row.method, task) and (row.encoder is None or encoder == row.encoder)
-    ]  # fmt: skip
-    return Cell(row, column, _pooled(_alike(matching)) if matching else None)
+def _completed(root: Path) -> list[Run]:
+    runs = [Run(root, file.parent, RunFolder(file.parent).description()) for file in root.glob("**/run.json")]
+    return sorted((run for run in runs if _counts(run.made)), key=lambda run: run.name)
 
 
-def _alike(runs: list[tuple[str, Path, dict[str, Any]]]) -> list[tuple[str, Path, dict[str, Any]]]:
+def _counts(made: dict[str, Any]) -> bool:
+    """Finished, and judged on the tasks that its card draws today."""
+    try:
+        return bool(
+            made["status"] == "completed" and made["card_sha256"] == catalogue.task(made["task"]).sha256
+        )
+    except UsageError:  # its task, or a setting of it, is no longer there
+        return False
+
+
+def _cell(row: Row, column: Column, shelves: list[list[Run]]) -> Cell:
+    if row.fills(column):
+        task = catalogue.task_name(column.task)
+        for runs in shelves:
+            if matching := [run for run in runs if run.fits(row, task)]:
+                return Cell(row, column, _pooled(_alike(matching)))
+    return Cell(row, column, None)
+
+
+def _alike(runs: list[Run]) -> list[Run]:
     """Seeds of one configuration: the one with most seeds, then the larger budget. None are mixed."""
-    groups: dict[str, dict[int, tuple[str, Path, dict[str, Any]]]] = defaultdict(dict)
-    for entry in runs:
-        run = entry[2]
-        groups[digest([run["steps"], run["config"], run["encoder"]])].setdefault(run["seed"], entry)
-    best = max(groups.values(), key=lambda seeds: (len(seeds), next(iter(seeds.values()))[2]["steps"]))
+    groups: dict[str, dict[int, Run]] = defaultdict(dict)
+    for run in runs:
+        groups[run.configuration].setdefault(run.made["seed"], run)
+    best = max(groups.values(), key=lambda seeds: (len(seeds), next(iter(seeds.values())).made["steps"]))
     return [best[seed] for seed in sorted(best)]
 
 
-def _pooled(runs: list[tuple[str, Path, dict[str, Any]]]) -> Ours:
-    returns = np.stack([_trial_returns(path) for _, path, _ in runs])  # [seeds, tasks]
+def _pooled(runs: list[Run]) -> Ours:
+    returns = np.stack([_trial_returns(run.path) for run in runs])  # [seeds, tasks]
     mean, error = mean_over_seeds(returns)
     spread = float(returns.std(axis=1, ddof=1).mean())
-    return Ours(mean, error, spread, returns.size, len(runs), tuple(name for name, _, _ in runs))
+    first, names = runs[0], tuple(run.name for run in runs)
+    return Ours(mean, error, spread, returns.size, len(runs), first.made["steps"], first.root, names)
 
 
 def _trial_returns(path: Path) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -26,9 +26,8 @@ import torch
 
 from metairl import catalogue, checkpoint, draws, methods, protocol
 from metairl.cards import TaskCard, digest
-from metairl.errors import RunConflict, StorageError
+from metairl.errors import RunConflict, StorageError, UsageError
 from metairl.record import SCHEMA, Evaluation, Record, RunFolder, writing
-from metairl.streams import stream
 from metairl.track import Sink
 from metairl.types import Policy, World
 from metairl.worlds import WORLDS
@@ -83,6 +82,8 @@ def request(
     card = catalogue.task(task)
     methods.require_world(method, chosen, card)
     encoder = methods.choose_encoder(method, chosen, encoder)
+    if steps is not None and steps < 0:
+        raise UsageError(f"--steps must be 0 or more, not {steps}")
     tuned_steps, tuned_settings = methods.tuned(method, task, encoder)
     budget = (steps if steps is not None else tuned_steps) if chosen.recipe else 0
     return Request(method, catalogue.task_name(task), encoder, seed, budget, settings or tuned_settings)
@@ -92,14 +93,14 @@ def execute(asked: Request, path: Path, sinks: Sequence[Sink]) -> dict[str, Any]
     """Start or continue the run in `path`; its description once it is complete."""
     folder = RunFolder(path)
     folder.create()
-    with _claim(folder), _stop_between_iterations() as stopping:
+    with _claim(folder):
         run = _open(folder, asked)
         if run["status"] == "completed":
             return run
         for sink in sinks:
             sink.start(run | {"folder": str(path)})
         try:
-            _work(Work(asked, folder, *build(asked), sinks, {"train": 0.0, "eval": 0.0}), stopping)
+            _work(Work(asked, folder, *build(asked), sinks, {"train": 0.0, "eval": 0.0}))
             _close(folder, sinks, run, "completed")
         except KeyboardInterrupt:
             _close(folder, sinks, run, "interrupted")
@@ -150,11 +151,13 @@ def judge(asked: Request, policy: Policy, split: str, spent: protocol.Spent) -> 
 def build(asked: Request) -> tuple[Policy, protocol.Recipe | None]:
     """The policy to judge and, where there is something to train, the recipe that trains it."""
     chosen, card = methods.find(asked.method), asked.card
-    spec = _make_world(card, 1, torch.Generator(), torch.Generator()).spec
+    spec = _training_world(card, frozenset(), 1, torch.Generator(), torch.Generator()).spec
     if chosen.recipe is None or asked.encoder is None:
         return methods.build_exact(chosen, spec, asked.settings), None
     agent = methods.build_agent(chosen, asked.encoder, spec, asked.settings, card, asked.seed)
-    recipe = chosen.recipe[0](agent, partial(_make_world, card), asked.settings.recipe, asked.seed)
+    recipe = chosen.recipe[0](
+        agent, partial(_training_world, card, draws.held_out(card)), asked.settings.recipe, asked.seed
+    )
     return agent.policy(explore=False), recipe
 
 
@@ -179,16 +182,22 @@ def reopen(folder: RunFolder) -> tuple[Request, Policy, protocol.Spent]:
     return asked, policy, protocol.Spent(recipe.env_steps, recipe.gradient_steps)
 
 
-def _make_world(card: TaskCard, lanes: int, tasks: torch.Generator, chance: torch.Generator) -> World:
-    return WORLDS[card.world](draws.train_tasks(card, lanes, tasks), card.horizon, card.episodes, chance)
+def _training_world(
+    card: TaskCard, held_out: frozenset[str], lanes: int, tasks: torch.Generator, chance: torch.Generator
+) -> World:
+    """A world of newly drawn training tasks, none of which is held out."""
+    drawn = draws.train_tasks(card, lanes, tasks)
+    draws.require_unseen(drawn, held_out)
+    return WORLDS[card.world](drawn.tasks, card.horizon, card.episodes, chance)
 
 
-def _work(work: Work, stopping: Callable[[], bool]) -> None:
+def _work(work: Work) -> None:
     if work.recipe is None:
         work.folder.cut(0)
     else:
         _resume(work, work.recipe)
-        _train(work, work.recipe, stopping)
+        with _stop_between_iterations() as stopping:
+            _train(work, work.recipe, stopping)
     work.keep(work.judge("test"))
 
 
@@ -201,7 +210,6 @@ def _resume(work: Work, recipe: protocol.Recipe) -> None:
 
 
 def _train(work: Work, recipe: protocol.Recipe, stopping: Callable[[], bool]) -> None:
-    _require_held_out(work.asked)
     saved_at = time.monotonic()
     validate = partial(work.judge, "validation")
     for records in protocol.meta_train(recipe, validate, work.asked.steps, work.seconds):
@@ -213,15 +221,6 @@ def _train(work: Work, recipe: protocol.Recipe, stopping: Callable[[], bool]) ->
             saved_at = time.monotonic()
         if stopping() and not over:
             raise KeyboardInterrupt
-
-
-def _require_held_out(asked: Request) -> None:
-    """The first training tasks of this very run, the validation tasks and the test tasks share none."""
-    card = asked.card
-    train = draws.TaskSet("train", draws.train_tasks(card, 1000, stream("train", "tasks", asked.seed)))
-    validation, test = draws.task_set(card, "validation"), draws.task_set(card, "test")
-    draws.require_disjoint(train, test)
-    draws.require_disjoint(validation, test)
 
 
 def _open(folder: RunFolder, asked: Request) -> dict[str, Any]:
@@ -287,10 +286,15 @@ def _version(package: str) -> str | None:
 
 
 def _git(*words: str) -> str | None:
-    """What git says of the code that runs; None outside a checkout."""
-    command = ["git", "-C", str(catalogue.PACKAGE), *words]
-    try:
+    """What git says of the code that runs; None where no repository tracks it."""
+
+    def said(*words: str) -> str:
+        command = ["git", "-C", str(catalogue.PACKAGE), *words]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        said("ls-files", "--error-unmatch", "__init__.py")
+        return said(*words)
     except (OSError, subprocess.CalledProcessError):
         return None
 
@@ -302,7 +306,9 @@ def _now() -> str:
 @contextmanager
 def _claim(folder: RunFolder) -> Iterator[None]:
     """One process at a time; the lock dies with its owner, so nothing is left behind by a kill."""
-    with writing(folder.path), (folder.path / ".lock").open("w") as lock:
+    with writing(folder.path):
+        lock = (folder.path / ".lock").open("w")
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -14,7 +14,7 @@ from metairl.cards import TaskCard
 from metairl.draws import TaskSet
 from metairl.errors import CardError
 from metairl.methods import METHODS, find, sight
-from metairl.record import Evaluation, Training, from_line, to_line
+from metairl.record import Evaluation, RunFolder, Training, from_line, to_line
 from metairl.rollout import rollout
 from metairl.run import build, judge, request
 from metairl.stats import rank
@@ -105,17 +105,31 @@ def test_train_and_test_tasks_are_disjoint() -> None:
     card = catalogue.task("bandit-5")
     test = draws.task_set(card, "test")
     leaked = TaskSet("train", {"arm_means": torch.cat([torch.rand(10, 5), test.tasks["arm_means"][7:8]])})
-    with pytest.raises(CardError, match=r"1 train tasks are test tasks too \(first: test\[7\]\)"):
-        draws.require_disjoint(leaked, test)
+    with pytest.raises(CardError, match=r"1 train tasks are held-out tasks too \(the first is train\[10\]\)"):
+        draws.require_unseen(leaked, draws.held_out(card))
 
 
-def test_a_run_refuses_to_train_on_its_test_tasks(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_a_run_refuses_a_held_out_task_in_any_batch(
+    split: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
     from metairl.run import execute
 
-    test = draws.task_set(catalogue.task("bandit-5"), "test")
-    monkeypatch.setattr(draws, "train_tasks", lambda card, count, rng: test[slice(0, count)])
-    with pytest.raises(CardError, match="train tasks are test tasks too"):
-        execute(request("rl2", "bandit-5", steps=1000), tmp_path, [])
+    card = catalogue.task("bandit-5")
+    leak = draws.task_set(card, split)[slice(3, 4)]["arm_means"]
+    batches: list[int] = []
+
+    def leaking(card: TaskCard, count: int, rng: torch.Generator) -> TaskSet:
+        batches.append(count)
+        drawn = torch.rand(count, 5, generator=rng)
+        if len(batches) == 4:  # the first is the run's look at the world's shapes
+            drawn[5] = leak
+        return TaskSet("train", {"arm_means": drawn})
+
+    monkeypatch.setattr(draws, "train_tasks", leaking)
+    with pytest.raises(CardError, match=r"1 train tasks are held-out tasks too \(the first is train\[5\]\)"):
+        execute(request("rl2", "bandit-5", steps=100_000), tmp_path, [])
+    assert len(batches) == 4
 
 
 # 2
@@ -242,15 +256,26 @@ class Scripted:
     def load(self, state: dict[str, Any]) -> None: ...
 
 
-def test_the_last_parameters_are_reported() -> None:
+def test_the_last_parameters_are_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    """The best are seen on the way, and are not what the run folder ends with."""
+    from metairl import run
+
     recipe = Scripted()
-    curve: list[float] = []
-    for _ in protocol.meta_train(
-        recipe, lambda: curve.append(recipe.now) or [], 30, {"train": 0.0, "eval": 0.0}
-    ):
-        pass
-    assert curve == [0.0, 0.2, 0.9, 0.5]
-    assert recipe.now == 0.5  # what is left to judge: the last, though 0.9 was seen
+
+    def worth_now(policy: Any, card: TaskCard, tasks: TaskSet, *rest: Any) -> list[Evaluation]:
+        return [Evaluation(tasks.split, 1, "", recipe.env_steps, 0, 0, 10, [recipe.now], 10, None, {})]
+
+    monkeypatch.setattr(run, "build", lambda asked: (Always(), recipe))
+    monkeypatch.setattr(protocol, "meta_test", worth_now)
+    run.execute(request("rl2", "bandit-5", steps=30), tmp_path, [])
+    told = [r for r in RunFolder(tmp_path).records() if isinstance(r, Evaluation)]
+    assert [(r.split, r.returns) for r in told] == [
+        ("validation", [0.0]),
+        ("validation", [0.2]),
+        ("validation", [0.9]),
+        ("validation", [0.5]),
+        ("test", [0.5]),
+    ]
 
 
 def test_training_never_meets_the_test_split(tmp_path: Any) -> None:
@@ -276,7 +301,7 @@ def test_training_never_meets_the_test_split(tmp_path: Any) -> None:
 # 7
 
 
-@pytest.mark.parametrize("task", ["bandit-5", "bandit-10", "bandit-50:pulls=30", "tabular-mdp"])
+@pytest.mark.parametrize("task", catalogue.task_ids())
 def test_expert_scores_one_and_random_zero(task: str) -> None:
     card = catalogue.task(task)
     for method, expected in ((card.score.expert_method, 1.0), ("random", 0.0)):

@@ -22,9 +22,9 @@ def completed_run(root: Path, seed: int, returns: list[float], **changes: object
     folder.append([Evaluation("test", 1, "", 10, 1, 0, 1, returns, 10, None, {})])
 
 
-def cell(root: Path) -> report.Cell:
+def cell(*roots: Path) -> report.Cell:
     card = catalogue.table("rl2-bandits")
-    filled = report.fill(card, [column for column in card.columns if column.name == "10,5"], [root])
+    filled = report.fill(card, [column for column in card.columns if column.name == "10,5"], list(roots))
     return next(cells[0] for cells in filled.cells if cells[0].row.name == "RL²")
 
 
@@ -54,6 +54,22 @@ def test_two_configurations_are_never_pooled(tmp_path: Path) -> None:
     completed_run(tmp_path, 2, [9.0, 9.0], steps=99)
     found = cell(tmp_path)
     assert found.ours is not None and found.ours.mean == 6.0
+
+
+def test_own_runs_come_before_committed_ones(tmp_path: Path) -> None:
+    own, accepted = tmp_path / "runs", tmp_path / "records"
+    for seed in range(3):
+        completed_run(accepted, seed, [6.0, 6.0])
+    before = cell(own, accepted).ours
+    assert before is not None and before.mean == 6.0
+    completed_run(own, 0, [2.0, 2.0])
+    found = cell(own, accepted).ours
+    assert found is not None and (found.mean, found.seeds, found.root) == (2.0, 1, own)
+
+
+def test_a_run_of_a_task_that_is_gone_is_passed_over(tmp_path: Path) -> None:
+    completed_run(tmp_path, 0, [6.0, 8.0], task="bandit-6-v1:pulls=10")
+    assert cell(tmp_path).ours is None
 
 
 def test_nan_is_seen_in_the_table(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def examine() -> dict[str, str]:
         **versions,
         "device": _device() if versions["torch"] != MISSING else MISSING,
         "rendering": _rendering(),
-        "wandb mode": _wandb_mode(),
+        "wandb mode": _wandb_mode() if versions["wandb"] != MISSING else MISSING,
         "tasks": f"{len(catalogue.task_ids())} cards on {', '.join(map(str, catalogue.shelves()))}",
         "disk": f"{shutil.disk_usage(Path.cwd()).free / 2**30:.0f} GiB free in {Path.cwd()}",
     }
@@ -67,7 +67,11 @@ def _rendering() -> str:
     """A renderer that fails may take its process along, so each is tried in a process of its own."""
     for backend in ("egl", "osmesa"):
         command, env = [sys.executable, "-c", FRAME], os.environ | {"MUJOCO_GL": backend}
-        if subprocess.run(command, env=env, capture_output=True, timeout=60, check=False).returncode == 0:
+        try:
+            drawn = subprocess.run(command, env=env, capture_output=True, timeout=60, check=False)
+        except subprocess.TimeoutExpired:
+            continue
+        if drawn.returncode == 0:
             return f"works with MUJOCO_GL={backend}"
     return "none (Debian: apt-get install libegl1 or libosmesa6); training does not need it"
 

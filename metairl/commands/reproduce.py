@@ -21,9 +21,8 @@ class Reproduce:
     columns: tuple[str, ...] = ()  # only these
     run: tuple[str, ...] = ()  # methods whose missing cells are run first; "all" for every one
     runs: Path = Path("runs")  # where your own runs are, and new ones go
-    write: Path | None = (
-        None  # PATH.md, .csv, .tex, .svg and .png; committed records alone fill them by default
-    )
+    committed: bool = False  # fill it from committed records alone
+    write: Path | None = None  # also to PATH.md, .csv, .tex, .svg and .png
     dry_run: bool = False  # print what would be run and its training steps, and stop
 
 
@@ -31,13 +30,14 @@ def main(words: list[str]) -> int:
     args = tyro.cli(Reproduce, prog="metairl reproduce", description=__doc__, args=words)
     card = catalogue.table(args.table)
     columns = _columns(card, args.columns)
-    roots = [args.runs, *committed()]
+    roots = committed() if args.committed else [args.runs, *committed()]
     if args.run or args.dry_run:
         _run_missing(args, card, columns, roots)
         if args.dry_run:
             return 0
     filled = report.fill(card, columns, roots)
     _show(filled)
+    _say_own(filled, args.runs)
     if args.write:
         _write(filled, args.write)
     return 0
@@ -96,6 +96,17 @@ def _show(table: report.Filled) -> None:
     )
     for key, mark in marks.items():
         screen.print(f"{mark} {table.card.footnotes[key]}".replace("[", r"\["), style="dim")
+
+
+def _say_own(table: report.Filled, runs: Path) -> None:
+    """Which cells are one's own, and what they cost: no budget is checked against the paper's."""
+    for cells in table.cells:
+        for cell in cells:
+            if cell.ours and cell.ours.root == runs and cell.ours.steps:
+                seeds = f"{cell.ours.seeds} seed{'s' * (cell.ours.seeds > 1)}"
+                print(
+                    f"from {runs}: {cell.row.name} at {cell.column.name}, {seeds}, {cell.ours.steps:,} steps"
+                )
 
 
 def _write(table: report.Filled, path: Path) -> None:

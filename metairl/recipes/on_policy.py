@@ -71,20 +71,23 @@ class OnPolicy:
             features, _ = self.agent.features(context, trial)
         targets = self.agent.learner.targets(features)
         sums: dict[str, Tensor] = {}
+        before = self.gradient_steps
         for _ in range(self.config.epochs):
             order = torch.randperm(self.config.trials, generator=self.streams["shuffle"])
             for rows in order.chunk(self.config.minibatches):
                 features, aux = self.agent.features(context[rows], trial[rows])
                 losses = self.agent.learner.losses(features, targets[rows]) | {"encoder": aux}
-                self._descend(losses)
+                losses["gradient"] = self._descend(losses)
                 for name, loss in losses.items():
                     sums[name] = sums.get(name, torch.zeros(())) + loss.detach()
-        rounds = self.config.epochs * self.config.minibatches
+        rounds = self.gradient_steps - before
         return {name: total / rounds for name, total in sums.items()}
 
-    def _descend(self, losses: dict[str, Tensor]) -> None:
+    def _descend(self, losses: dict[str, Tensor]) -> Tensor:
+        """One step down the sum of the losses; the gradient's norm before it was scaled."""
         self.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(torch.stack(list(losses.values())).sum())
-        clip_grad_norm_(self.agent.networks.parameters(), self.config.max_gradient)
+        norm = clip_grad_norm_(self.agent.networks.parameters(), self.config.max_gradient)
         self.optimiser.step()
         self.gradient_steps += 1
+        return norm
