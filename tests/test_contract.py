@@ -59,7 +59,8 @@ def variants() -> Iterator[tuple[str, dict[str, object]]]:
     for name in ENCODERS:
         yield name, {}
     yield "rl2", {"cell": "lstm"}
-    yield "rl2", {"previous_obs": True}
+    yield "rl2", {"pairs": True, "recall": 3, "remember": 2.0}
+    yield "rl2", {"pairs": True, "cell": "lstm"}
 
 
 @pytest.fixture(params=list(variants()), ids=str)

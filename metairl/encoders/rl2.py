@@ -1,13 +1,18 @@
 """RL²: fast reinforcement learning via slow reinforcement learning (Duan et al. 2016, arXiv:1611.02779).
 
-    z_t, h_t = RNN([o_t, a_{t−1}, r_{t−1}, d_{t−1}], h_{t−1})
+    x_t = φ(o_t, a_{t−1}, r_{t−1}, d_{t−1}) = [o_t, a_{t−1}, r_{t−1}, d_{t−1}]
+    h_t = RNN(x_t, h_{t−1})
+    z_t = h_t
 
 h crosses the ends of episodes inside a trial, which is where adaptation lives, and is 0 at the start
 of every trial. One forward serves a whole trial and a single acting step (T = 1).
 
-Departures: no weight normalisation; actor and critic read the same recurrent features; o_{t−1} may be
-read too (`previous_obs`). It adds no information, but the state in which a_{t−1} was taken need not be
-recalled from h to be joined with r_{t−1}.
+Departures: no weight normalisation; actor and critic read the same recurrent features. Three settings,
+off by default, make it easier to learn which action was good in which state:
+
+    remember   b = the initial bias of the gate that keeps h, so that it is not forgotten from the start
+    pairs      φ has [p, r_{t−1} p] too, p = o_{t−1} ⊗ a_{t−1}: what was done where, and what it paid
+    recall     z_t = [h_t, (K h_t) o_t], K h_t a matrix [recall, O]: what memory holds about this state
 """
 
 from dataclasses import dataclass
@@ -16,14 +21,17 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from metairl.nn import linear
 from metairl.types import Context, Encoding, Spec, State
 
 
 @dataclass(frozen=True)
 class Config:
     cell: Literal["gru", "lstm"] = "gru"  # the paper uses a GRU; SNAIL compares with an LSTM
-    width: int = 64  # Z, also the size of h; the paper has 256
-    previous_obs: bool = False  # read o_{t−1} beside o_t
+    width: int = 64  # size of h; the paper has 256
+    remember: float = 0.0  # initial bias of the update gate (GRU) or forget gate (LSTM)
+    pairs: bool = False  # read o_{t−1} ⊗ a_{t−1} and its product with r_{t−1}
+    recall: int = 0  # features of h that o_t selects
 
 
 class RL2(nn.Module):
@@ -31,37 +39,56 @@ class RL2(nn.Module):
 
     def __init__(self, spec: Spec, config: Config):
         super().__init__()
-        self.width = config.width
-        self.previous = spec.obs if config.previous_obs else 0  # width of o_{t−1} in the input
+        self.hidden, self.recall, self.obs = config.width, config.recall, spec.obs
+        self.width = config.width + config.recall  # Z
+        self.before = spec.obs if config.pairs else 0  # width of the o_{t−1} that is kept beside h
         self.memories = 2 if config.cell == "lstm" else 1  # an LSTM carries (h, c)
+        inputs = spec.obs + spec.actions + 2 + 2 * self.before * spec.actions
         cell = nn.LSTM if config.cell == "lstm" else nn.GRU
-        self.rnn = cell(self.previous + spec.obs + spec.actions + 2, config.width, batch_first=True)
+        self.rnn = cell(inputs, config.width, batch_first=True)
+        self.key = linear(config.width, config.recall * spec.obs, gain=1.0) if config.recall else None
+        self._start(config.remember)
+
+    def initial(self, lanes: int) -> State:
+        sizes = [self.hidden] * self.memories + [self.before]
+        return tuple(torch.zeros(lanes, size) for size in sizes)
+
+    def forward(self, context: Context, state: State) -> Encoding:
+        *memory, before = state
+        memory = tuple(m.unsqueeze(0) for m in memory)
+        h, after = self.rnn(self._read(context, before), memory if self.memories == 2 else memory[0])
+        after = after if self.memories == 2 else (after,)
+        before = context.obs[:, -1, : self.before]
+        z = self._recalled(h, context.obs)
+        return Encoding(z, (*(m.squeeze(0) for m in after), before), aux=z.new_zeros(()))
+
+    def _read(self, context: Context, before: Tensor) -> Tensor:
+        """φ, [B, T, inputs]."""
+        assert context.prev_reward is not None, "RL² reads the reward"
+        obs, action, reward = context.obs, context.prev_action, context.prev_reward.unsqueeze(-1)
+        plain = [obs, action, reward, context.prev_done.unsqueeze(-1)]
+        if not self.before:
+            return torch.cat(plain, dim=-1)
+        before = torch.cat([before.unsqueeze(1), obs[:, :-1]], dim=1)  # [B, T, O]
+        pair = (before.unsqueeze(-1) * action.unsqueeze(-2)).flatten(-2)  # [B, T, O·A]
+        return torch.cat([*plain, pair, pair * reward], dim=-1)
+
+    def _recalled(self, h: Tensor, obs: Tensor) -> Tensor:
+        """z, contiguous once here rather than in every head that reads it."""
+        if self.key is None:
+            return h.contiguous()
+        about = self.key(h).unflatten(-1, (self.obs, self.recall))  # [B, T, O, R]
+        return torch.cat([h, (obs.unsqueeze(-1) * about).sum(-2)], dim=-1)
+
+    def _start(self, remember: float) -> None:
         for name, weight in self.rnn.named_parameters():
             if "weight_hh" in name:
-                for gate in torch.split(weight.data, config.width):
+                for gate in torch.split(weight.data, self.hidden):
                     nn.init.orthogonal_(gate)
             elif "weight_ih" in name:
                 nn.init.xavier_uniform_(weight)
             else:
                 nn.init.zeros_(weight)
-
-    def initial(self, lanes: int) -> State:
-        return *(torch.zeros(lanes, self.width) for _ in range(self.memories)), torch.zeros(
-            lanes, self.previous
-        )
-
-    def forward(self, context: Context, state: State) -> Encoding:
-        *memory, last_obs = state
-        h = tuple(m.unsqueeze(0) for m in memory)
-        z, after = self.rnn(self._read(context, last_obs), h if self.memories == 2 else h[0])
-        after = after if self.memories == 2 else (after,)
-        last_obs = context.obs[:, -1, : self.previous]
-        z = z.contiguous()  # once here, not in every head that reads it
-        return Encoding(z, (*(m.squeeze(0) for m in after), last_obs), aux=z.new_zeros(()))
-
-    def _read(self, context: Context, last_obs: Tensor) -> Tensor:
-        assert context.prev_reward is not None, "RL² reads the reward"
-        obs = context.obs
-        before = torch.cat([last_obs.unsqueeze(1), obs[:, :-1, : self.previous]], dim=1)  # [B, T, O or 0]
-        past = torch.stack([context.prev_reward, context.prev_done], dim=-1)  # [B, T, 2]
-        return torch.cat([before, obs, context.prev_action, past], dim=-1)
+            if "bias_hh" in name:
+                keeps = weight.data[self.hidden : 2 * self.hidden]  # the second gate of either cell
+                nn.init.constant_(keeps, remember)

@@ -21,7 +21,8 @@ from torch import Generator, Tensor
 from metairl.learners.bandit_rules import CountingRule, NoConfig
 from metairl.types import Context, Spec
 
-GRID = 48  # retirement rates; interpolation errs by up to 0.002 at n = 10, 0.011 at 60
+GRID = 96  # retirement rates
+BLOCK = 1024  # states at once: few enough to stay in a cache
 
 
 class Gittins(CountingRule):
@@ -41,23 +42,25 @@ class Gittins(CountingRule):
 def index_table(horizon: int) -> tuple[Tensor, Tensor]:
     """Indices of every reachable (r, s + f, s), flat, and where each r begins.
 
-    With r pulls to go, horizon − r have been made, so s + f ≤ horizon − r: a triangle of states.
+    With r pulls to go, horizon − r have been made, so s + f ≤ horizon − r: a triangle of states. A state
+    reads the gains of states behind it alone, so one array, worked through in order, serves every r.
     """
     rates = torch.linspace(0.0, 1.0, GRID)
-    first = torch.zeros(horizon + 1, dtype=torch.int64)
-    tables: list[Tensor] = []
-    gain = torch.zeros((horizon + 1) * (horizon + 2) // 2, GRID)  # of states with s + f ≤ horizon
-    for remaining in range(1, horizon + 1):
-        states = (horizon - remaining + 1) * (horizon - remaining + 2) // 2
-        pulls, wins = triangle(horizon - remaining)
-        mean = ((1 + wins) / (2 + pulls)).unsqueeze(1)
-        after = pulls * (pulls + 3) // 2 + 1 + wins  # (s, f + 1), and (s + 1, f) right behind it
-        stay = mean - rates + torch.lerp(gain[after], gain[after + 1], mean)
-        tables.append(crossing(stay, rates))
-        first[remaining] = first[remaining - 1] + (tables[-2].numel() if remaining > 1 else 0)
-        gain = stay.clamp(min=0.0)
-        assert len(gain) == states
-    return first, torch.cat(tables)
+    pulls, wins = triangle(horizon)
+    mean = ((1 + wins) / (2 + pulls)).unsqueeze(1)
+    after = pulls * (pulls + 3) // 2 + 1 + wins  # (s, f + 1), and (s + 1, f) right behind it
+    sizes = [(horizon - r + 1) * (horizon - r + 2) // 2 for r in range(1, horizon + 1)]
+    first = torch.tensor([0, 0, *sizes[:-1]]).cumsum(0)
+    index = torch.empty(sum(sizes))
+    gain = torch.zeros(len(pulls), GRID)
+    for remaining, states in enumerate(sizes, start=1):
+        for begin in range(0, states, BLOCK):
+            rows = slice(begin, min(begin + BLOCK, states))
+            here, lost = mean[rows], after[rows]
+            stay = here - rates + torch.lerp(gain[lost], gain[lost + 1], here)
+            index[first[remaining] + begin :][: len(stay)] = crossing(stay, rates)
+            torch.clamp(stay, min=0.0, out=gain[rows])
+    return first, index
 
 
 def triangle(most: int) -> tuple[Tensor, Tensor]:
