@@ -11,7 +11,8 @@ Departures: no weight normalisation; actor and critic read the same recurrent fe
 off by default, make it easier to learn which action was good in which state:
 
     remember   b = the initial bias of the gate that keeps h, so that it is not forgotten from the start
-    pairs      φ has [p, r_{t−1} p] too, p = o_{t−1} ⊗ a_{t−1}: what was done where, and what it paid
+    pairs      φ = [o_t, r_{t−1}, d_{t−1}, p, r_{t−1} p],  p = [1, o_{t−1}] ⊗ a_{t−1}: what was done where
+               and what it paid
     recall     z_t = [h_t, (K h_t) o_t], K h_t a matrix [recall, O]: what memory holds about this state
 """
 
@@ -30,7 +31,7 @@ class Config:
     cell: Literal["gru", "lstm"] = "gru"  # the paper uses a GRU; SNAIL compares with an LSTM
     width: int = 64  # size of h; the paper has 256
     remember: float = 0.0  # initial bias of the update gate (GRU) or forget gate (LSTM)
-    pairs: bool = False  # read o_{t−1} ⊗ a_{t−1} and its product with r_{t−1}
+    pairs: bool = False  # read [1, o_{t−1}] ⊗ a_{t−1}, and its product with r_{t−1}, for a_{t−1}
     recall: int = 0  # features of h that o_t selects
 
 
@@ -43,9 +44,9 @@ class RL2(nn.Module):
         self.width = config.width + config.recall  # Z
         self.before = spec.obs if config.pairs else 0  # width of the o_{t−1} that is kept beside h
         self.memories = 2 if config.cell == "lstm" else 1  # an LSTM carries (h, c)
-        inputs = spec.obs + spec.actions + 2 + 2 * self.before * spec.actions
+        done = 2 * (1 + spec.obs) * spec.actions if config.pairs else spec.actions
         cell = nn.LSTM if config.cell == "lstm" else nn.GRU
-        self.rnn = cell(inputs, config.width, batch_first=True)
+        self.rnn = cell(spec.obs + 2 + done, config.width, batch_first=True)
         self.key = linear(config.width, config.recall * spec.obs, gain=1.0) if config.recall else None
         self._start(config.remember)
 
@@ -54,8 +55,8 @@ class RL2(nn.Module):
         return tuple(torch.zeros(lanes, size) for size in sizes)
 
     def forward(self, context: Context, state: State) -> Encoding:
-        *memory, before = state
-        memory = tuple(m.unsqueeze(0) for m in memory)
+        before = state[-1]
+        memory = tuple(m.unsqueeze(0) for m in state[:-1])
         h, after = self.rnn(self._read(context, before), memory if self.memories == 2 else memory[0])
         after = after if self.memories == 2 else (after,)
         before = context.obs[:, -1, : self.before]
@@ -70,8 +71,8 @@ class RL2(nn.Module):
         if not self.before:
             return torch.cat(plain, dim=-1)
         before = torch.cat([before.unsqueeze(1), obs[:, :-1]], dim=1)  # [B, T, O]
-        pair = (before.unsqueeze(-1) * action.unsqueeze(-2)).flatten(-2)  # [B, T, O·A]
-        return torch.cat([*plain, pair, pair * reward], dim=-1)
+        there = (before.unsqueeze(-1) * action.unsqueeze(-2)).flatten(-2)  # [B, T, O·A]
+        return torch.cat([*plain, there, action * reward, there * reward], dim=-1)
 
     def _recalled(self, h: Tensor, obs: Tensor) -> Tensor:
         """z, contiguous once here rather than in every head that reads it."""
