@@ -20,7 +20,7 @@ from metairl.learners import bayes_bandit, gittins, ppo, random
 from metairl.learners import tabular_rules as plans
 from metairl.recipes import on_policy
 from metairl.streams import seed_of
-from metairl.types import Policy, Sight, Spec
+from metairl.types import NoConfig, Policy, Sight, Spec
 
 Part = tuple[Any, Any]  # a class and its Config
 DEFAULT_STEPS = 2_000_000
@@ -49,31 +49,29 @@ ON_POLICY = (on_policy.OnPolicy, on_policy.Config)
 METHODS: dict[str, Method] = {
     "ppo": Method("PPO with any encoder", "arXiv:1707.06347", PPO, ON_POLICY, encoder="none"),
     "rl2": Method("RL²: recurrent PPO", "arXiv:1611.02779", PPO, ON_POLICY, encoder="rl2"),
-    "random": Method("Random actions", "", (random.Random, random.Config)),
-    "thompson": Method("Thompson sampling", "Thompson 1933", (rules.Thompson, rules.NoConfig), worlds=BANDIT),
-    "ots": Method("Optimistic Thompson", "May et al. 2012", (rules.OTS, rules.NoConfig), worlds=BANDIT),
+    "random": Method("Random actions", "", (random.Random, NoConfig)),
+    "thompson": Method("Thompson sampling", "Thompson 1933", (rules.Thompson, NoConfig), worlds=BANDIT),
+    "ots": Method("Optimistic Thompson", "May et al. 2012", (rules.OTS, NoConfig), worlds=BANDIT),
     "ucb1": Method("UCB1", "Auer et al. 2002", (rules.UCB1, rules.UCB1Config), worlds=BANDIT),
     "epsilon-greedy": Method("ε-greedy", "", (rules.EpsilonGreedy, rules.EpsilonConfig), worlds=BANDIT),
-    "greedy": Method("Greedy", "", (rules.Greedy, rules.NoConfig), worlds=BANDIT),
-    "gittins": Method("Gittins index", "Gittins 1979", (gittins.Gittins, rules.NoConfig), worlds=BANDIT),
+    "greedy": Method("Greedy", "", (rules.Greedy, NoConfig), worlds=BANDIT),
+    "gittins": Method("Gittins index", "Gittins 1979", (gittins.Gittins, NoConfig), worlds=BANDIT),
     "bayes-optimal": Method(
-        "Bayes optimum", "dynamic programming", (bayes_bandit.BayesBandit, rules.NoConfig), worlds=BANDIT
+        "Bayes optimum", "dynamic programming", (bayes_bandit.BayesBandit, NoConfig), worlds=BANDIT
     ),
-    "best-arm": Method(
-        "Best arm, told", "bound", (rules.BestArm, rules.NoConfig), worlds=BANDIT, sees_task=True
-    ),
+    "best-arm": Method("Best arm, told", "bound", (rules.BestArm, NoConfig), worlds=BANDIT, sees_task=True),
     "psrl": Method("Posterior sampling", "arXiv:1306.0940", (plans.PSRL, plans.PSRLConfig), worlds=TABULAR),
     "opsrl": Method("Optimistic PSRL", "arXiv:1607.00215", (plans.OPSRL, plans.OPSRLConfig), worlds=TABULAR),
     "ucrl2": Method("UCRL2", "Jaksch et al. 2010", (plans.UCRL2, plans.UCRL2Config), worlds=TABULAR),
     "beb": Method("Bayesian bonus", "Kolter & Ng 2009", (plans.BEB, plans.BEBConfig), worlds=TABULAR),
     "mdp-epsilon-greedy": Method(
-        "ε-greedy on the mean model", "", (plans.EpsilonGreedy, plans.EpsilonConfig), worlds=TABULAR
+        "ε-greedy on the mean model", "", (plans.EpsilonGreedy, rules.EpsilonConfig), worlds=TABULAR
     ),
-    "mdp-greedy": Method("Greedy on the mean model", "", (plans.Greedy, plans.NoConfig), worlds=TABULAR),
+    "mdp-greedy": Method("Greedy on the mean model", "", (plans.Greedy, NoConfig), worlds=TABULAR),
     "value-iteration": Method(
         "Value iteration, told",
         "bound",
-        (plans.ValueIteration, plans.NoConfig),
+        (plans.ValueIteration, NoConfig),
         worlds=TABULAR,
         sees_task=True,
     ),

@@ -34,6 +34,11 @@ class Spec:
 
 
 @dataclass(frozen=True)
+class NoConfig:
+    """Of a part that has nothing to choose."""
+
+
+@dataclass(frozen=True)
 class Sight:
     """What a policy is shown inside a trial beside the observation. What it may not see is absent."""
 

@@ -3,9 +3,10 @@
 from typing import Any
 
 from metairl.encoders import none, oracle, rl2
+from metairl.types import NoConfig
 
 ENCODERS: dict[str, tuple[Any, Any]] = {
-    "none": (none.Nothing, none.Config),
-    "oracle": (oracle.Oracle, oracle.Config),
+    "none": (none.Nothing, NoConfig),
+    "oracle": (oracle.Oracle, NoConfig),
     "rl2": (rl2.RL2, rl2.Config),
 }

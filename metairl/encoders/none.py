@@ -3,22 +3,15 @@
 z_t = o_t
 """
 
-from dataclasses import dataclass
-
 from torch import nn
 
-from metairl.types import Context, Encoding, Spec, State
-
-
-@dataclass(frozen=True)
-class Config:
-    """Nothing to choose."""
+from metairl.types import Context, Encoding, NoConfig, Spec, State
 
 
 class Nothing(nn.Module):
     sees_task = False
 
-    def __init__(self, spec: Spec, config: Config):
+    def __init__(self, spec: Spec, config: NoConfig):
         super().__init__()
         self.width = spec.obs
 

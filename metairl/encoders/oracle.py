@@ -5,23 +5,16 @@
 No adaptation is needed, so this row bounds what task inference can reach with the same learner.
 """
 
-from dataclasses import dataclass
-
 import torch
 from torch import nn
 
-from metairl.types import Context, Encoding, Spec, State
-
-
-@dataclass(frozen=True)
-class Config:
-    """Nothing to choose."""
+from metairl.types import Context, Encoding, NoConfig, Spec, State
 
 
 class Oracle(nn.Module):
     sees_task = True
 
-    def __init__(self, spec: Spec, config: Config):
+    def __init__(self, spec: Spec, config: NoConfig):
         super().__init__()
         self.width = spec.obs + spec.params
 

@@ -21,12 +21,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from metairl.types import Context, Spec, State
-
-
-@dataclass(frozen=True)
-class NoConfig:
-    """Nothing to choose."""
+from metairl.types import Context, NoConfig, Spec, State
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ import torch
 from torch import Generator, Tensor
 
 from metairl.errors import UsageError
-from metairl.learners.bandit_rules import CountingRule, NoConfig
-from metairl.types import Context, Spec
+from metairl.learners.bandit_rules import CountingRule
+from metairl.types import Context, NoConfig, Spec
 
 MOST_PULLS = 10  # ten digits of base 67 are what a 63-bit key holds
 BASE = (MOST_PULLS + 1) * (MOST_PULLS + 2) // 2 + 1

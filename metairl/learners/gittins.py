@@ -18,8 +18,8 @@ from functools import lru_cache
 import torch
 from torch import Generator, Tensor
 
-from metairl.learners.bandit_rules import CountingRule, NoConfig
-from metairl.types import Context, Spec
+from metairl.learners.bandit_rules import CountingRule
+from metairl.types import Context, NoConfig, Spec
 
 GRID = 96  # retirement rates
 BLOCK = 1024  # states at once: few enough to stay in a cache

@@ -3,21 +3,14 @@
 a ~ U{1, …, A},  or U[−1, 1]^A where actions are continuous
 """
 
-from dataclasses import dataclass
-
 import torch
 from torch import Generator, Tensor
 
-from metairl.types import Context, Spec, State
-
-
-@dataclass(frozen=True)
-class Config:
-    """Nothing to choose."""
+from metairl.types import Context, NoConfig, Spec, State
 
 
 class Random:
-    def __init__(self, spec: Spec, config: Config):
+    def __init__(self, spec: Spec, config: NoConfig):
         self.spec = spec
 
     def initial(self, lanes: int) -> State:

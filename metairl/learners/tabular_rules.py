@@ -25,14 +25,10 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
+from metairl.learners.bandit_rules import EpsilonConfig
 from metairl.learners.planning import action_values, greedy, optimistic_value_iteration, value_iteration
 from metairl.learners.posterior import Posterior, prior
-from metairl.types import Context, Spec, State
-
-
-@dataclass(frozen=True)
-class NoConfig:
-    """Nothing to choose."""
+from metairl.types import Context, NoConfig, Spec, State
 
 
 @dataclass(frozen=True)
@@ -54,11 +50,6 @@ class UCRL2Config:
 @dataclass(frozen=True)
 class BEBConfig:
     bonus: float = 2.0  # β
-
-
-@dataclass(frozen=True)
-class EpsilonConfig:
-    epsilon: float = 0.05  # ε
 
 
 class PlanningRule:
@@ -154,13 +145,10 @@ class Greedy(PlanningRule):
         return value_iteration(known.mean_transitions(), known.mean_rewards(), self.spec.horizon)[0]
 
 
-class EpsilonGreedy(PlanningRule):
+class EpsilonGreedy(Greedy):
     def __init__(self, spec: Spec, config: EpsilonConfig):
         self.spec = spec
         self.epsilon = config.epsilon
-
-    def plan(self, known: Posterior, context: Context, rng: Generator) -> Tensor:
-        return value_iteration(known.mean_transitions(), known.mean_rewards(), self.spec.horizon)[0]
 
     def chosen(self, action: Tensor, rng: Generator) -> Tensor:
         explores = torch.rand(len(action), generator=rng) < self.epsilon

@@ -40,10 +40,10 @@ class Tabular:
         self.state = (u >= self.cdf[row]).sum(1)
         final = self._observe()
         over = self.clock % self.spec.horizon == 0
-        obs = self.reset_states() if over else final
+        obs = self._start() if over else final
         return Step(obs, reward, self.never, self.always if over else self.never, self.never, final)
 
-    def reset_states(self) -> Tensor:
+    def _start(self) -> Tensor:
         self.state = torch.zeros_like(self.state)
         return self._observe()
 

@@ -16,7 +16,7 @@ from metairl.methods import METHODS
 from metairl.protocol import Spent, meta_test
 from metairl.run import build, request
 from metairl.streams import stream
-from metairl.types import Context, Sight, Spec
+from metairl.types import Context, NoConfig, Sight, Spec
 
 
 def spec(arms: int, pulls: int) -> Spec:
@@ -47,7 +47,7 @@ def test_posterior_mean_and_greedy_by_hand() -> None:
     # Beta(1, 1) and 0 of 0, 3 of 4, 0 of 2: 1/2, 4/6, 1/4.
     mean = rules.posterior_mean(torch.tensor([0.0, 3.0, 0.0]), torch.tensor([0.0, 1.0, 2.0]))
     torch.testing.assert_close(mean, torch.tensor([1 / 2, 2 / 3, 1 / 4]))
-    assert chosen(rules.Greedy(spec(3, 10), rules.NoConfig()), [0, 3, 0], [0, 1, 2]).tolist() == [1]
+    assert chosen(rules.Greedy(spec(3, 10), NoConfig()), [0, 3, 0], [0, 1, 2]).tolist() == [1]
 
 
 def test_ucb1_by_hand() -> None:
@@ -59,7 +59,7 @@ def test_ucb1_by_hand() -> None:
 
 
 def test_ties_are_broken_evenly() -> None:
-    policy = rules.Greedy(spec(4, 10), rules.NoConfig())
+    policy = rules.Greedy(spec(4, 10), NoConfig())
     share = chosen(policy, [0, 1, 0, 2], [0, 1, 3, 2], lanes=30_000).bincount(minlength=4) / 30_000
     torch.testing.assert_close(share, torch.tensor([1 / 3, 1 / 3, 0.0, 1 / 3]), atol=0.011, rtol=0)
 

@@ -10,16 +10,17 @@ from torch.testing import assert_close
 
 from metairl import catalogue, draws
 from metairl.learners import tabular_rules as plans
+from metairl.learners.bandit_rules import EpsilonConfig
 from metairl.learners.planning import value_iteration
 from metairl.learners.posterior import Posterior, prior
 from metairl.rollout import rollout
 from metairl.streams import stream
-from metairl.types import Context, Policy, Sight, Spec, Trial
+from metairl.types import Context, NoConfig, Policy, Sight, Spec, Trial
 from metairl.worlds.tabular import Tabular
 
 SMALL = Spec(obs=2, actions=2, discrete=True, horizon=2, episodes=2, params=12)
 FULL = Spec(obs=10, actions=5, discrete=True, horizon=10, episodes=10, params=550)
-NOTHING = plans.NoConfig()
+NOTHING = NoConfig()
 
 
 def world(lanes: int, episodes: int) -> Tabular:
@@ -46,7 +47,7 @@ def at(state: int) -> Tensor:
 
 def lived(lanes: int = 8, episodes: int = 4) -> Posterior:
     """What is known after some episodes, a different history in every lane."""
-    mdps, policy = world(lanes, episodes), plans.EpsilonGreedy(FULL, plans.EpsilonConfig(0.5))
+    mdps, policy = world(lanes, episodes), plans.EpsilonGreedy(FULL, EpsilonConfig(0.5))
     rng, obs, state = stream("test-rows", "lived"), mdps.reset(), policy.initial(lanes)
     before, reward, done = torch.zeros(lanes, 5), torch.zeros(lanes), torch.zeros(lanes)
     for _ in range(10 * episodes):
@@ -149,7 +150,7 @@ def test_an_exploration_bonus_is_a_higher_prior_mean() -> None:
     [
         plans.BEB(FULL, plans.BEBConfig(0.0)),
         plans.UCRL2(FULL, plans.UCRL2Config(0.0)),
-        plans.EpsilonGreedy(FULL, plans.EpsilonConfig(0.0)),
+        plans.EpsilonGreedy(FULL, EpsilonConfig(0.0)),
     ],
 )
 def test_without_exploration_every_row_is_greedy(policy: plans.PlanningRule) -> None:
@@ -162,7 +163,7 @@ def test_without_exploration_every_row_is_greedy(policy: plans.PlanningRule) -> 
 
 
 def test_epsilon_is_the_share_of_random_actions() -> None:
-    policy, planned = plans.EpsilonGreedy(FULL, plans.EpsilonConfig(0.5)), torch.full((100_000,), 3)
+    policy, planned = plans.EpsilonGreedy(FULL, EpsilonConfig(0.5)), torch.full((100_000,), 3)
     shares = policy.chosen(planned, stream("epsilon")).bincount(minlength=5) / len(planned)
     assert_close(shares, torch.tensor([0.1, 0.1, 0.1, 0.6, 0.1]), atol=0.006, rtol=0)
 

@@ -1,0 +1,57 @@
+"""Cards as Gymnasium environments: Gymnasium's own check, and the same numbers as the world's."""
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+
+import metairl.gym  # noqa: F401 - registers
+from metairl import catalogue, draws
+from metairl.errors import UsageError
+
+
+@pytest.mark.filterwarnings("ignore:.*A Box observation space:UserWarning")  # worlds state no bounds
+@pytest.mark.parametrize("name", catalogue.task_ids())
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_gymnasium_accepts_every_card(name: str, split: str) -> None:
+    env = gymnasium.make(f"metairl/{name}", split=split)
+    check_env(env.unwrapped, skip_render_check=True)
+
+
+def test_a_trial_has_its_episodes_and_one_task() -> None:
+    env = gymnasium.make("metairl/tabular-mdp-v1", split="validation", episodes=3)
+    env.reset(seed=1, options={"task": 7})
+    task = env.unwrapped.world.task  # type: ignore[attr-defined]
+    assert (task[0] == draws_row(7)).all()
+    ends, truncated = [], False
+    while not truncated:
+        _, _, terminated, truncated, info = env.step(0)
+        ends.append(info["episode_done"])
+        assert not terminated
+    assert len(ends) == 30 and [i for i, end in enumerate(ends) if end] == [9, 19, 29]
+
+
+def draws_row(index: int) -> object:
+    import torch
+
+    tasks = draws.task_set(catalogue.task("tabular-mdp"), "validation")[slice(index, index + 1)]
+    return torch.cat([values.flatten() for values in tasks.values()])
+
+
+def test_a_seed_repeats_and_resets_change_the_task() -> None:
+    env = gymnasium.make("metairl/bandit-5-v1", pulls=100)
+
+    def rewards(seed: int | None) -> list[float]:
+        env.reset(seed=seed)
+        return [float(env.step(i % 5)[1]) for i in range(100)]
+
+    first, second = rewards(3), rewards(None)
+    assert rewards(3) == first
+    assert first != second
+    assert 0.1 < np.mean(first + second) < 0.9
+
+
+def test_a_training_task_cannot_be_asked_for() -> None:
+    env = gymnasium.make("metairl/bandit-5-v1")
+    with pytest.raises(UsageError, match="drawn anew"):
+        env.reset(options={"task": 3})
