@@ -65,13 +65,8 @@ class TrialEnv(gymnasium.Env[Obs, Any]):
         done = bool(step.done[0])
         info = {"episode": self.episode, "episode_done": done, "success": bool(step.success[0])}
         self.episode += done
-        return (
-            step.obs[0].numpy().copy(),
-            float(step.reward[0]),
-            False,
-            self.episode >= self.card.episodes,
-            info,
-        )
+        over = self.episode >= self.card.episodes
+        return step.obs[0].numpy().copy(), float(step.reward[0]), False, over, info
 
     def _world(self, which: int, rng: Generator) -> World:
         if self.tasks is None:

@@ -5,6 +5,7 @@ its numbers are computed. A line here is all it takes to be listed, trained, jud
 """
 
 from dataclasses import Field, dataclass, fields, make_dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -101,8 +102,12 @@ def require_world(name: str, method: Method, card: TaskCard) -> None:
         raise UsageError(f"method '{name}' works on {known} worlds; '{card.id}' is a {card.world} world")
 
 
+@cache
 def settings_type(method: Method, encoder: str | None) -> type:
-    """A dataclass with one nested Config a part: what can be tuned, and what `--help` lists."""
+    """A dataclass with one nested Config a part: what can be tuned, and what `--help` lists.
+
+    Made once for each combination, so that equal settings of two requests are equal.
+    """
     parts = {"learner": method.learner[1]}
     if encoder:
         parts["encoder"] = ENCODERS[encoder][1]

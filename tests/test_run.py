@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 
-from metairl import run
+from metairl import reproduce, run
 from metairl.errors import Diverged, RunConflict, StorageError
 from metairl.record import RunFolder, from_line
 from metairl.run import execute, request
@@ -100,6 +100,15 @@ def test_a_finished_run_is_left_as_it_is(uninterrupted: Path) -> None:
     done = subprocess.run(command(uninterrupted), check=True, capture_output=True, text=True)
     assert "held-out tasks" in done.stdout
     assert (uninterrupted / "records.jsonl").read_bytes() == before
+
+
+def test_a_finished_run_is_not_made_again(tmp_path: Path) -> None:
+    asked = request("random", "bandit-5")
+    assert reproduce.missing(iter([asked]), [tmp_path]) == [asked]
+    reproduce.make([asked], tmp_path, [])
+    assert reproduce.missing(iter([asked]), [tmp_path]) == []
+    other = request("random", "bandit-5", seed=1)
+    assert reproduce.missing(iter([asked, other]), [tmp_path]) == [other]
 
 
 def test_evaluating_a_run_repeats_what_it_recorded(uninterrupted: Path) -> None:

@@ -21,10 +21,10 @@ BANDITS = [f"bandit-{arms}:pulls={pulls}" for pulls in (10, 100, 500) for arms i
 MDPS = [f"tabular-mdp:episodes={episodes}" for episodes in (10, 25, 50, 75, 100)]
 TUNING_TASKS = 300
 GRIDS: dict[str, tuple[str, tuple[float, ...], list[str]]] = {
-    "ucb1": ("coefficient", (0.05, 0.1, 0.2, 0.3, 0.4), BANDITS),
-    "epsilon-greedy": ("epsilon", (0.01, 0.02, 0.05, 0.1), BANDITS),
-    "beb": ("bonus", (0.25, 0.5, 0.75, 1.0, 1.5, 2.0), MDPS),
-    "ucrl2": ("scale", (0.01, 0.02, 0.05, 0.1), MDPS),
+    "ucb1": ("coefficient", (0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3), BANDITS),
+    "epsilon-greedy": ("epsilon", (0.005, 0.01, 0.02, 0.05, 0.1), BANDITS),
+    "beb": ("bonus", (0.125, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0), MDPS),
+    "ucrl2": ("scale", (0.005, 0.01, 0.02, 0.05, 0.1), MDPS),
     "opsrl": ("samples", (2, 5), MDPS),
     "mdp-epsilon-greedy": ("epsilon", (0.01, 0.02, 0.05, 0.1), MDPS),
 }
