@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from metairl.cards import Column, TableCard
+from metairl.errors import CardError
 from metairl.record import RunFolder
 from metairl.run import Request, execute, request, requested
 from metairl.track import Sink
@@ -19,7 +20,7 @@ def wanted(card: TableCard, columns: Sequence[Column], only: Sequence[str]) -> I
 
 
 def missing(requests: Iterator[Request], roots: Sequence[Path]) -> list[Request]:
-    """Those that no folder holds completed. A run made with other settings does not count."""
+    """Those that no folder holds completed. A run made with other settings, or unknown ones, does not count."""
     return [asked for asked in requests if not any(_has(asked, root) for root in roots)]
 
 
@@ -33,5 +34,8 @@ def _has(asked: Request, root: Path) -> bool:
     if not folder.run_file.exists():
         return False
     run = folder.description()
-    current = run["status"] == "completed" and run["card_sha256"] == asked.card.sha256
-    return current and requested(folder) == asked
+    try:
+        same = requested(folder) == asked
+    except CardError:  # a version with other settings made it
+        return False
+    return bool(same and run["status"] == "completed" and run["card_sha256"] == asked.card.sha256)
