@@ -22,11 +22,14 @@ class Encoder(Protocol):
 
 
 class Learner(Protocol):
-    """Networks on z, and the losses that improve them. `targets` is what one iteration holds fixed."""
+    """Networks on z, and the losses that improve them. `targets` is what one iteration holds fixed.
+
+    `progress` in [0, 1) is the share of the training budget already spent.
+    """
 
     def act(self, z: Tensor, rng: Generator, explore: bool) -> Tensor: ...
 
-    def targets(self, f: Features) -> Any: ...
+    def targets(self, f: Features, progress: float) -> Any: ...
 
     def losses(self, f: Features, old: Any) -> dict[str, Tensor]: ...
 

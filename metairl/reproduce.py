@@ -20,7 +20,7 @@ def wanted(card: TableCard, columns: Sequence[Column], only: Sequence[str]) -> I
 
 
 def missing(requests: Iterator[Request], roots: Sequence[Path]) -> list[Request]:
-    """Those that no folder holds completed. A run made with other settings, or unknown ones, does not count."""
+    """Those that no folder holds completed. A run made with other settings does not count."""
     return [asked for asked in requests if not any(_has(asked, root) for root in roots)]
 
 

@@ -3,7 +3,7 @@
     A, y   = GAE(r, V, γ, λ),  y = A + V                            once an iteration
     L_π    = E[ −min(ρ A, clamp(ρ, 1 − ε, 1 + ε) A) ],  ρ = π / π_old      eq. 7
     L_V    = E[ ((y − V) / s)² ] / 2,  V_t = m_t + s · f(z_t)
-    L_H    = −β E[ H(π) ]
+    L_H    = −β E[ H(π) ],  β falling to 0 over the budget where it `settles`
 
 Departures: advantages are standardised over the iteration; m_t and s follow the mean of y at each step of
 the trial and its spread, so V need not count the time that is left and L_V keeps
@@ -26,6 +26,7 @@ class Config:
     trace: float = 0.3  # λ of GAE; RL² and its reproductions use 0.3 on bandits and MDPs
     clip: float = 0.2  # ε
     entropy: float = 0.01  # β
+    settles: bool = False  # β falls linearly to zero over the budget
     value: float = 0.5  # weight of L_V
     hidden: tuple[int, ...] = (64,)  # layers of both heads
 
@@ -37,9 +38,10 @@ class Targets:
     log_prob: Tensor  # [B, T], log π_old(a)
     advantage: Tensor  # [B, T]
     value: Tensor  # [B, T], y
+    entropy: float  # β
 
     def __getitem__(self, rows: Tensor) -> "Targets":
-        return Targets(self.log_prob[rows], self.advantage[rows], self.value[rows])
+        return Targets(self.log_prob[rows], self.advantage[rows], self.value[rows], self.entropy)
 
 
 class PPO(nn.Module):
@@ -54,14 +56,15 @@ class PPO(nn.Module):
         return sample_categorical(log_prob, rng) if explore else log_prob.argmax(-1)
 
     @torch.no_grad()
-    def targets(self, f: Features) -> Targets:
+    def targets(self, f: Features, progress: float) -> Targets:
         log_prob = self.policy(f.z).log_softmax(-1).gather(-1, f.action.unsqueeze(-1)).squeeze(-1)
         value = self.value(f.z)
         advantage = gae(f.reward, value, self.config.gamma * f.follows, self.config.trace)
         target = advantage + value
         self.value.follow(target)
         advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
-        return Targets(log_prob, advantage, target)
+        entropy = self.config.entropy * (1 - progress if self.config.settles else 1)
+        return Targets(log_prob, advantage, target, entropy)
 
     def losses(self, f: Features, old: Targets) -> dict[str, Tensor]:
         log_pi = self.policy(f.z).log_softmax(-1)  # [B, T, A]
@@ -70,5 +73,5 @@ class PPO(nn.Module):
         return {
             "policy": clipped_surrogate(log_prob - old.log_prob, old.advantage, self.config.clip).mean(),
             "value": self.config.value * error.square().mean() / 2,
-            "entropy": -self.config.entropy * categorical_entropy(log_pi).mean(),
+            "entropy": -old.entropy * categorical_entropy(log_pi).mean(),
         }

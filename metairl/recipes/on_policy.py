@@ -46,7 +46,7 @@ class OnPolicy:
         world = self.make_world(self.config.trials, self.streams["tasks"], self.streams["world"])
         trial = rollout(self.agent.policy(explore=True), world, self.streams["act"], self.agent.sight)
         self.env_steps += trial.reward.numel()
-        sums = self._improve(trial)
+        sums = self._improve(trial, progress)
         return {"return": trial.reward.sum(1).mean().item()} | {k: v.item() for k, v in sums.items()}
 
     def state(self) -> dict[str, Any]:
@@ -65,11 +65,11 @@ class OnPolicy:
             rng.set_state(state["streams"][name])
         self.env_steps, self.gradient_steps = state["env_steps"], state["gradient_steps"]
 
-    def _improve(self, trial: Trial) -> dict[str, Tensor]:
+    def _improve(self, trial: Trial, progress: float) -> dict[str, Tensor]:
         context = trial.context(self.agent.sight)  # once: every pass reads the same
         with torch.no_grad():
             features, _ = self.agent.features(context, trial)
-        targets = self.agent.learner.targets(features)
+        targets = self.agent.learner.targets(features, progress)
         sums: dict[str, Tensor] = {}
         before = self.gradient_steps
         for _ in range(self.config.epochs):
