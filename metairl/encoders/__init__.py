@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from metairl.encoders import none, oracle, rl2
+from metairl.encoders import none, oracle, rl2, snail
 from metairl.types import NoConfig
 
 ENCODERS: dict[str, tuple[Any, Any]] = {
     "none": (none.Nothing, NoConfig),
     "oracle": (oracle.Oracle, NoConfig),
     "rl2": (rl2.RL2, rl2.Config),
+    "snail": (snail.Snail, snail.Config),
 }

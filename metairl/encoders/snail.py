@@ -1,0 +1,102 @@
+"""SNAIL: a simple neural attentive meta-learner (Mishra et al. 2018, arXiv:1707.03141).
+
+    x_t = W [o_t, a_{t−1}, r_{t−1}, d_{t−1}]
+    dense(x, d)_t = [x_t, tanh(u_t) ⊙ σ(v_t)],   [u_t, v_t] = A x_{t−d} + B x_t + b
+    block(x)      = dense(… dense(dense(x, 1), 2) …, 2^(⌈log₂ T⌉ − 1))
+    attention(x)_t = [x_t, Σ_{s ≤ t} softmax_s(q_t · k_s / √K) v_s],   q, k, v affine in x
+    z_t = attention(block(block(x)))_t
+
+Temporal convolutions gather the recent past at every scale; attention picks from all of it. A trial is one
+forward; a single acting step reads what earlier steps left behind, A x of the last d steps for every
+convolution and k, v of every step, so that nothing is computed twice.
+
+Departures: dilations begin at 1, where the paper's text has 2, so that the step before is read first.
+"""
+
+from dataclasses import dataclass
+from math import ceil, log2, sqrt
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+
+from metairl.nn import linear
+from metairl.types import Context, Encoding, Spec, State
+
+
+@dataclass(frozen=True)
+class Config:
+    width: int = 32  # of x, the embedded input
+    features: int = 32  # new ones from every convolution
+    blocks: int = 2  # of convolutions, before attention
+    key: int = 32  # K
+    value: int = 32  # width of v
+
+
+class Snail(nn.Module):
+    sees_task = False
+
+    def __init__(self, spec: Spec, config: Config):
+        super().__init__()
+        dilations = [2**i for i in range(max(1, ceil(log2(spec.steps))))] * config.blocks
+        widths = [config.width + i * config.features for i in range(len(dilations) + 1)]
+        self.embed = linear(spec.obs + spec.actions + 2, config.width, gain=1.0)
+        self.dense = nn.ModuleList(
+            Dense(width, config.features, dilation)
+            for width, dilation in zip(widths[:-1], dilations, strict=True)
+        )
+        self.attention = Attention(widths[-1], config.key, config.value)
+        self.width = widths[-1] + config.value  # Z
+
+    def initial(self, lanes: int) -> State:
+        return *(layer.initial(lanes) for layer in self.dense), self.attention.initial(lanes)
+
+    def forward(self, context: Context, state: State) -> Encoding:
+        assert context.prev_reward is not None, "SNAIL reads the reward"
+        past = torch.stack([context.prev_reward, context.prev_done], dim=-1)  # [B, T, 2]
+        x = self.embed(torch.cat([context.obs, context.prev_action, past], dim=-1))
+        after: list[Tensor] = []
+        for layer, left in zip([*self.dense, self.attention], state, strict=True):
+            x, kept = layer(x, left)
+            after.append(kept)
+        return Encoding(x, tuple(after), aux=x.new_zeros(()))
+
+
+class Dense(nn.Module):
+    """A causal convolution of two steps, d apart, whose gated output is appended to its input."""
+
+    def __init__(self, width: int, features: int, dilation: int):
+        super().__init__()
+        self.dilation = dilation
+        self.then = nn.Linear(width, 2 * features, bias=False)  # A
+        self.now = nn.Linear(width, 2 * features)  # B, b
+
+    def initial(self, lanes: int) -> Tensor:
+        return torch.zeros(lanes, self.dilation, self.then.out_features)
+
+    def forward(self, x: Tensor, left: Tensor) -> tuple[Tensor, Tensor]:
+        left = torch.cat([left, self.then(x)], dim=1)  # [B, d + T, 2F]
+        u, v = (self.now(x) + left[:, : x.shape[1]]).chunk(2, dim=-1)
+        return torch.cat([x, u.tanh() * v.sigmoid()], dim=-1), left[:, x.shape[1] :]
+
+
+class Attention(nn.Module):
+    """One head over every step so far, whose reading is appended to its input."""
+
+    def __init__(self, width: int, key: int, value: int):
+        super().__init__()
+        self.key = key
+        self.query = nn.Linear(width, key)
+        self.store = nn.Linear(width, key + value)  # k and v
+
+    def initial(self, lanes: int) -> Tensor:
+        return torch.zeros(lanes, 0, self.store.out_features)
+
+    def forward(self, x: Tensor, left: Tensor) -> tuple[Tensor, Tensor]:
+        before, steps = left.shape[1], x.shape[1]
+        left = torch.cat([left, self.store(x)], dim=1)  # [B, S, K + V], S = before + T
+        keys, values = left.split([self.key, left.shape[-1] - self.key], dim=-1)
+        score = self.query(x) @ rearrange(keys, "lanes s k -> lanes k s") / sqrt(self.key)  # [B, T, S]
+        future = torch.ones(steps, before + steps, dtype=torch.bool).triu(before + 1)
+        weight = score.masked_fill(future, float("-inf")).softmax(dim=-1)
+        return torch.cat([x, weight @ values], dim=-1), left
