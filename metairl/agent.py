@@ -49,10 +49,12 @@ class Agent:
     def features(self, context: Context, trial: Trial) -> tuple[Features, Tensor]:
         """The trial as the learner reads it, and the encoder's own loss."""
         encoding = self.encoder(context, self.encoder.initial(len(trial.obs)))
-        stops = trial.done if self.objective == "episode" else torch.zeros_like(trial.done)
-        follows = 1 - stops.to(trial.reward.dtype)
-        follows[:, -1] = 0
-        return Features(encoding.z, trial.action, trial.reward, follows), encoding.aux
+        came = trial.outcome
+        counts = came.counts.to(came.reward.dtype)
+        follows = torch.cat([counts[:, 1:], torch.zeros_like(counts[:, :1])], dim=1)
+        if self.objective == "episode":
+            follows = follows * (1 - came.done.to(counts.dtype))
+        return Features(encoding.z, trial.action, came.reward, follows, counts), encoding.aux
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,17 @@ import torch
 from torch import Tensor
 
 
+def mean(x: Tensor, counts: Tensor) -> Tensor:
+    """Over the steps that count, both [B, T]."""
+    return (x * counts).sum() / counts.sum()
+
+
+def standardised(x: Tensor, counts: Tensor) -> Tensor:
+    """Mean 0 and variance 1 over the steps that count."""
+    centred = x - mean(x, counts)
+    return centred / (mean(centred.square(), counts).sqrt() + 1e-8)
+
+
 def gae(reward: Tensor, value: Tensor, discount: Tensor, trace: float) -> Tensor:
     """Generalised advantages (Schulman et al. 2016), all [B, T]; V after the last step counts as 0.
 

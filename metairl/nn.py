@@ -40,11 +40,15 @@ class Rescaled(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         unit: Tensor = self.head(x)
-        return self.mean + self.std * unit.squeeze(-1)
+        return self.mean[: x.shape[1]] + self.std * unit.squeeze(-1)
 
-    def follow(self, target: Tensor) -> None:
-        self.mean.lerp_(target.mean(0), self.rate)
-        spread = (target - self.mean).square().mean().sqrt()
+    def follow(self, target: Tensor, counts: Tensor) -> None:
+        """Towards a new target, [B, T], in the steps that count; where no lane was, the mean stays."""
+        steps, reached = target.shape[1], counts.sum(0)
+        now = self.mean[:steps]
+        seen = (target * counts).sum(0) / reached.clamp(min=1)
+        now.lerp_(seen.where(reached > 0, now), self.rate)
+        spread = (((target - now).square() * counts).sum() / counts.sum()).sqrt()
         self.std.lerp_(spread.clamp(min=1e-3), self.rate)
 
 

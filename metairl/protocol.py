@@ -23,9 +23,9 @@ from metairl.cards import TaskCard
 from metairl.draws import TaskSet
 from metairl.errors import Diverged
 from metairl.record import Evaluation, Record, Training
-from metairl.rollout import rollout
+from metairl.rollout import outcome
 from metairl.streams import stream
-from metairl.types import Policy, Sight, Trial
+from metairl.types import Outcome, Policy, Sight
 from metairl.worlds import WORLDS
 
 LANES = 4096  # tasks judged at once; part of the protocol, since lanes share a random stream
@@ -128,22 +128,21 @@ def _judge_lanes(
 ) -> tuple[Tensor, Tensor, Tensor]:
     chance, choice = (stream("judge", name, card.id, tasks.split, seed, first) for name in ("world", "act"))
     world = WORLDS[card.world](tasks[slice(first, first + LANES)], card.horizon, card.episodes, chance)
-    return by_episode(rollout(policy, world, choice, sight), card.episodes)
+    return by_episode(outcome(policy, world, choice, sight), card.episodes)
 
 
-def by_episode(trial: Trial, episodes: int) -> tuple[Tensor, Tensor, Tensor]:
+def by_episode(trial: Outcome, episodes: int) -> tuple[Tensor, Tensor, Tensor]:
     """Return, length and success of each lane's first K episodes, [B, K]; later ones do not count.
 
     A lane that finishes early starts episode K + 1 while others are still at work. Counting those, or the
     first episodes to finish anywhere, would favour the tasks that a policy already solves.
     """
     index = trial.done.long().cumsum(1) - trial.done.long()  # [B, T], the episode a step belongs to
-    counted = index < episodes
     index = index.clamp(max=episodes - 1)
     empty = torch.zeros(len(index), episodes)
-    returns = empty.scatter_add(1, index, trial.reward.where(counted, 0.0))
-    lengths = empty.scatter_add(1, index, counted.float()).long()
-    success = empty.scatter_add(1, index, (trial.success & counted).float()) > 0
+    returns = empty.scatter_add(1, index, trial.reward.where(trial.counts, 0.0))
+    lengths = empty.scatter_add(1, index, trial.counts.float()).long()
+    success = empty.scatter_add(1, index, (trial.success & trial.counts).float()) > 0
     return returns, lengths, success
 
 

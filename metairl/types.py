@@ -6,7 +6,7 @@ P task-parameter width. A trial is K episodes on one task, T = K · H steps; mem
 between its episodes and cleared between tasks.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Protocol
 
 import torch
@@ -93,30 +93,33 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Trial:
-    """What B lanes lived through: T steps each, starting from cleared memory."""
+class Outcome:
+    """What came of B trials of T steps each."""
 
-    obs: Tensor  # [B, T, O]
-    action: Tensor  # [B, T] int, or [B, T, A] float
     reward: Tensor  # [B, T]
     done: Tensor  # [B, T] bool, the step ended an episode
     terminated: Tensor  # [B, T] bool
     success: Tensor  # [B, T] bool
+    counts: Tensor  # [B, T] bool, the step is in one of the trial's K episodes
+
+    def __getitem__(self, rows: Tensor) -> "Outcome":
+        """The same in fewer lanes."""
+        return Outcome(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What B lanes lived through, starting from cleared memory."""
+
+    obs: Tensor  # [B, T, O]
+    action: Tensor  # [B, T] int, or [B, T, A] float
+    outcome: Outcome
     task: Tensor  # [B, P]
     actions: int  # A
 
     def __getitem__(self, rows: Tensor) -> "Trial":
         """The same trial in fewer lanes."""
-        return Trial(
-            self.obs[rows],
-            self.action[rows],
-            self.reward[rows],
-            self.done[rows],
-            self.terminated[rows],
-            self.success[rows],
-            self.task[rows],
-            self.actions,
-        )
+        return Trial(self.obs[rows], self.action[rows], self.outcome[rows], self.task[rows], self.actions)
 
     def context(self, sight: Sight) -> Context:
         """The whole trial as the acting policy saw it, one step late."""
@@ -124,8 +127,8 @@ class Trial:
         return Context(
             obs=self.obs,
             prev_action=_one_step_late(action),
-            prev_reward=_one_step_late(self.reward) if sight.reward else None,
-            prev_done=_one_step_late(self.done.to(self.reward.dtype)),
+            prev_reward=_one_step_late(self.outcome.reward) if sight.reward else None,
+            prev_done=_one_step_late(self.outcome.done.to(self.outcome.reward.dtype)),
             task=self.task if sight.task else None,
         )
 
@@ -138,6 +141,7 @@ class Features:
     action: Tensor  # [B, T] int, or [B, T, A] float
     reward: Tensor  # [B, T]
     follows: Tensor  # [B, T], 1 where the next step counts for this one's return, else 0
+    counts: Tensor  # [B, T], 1 where the step is one to learn from, else 0
 
 
 class Policy(Protocol):

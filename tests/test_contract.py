@@ -13,7 +13,7 @@ from metairl.methods import METHODS, choose_encoder, find, require_world
 from metairl.protocol import Spent, meta_test
 from metairl.run import build, request
 from metairl.streams import stream
-from metairl.types import Context, Sight, Spec, Trial
+from metairl.types import Context, Features, Outcome, Sight, Spec, Trial
 from metairl.worlds import WORLDS
 
 TASKS = ("bandit-5:pulls=6", "tabular-mdp:episodes=2")
@@ -38,10 +38,13 @@ def context(sight: Sight = Sight(task=True)) -> Context:  # noqa: B008
     trial = Trial(
         obs=torch.randn(LANES, STEPS, SPEC.obs, generator=rng),
         action=torch.randint(SPEC.actions, (LANES, STEPS), generator=rng),
-        reward=torch.randn(LANES, STEPS, generator=rng),
-        done=torch.arange(STEPS).expand(LANES, STEPS) % SPEC.horizon == SPEC.horizon - 1,
-        terminated=torch.zeros(LANES, STEPS, dtype=torch.bool),
-        success=torch.zeros(LANES, STEPS, dtype=torch.bool),
+        outcome=Outcome(
+            reward=torch.randn(LANES, STEPS, generator=rng),
+            done=torch.arange(STEPS).expand(LANES, STEPS) % SPEC.horizon == SPEC.horizon - 1,
+            terminated=torch.zeros(LANES, STEPS, dtype=torch.bool),
+            success=torch.zeros(LANES, STEPS, dtype=torch.bool),
+            counts=torch.ones(LANES, STEPS, dtype=torch.bool),
+        ),
         task=torch.randn(LANES, SPEC.params, generator=rng),
         actions=SPEC.actions,
     )
@@ -81,6 +84,24 @@ def test_one_step_at_a_time_equals_the_whole_trial(encoder: torch.nn.Module) -> 
         encoding = encoder(part(c, slice(t, t + 1)), state)
         state = encoding.state
         torch.testing.assert_close(encoding.z[:, 0], whole[:, t], atol=1e-6, rtol=1e-5)
+
+
+def test_what_follows_the_last_episode_is_not_learned_from() -> None:
+    cls, config = METHODS["ppo"].learner
+    learner = cls(SPEC, 4, config(gamma=0.9))
+    lived = torch.arange(STEPS) < STEPS - 3
+    counts = lived.expand(LANES, STEPS).float()
+    follows = (torch.arange(STEPS) < STEPS - 4).expand(LANES, STEPS).float()
+    z, reward = torch.randn(LANES, STEPS, 4), torch.randn(LANES, STEPS)
+    action = torch.randint(SPEC.actions, (LANES, STEPS))
+    losses = []
+    for after in (0.0, 100.0):
+        learner.value.mean.zero_()
+        learner.value.std.fill_(1.0)
+        f = Features(z + after * ~lived[None, :, None], action, reward + after * ~lived, follows, counts)
+        losses.append(learner.losses(f, learner.targets(f, 0.5)))
+    for name, loss in losses[0].items():
+        torch.testing.assert_close(loss, losses[1][name])
 
 
 def test_the_future_does_not_matter(encoder: torch.nn.Module) -> None:

@@ -15,11 +15,11 @@ from metairl.draws import TaskSet
 from metairl.errors import CardError
 from metairl.methods import METHODS, find, sight
 from metairl.record import Evaluation, RunFolder, Training, from_line, to_line
-from metairl.rollout import rollout
+from metairl.rollout import outcome, rollout
 from metairl.run import build, judge, request
 from metairl.stats import rank
 from metairl.streams import stream
-from metairl.types import Context, Sight, Spec, State, Step, Tasks, Trial
+from metairl.types import Context, Outcome, Sight, Spec, State, Step, Tasks
 
 GOALS, HORIZON = 4, 20
 SEES_REWARD = Sight()
@@ -135,7 +135,7 @@ def test_a_run_refuses_a_held_out_task_in_any_batch(
 # 2
 
 
-def pooled_first_finished(trial: Trial, episodes: int) -> float:
+def pooled_first_finished(trial: Outcome, episodes: int) -> float:
     """Meta-World's official counting: the first episodes to finish, over all lanes of a task."""
     ends = trial.done.T.nonzero()[:episodes]  # in order of time
     return trial.success.T[ends[:, 0], ends[:, 1]].float().mean().item()
@@ -148,7 +148,7 @@ def test_competence_on_k_of_n_goals_scores_k_of_n(reach: TaskCard) -> None:
     assert evaluations[0].lengths == [1, HORIZON, HORIZON, HORIZON]
     assert evaluations[1].adapt_steps == 1 + 3 * HORIZON
     world = Reach(goals(0, 1, 2, 3).tasks, HORIZON, 3, stream("pooled"))
-    assert pooled_first_finished(rollout(Always(), world, stream("act"), Sight()), 3) == 1.0
+    assert pooled_first_finished(outcome(Always(), world, stream("act"), Sight()), 3) == 1.0
 
 
 # 3
@@ -221,14 +221,14 @@ def test_memory_survives_episodes_and_never_crosses_tasks(reach: TaskCard) -> No
 def test_memory_that_crosses_tasks_would_be_noticed(reach: TaskCard, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[State] = []
 
-    def hoarding(policy: Any, world: Any, rng: Any, seen: Any) -> Trial:
+    def hoarding(policy: Any, world: Any, rng: Any, seen: Any) -> Outcome:
         hoarder = Counting()
         hoarder.initial = lambda lanes: kept[-1] if kept else (torch.zeros(lanes, dtype=torch.int64),)  # type: ignore
-        trial = rollout(hoarder, world, rng, seen)
+        trial = outcome(hoarder, world, rng, seen)
         kept.append((torch.full((world.lanes,), world.spec.steps + 4),))
         return trial
 
-    monkeypatch.setattr(protocol, "rollout", hoarding)
+    monkeypatch.setattr(protocol, "outcome", hoarding)
     lengths = [judged(Counting(), reach, goals(1, 1))[0].lengths for _ in range(2)]
     assert lengths[0] != lengths[1]
 
@@ -317,7 +317,7 @@ def test_expert_scores_one_and_random_zero(task: str) -> None:
 
 
 def test_nan_stays_nan_and_ranks_last(reach: TaskCard) -> None:
-    trial = rollout(Always(), Reach(goals(0, 1).tasks, HORIZON, 2, stream("nan")), stream("act"), Sight())
+    trial = outcome(Always(), Reach(goals(0, 1).tasks, HORIZON, 2, stream("nan")), stream("act"), Sight())
     spoilt = replace(trial, reward=trial.reward.clone().index_fill(1, torch.tensor([0]), float("nan")))
     returns = protocol.by_episode(spoilt, 2)[0]
     assert returns[:, 0].isnan().all()
@@ -336,7 +336,7 @@ def test_later_episodes_and_their_nans_do_not_count() -> None:
 
     reward, done = columns()
     blank = torch.zeros(1, 3, dtype=torch.bool)
-    trial = Trial(torch.zeros(1, 3, 1), blank.long(), reward, done, done, blank, torch.zeros(1, 1), 2)
+    trial = Outcome(reward, done, done, blank, counts=torch.tensor([[True, True, False]]))
     returns, lengths, _ = protocol.by_episode(trial, 2)
     assert returns.tolist() == [[1.0, 2.0]]
     assert lengths.tolist() == [[1, 1]]

@@ -15,6 +15,7 @@ Departures: dilations begin at 1, where the paper's text has 2, so that the step
 
 from dataclasses import dataclass
 from math import ceil, log2, sqrt
+from typing import Any
 
 import torch
 from einops import rearrange
@@ -41,38 +42,36 @@ class Snail(nn.Module):
         dilations = [2**i for i in range(max(1, ceil(log2(spec.steps))))] * config.blocks
         widths = [config.width + i * config.features for i in range(len(dilations) + 1)]
         self.embed = linear(spec.obs + spec.actions + 2, config.width, gain=1.0)
-        self.dense = nn.ModuleList(
-            Dense(width, config.features, dilation)
-            for width, dilation in zip(widths[:-1], dilations, strict=True)
-        )
-        self.attention = Attention(widths[-1], config.key, config.value)
+        dense = [Dense(width, config.features) for width in widths[:-1]]
+        layers: list[Any] = [*dense, Attention(widths[-1], config.key, config.value)]
+        self.layers = nn.ModuleList(layers)
+        self.memory = [(d, 2 * config.features) for d in dilations] + [(0, config.key + config.value)]
         self.width = widths[-1] + config.value  # Z
 
     def initial(self, lanes: int) -> State:
-        return *(layer.initial(lanes) for layer in self.dense), self.attention.initial(lanes)
+        return tuple(torch.zeros(lanes, steps, width) for steps, width in self.memory)
 
     def forward(self, context: Context, state: State) -> Encoding:
         assert context.prev_reward is not None, "SNAIL reads the reward"
         past = torch.stack([context.prev_reward, context.prev_done], dim=-1)  # [B, T, 2]
         x = self.embed(torch.cat([context.obs, context.prev_action, past], dim=-1))
         after: list[Tensor] = []
-        for layer, left in zip([*self.dense, self.attention], state, strict=True):
-            x, kept = layer(x, left)
-            after.append(kept)
+        for layer, left in zip(self.layers, state, strict=True):
+            x, left = layer(x, left)
+            after.append(left)
         return Encoding(x, tuple(after), aux=x.new_zeros(()))
 
 
 class Dense(nn.Module):
-    """A causal convolution of two steps, d apart, whose gated output is appended to its input."""
+    """A causal convolution of two steps, d apart, whose gated output is appended to its input.
 
-    def __init__(self, width: int, features: int, dilation: int):
+    What it left behind is A x of the last d steps, so d is the length of its memory.
+    """
+
+    def __init__(self, width: int, features: int):
         super().__init__()
-        self.dilation = dilation
         self.then = nn.Linear(width, 2 * features, bias=False)  # A
         self.now = nn.Linear(width, 2 * features)  # B, b
-
-    def initial(self, lanes: int) -> Tensor:
-        return torch.zeros(lanes, self.dilation, self.then.out_features)
 
     def forward(self, x: Tensor, left: Tensor) -> tuple[Tensor, Tensor]:
         left = torch.cat([left, self.then(x)], dim=1)  # [B, d + T, 2F]
@@ -89,13 +88,10 @@ class Attention(nn.Module):
         self.query = nn.Linear(width, key)
         self.store = nn.Linear(width, key + value)  # k and v
 
-    def initial(self, lanes: int) -> Tensor:
-        return torch.zeros(lanes, 0, self.store.out_features)
-
     def forward(self, x: Tensor, left: Tensor) -> tuple[Tensor, Tensor]:
         before, steps = left.shape[1], x.shape[1]
         left = torch.cat([left, self.store(x)], dim=1)  # [B, S, K + V], S = before + T
-        keys, values = left.split([self.key, left.shape[-1] - self.key], dim=-1)
+        keys, values = left[..., : self.key], left[..., self.key :]
         score = self.query(x) @ rearrange(keys, "lanes s k -> lanes k s") / sqrt(self.key)  # [B, T, S]
         future = torch.ones(steps, before + steps, dtype=torch.bool).triu(before + 1)
         weight = score.masked_fill(future, float("-inf")).softmax(dim=-1)

@@ -5,6 +5,8 @@
     L_V    = E[ ((y − V) / s)² ] / 2,  V_t = m_t + s · f(z_t)
     L_H    = −β E[ H(π) ],  β falling to 0 over the budget where it `settles`
 
+E is over the steps that count: those of a trial's K episodes.
+
 Departures: advantages are standardised over the iteration; m_t and s follow the mean of y at each step of
 the trial and its spread, so V need not count the time that is left and L_V keeps
 one size from 10 pulls to 500; RL² itself used TRPO with a separate baseline network.
@@ -15,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor, nn
 
-from metairl.losses import categorical_entropy, clipped_surrogate, gae
+from metairl.losses import categorical_entropy, clipped_surrogate, gae, mean, standardised
 from metairl.nn import Rescaled, mlp, sample_categorical
 from metairl.types import Features, Spec
 
@@ -61,8 +63,8 @@ class PPO(nn.Module):
         value = self.value(f.z)
         advantage = gae(f.reward, value, self.config.gamma * f.follows, self.config.trace)
         target = advantage + value
-        self.value.follow(target)
-        advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
+        self.value.follow(target, f.counts)
+        advantage = standardised(advantage, f.counts)
         entropy = self.config.entropy * (1 - progress if self.config.settles else 1)
         return Targets(log_prob, advantage, target, entropy)
 
@@ -71,7 +73,9 @@ class PPO(nn.Module):
         log_prob = log_pi.gather(-1, f.action.unsqueeze(-1)).squeeze(-1)
         error = (old.value - self.value(f.z)) / self.value.std
         return {
-            "policy": clipped_surrogate(log_prob - old.log_prob, old.advantage, self.config.clip).mean(),
-            "value": self.config.value * error.square().mean() / 2,
-            "entropy": -old.entropy * categorical_entropy(log_pi).mean(),
+            "policy": mean(
+                clipped_surrogate(log_prob - old.log_prob, old.advantage, self.config.clip), f.counts
+            ),
+            "value": self.config.value * mean(error.square(), f.counts) / 2,
+            "entropy": -old.entropy * mean(categorical_entropy(log_pi), f.counts),
         }

@@ -45,9 +45,11 @@ class OnPolicy:
             group["lr"] = self.config.learning_rate * (1 - progress)
         world = self.make_world(self.config.trials, self.streams["tasks"], self.streams["world"])
         trial = rollout(self.agent.policy(explore=True), world, self.streams["act"], self.agent.sight)
-        self.env_steps += trial.reward.numel()
+        counts = trial.outcome.counts
+        self.env_steps += int(counts.sum())
         sums = self._improve(trial, progress)
-        return {"return": trial.reward.sum(1).mean().item()} | {k: v.item() for k, v in sums.items()}
+        total = (trial.outcome.reward * counts).sum(1).mean().item()
+        return {"return": total} | {k: v.item() for k, v in sums.items()}
 
     def state(self) -> dict[str, Any]:
         return {

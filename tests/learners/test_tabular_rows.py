@@ -93,7 +93,7 @@ def test_a_reset_is_no_transition_but_its_reward_counts() -> None:
         _, state = policy.act(now, state, stream("any", t))
         for lane in range(lanes if t else 0):
             s, a = int(lived_trial.obs[lane, t - 1].argmax()), int(lived_trial.action[lane, t - 1])
-            sums[lane, s, a] += lived_trial.reward[lane, t - 1]
+            sums[lane, s, a] += lived_trial.outcome.reward[lane, t - 1]
             if t % 10:
                 counts[lane, s, a, int(lived_trial.obs[lane, t].argmax())] += 1
     assert_close(state[0], counts)
@@ -227,6 +227,6 @@ CELLS = {  # name: row, told, lanes, {episodes: expected}, relative tolerance
 @pytest.mark.parametrize("name", CELLS)
 def test_figures(name: str) -> None:
     policy, told, lanes, known, tolerance = CELLS[name]
-    so_far = trial_of(policy, world(lanes, max(known)), told).reward.double().mean(0).cumsum(0)
+    so_far = trial_of(policy, world(lanes, max(known)), told).outcome.reward.double().mean(0).cumsum(0)
     for episodes, figure in known.items():
         assert so_far[10 * episodes - 1].item() == pytest.approx(figure, rel=tolerance)
