@@ -45,8 +45,17 @@ class Simplex(Strict):
     shape: list[int]
 
 
-Law = Annotated[Uniform | Normal | Simplex, Field(discriminator="law")]
 Count = Annotated[int, Field(ge=1)]
+
+
+class Maze(Strict):
+    """A perfect maze of `cells` × `cells` cells, with a start and a goal."""
+
+    law: Literal["maze"]
+    cells: Annotated[int, Field(ge=2)]
+
+
+Law = Annotated[Uniform | Normal | Simplex | Maze, Field(discriminator="law")]
 
 
 class Split(Strict):
@@ -81,6 +90,7 @@ class TaskCard(Strict):
     parameters: dict[str, Law]
     split: Split
     score: Score
+    transfer: list[str] = []  # other cards whose test tasks a trained run is judged on too
     notes: str = ""
 
     @property
@@ -90,7 +100,8 @@ class TaskCard(Strict):
     @property
     def sha256(self) -> str:
         """Of everything that decides a return, and of nothing else."""
-        return digest(self.model_dump(exclude={"title", "source", "tags", "notes", "settable", "score"}))
+        words = {"title", "source", "tags", "notes", "settable", "score", "transfer"}
+        return digest(self.model_dump(exclude=words))
 
     def normalised(self, total: float, episodes: int) -> float:
         """The score of `episodes` episodes whose returns add up to `total`."""
@@ -101,6 +112,8 @@ class TaskCard(Strict):
 class Column(Strict):
     name: str
     task: str  # "bandit-5:pulls=10"
+    trained_on: str | None = None  # the task whose runs were judged on this one too; None: on itself
+    episode: Count | None = None  # None: the whole trial
     judged: Count | None = None  # tasks that the published figures were averaged over
 
 
@@ -129,7 +142,7 @@ class TableCard(Strict):
     id: str
     title: str
     paper: str
-    metric: Literal["trial_return"]
+    metric: Literal["return", "length"]
     protocol: str
     budget: str
     columns: list[Column]

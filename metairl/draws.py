@@ -9,8 +9,9 @@ from functools import cached_property
 import torch
 from torch import Generator, Tensor
 
-from metairl.cards import Law, Normal, Simplex, TaskCard, Uniform
+from metairl.cards import Law, Maze, Normal, Simplex, TaskCard, Uniform
 from metairl.errors import CardError
+from metairl.floor_plans import draw_plans
 from metairl.streams import stream
 from metairl.types import Tasks
 
@@ -39,6 +40,9 @@ class TaskSet:
         return hashlib.sha256("".join(self.digests).encode()).hexdigest()
 
 
+_DRAWN: dict[tuple[str, str], TaskSet] = {}  # fixed splits by card hash, so that each is drawn once
+
+
 def draw(card: TaskCard, count: int, rng: Generator) -> Tasks:
     """`count` fresh tasks, parameter by parameter in the card's order."""
     return {name: _sample(law, count, rng) for name, law in card.parameters.items()}
@@ -49,7 +53,10 @@ def task_set(card: TaskCard, split: str) -> TaskSet:
     count = getattr(card.split, split)
     if count == "endless":
         raise CardError(f"task '{card.id}': the train split is endless; draw from it with a stream")
-    return TaskSet(split, draw(card, count, stream("tasks", card.id, split)))
+    known = (card.sha256, split)
+    if known not in _DRAWN:
+        _DRAWN[known] = TaskSet(split, draw(card, count, stream("tasks", card.id, split)))
+    return _DRAWN[known]
 
 
 def train_tasks(card: TaskCard, count: int, rng: Generator) -> TaskSet:
@@ -76,12 +83,13 @@ def require_unseen(drawn: TaskSet, held_out: frozenset[str]) -> None:
 
 
 def _sample(law: Law, count: int, rng: Generator) -> Tensor:
-    shape = (count, *law.shape)
     match law:
         case Uniform():
-            return law.low + (law.high - law.low) * torch.rand(shape, generator=rng)
+            return law.low + (law.high - law.low) * torch.rand((count, *law.shape), generator=rng)
         case Normal():
-            return law.mean + law.std * torch.randn(shape, generator=rng)
+            return law.mean + law.std * torch.randn((count, *law.shape), generator=rng)
         case Simplex():
-            weights = torch.empty(shape).exponential_(generator=rng)
+            weights = torch.empty((count, *law.shape)).exponential_(generator=rng)
             return weights / weights.sum(-1, keepdim=True)
+        case Maze():
+            return draw_plans(law.cells, count, rng)

@@ -17,7 +17,7 @@ from metairl.cards import TaskCard
 from metairl.encoders import ENCODERS
 from metairl.errors import CardError, UsageError, nearest
 from metairl.learners import bandit_rules as rules
-from metairl.learners import bayes_bandit, gittins, ppo, random
+from metairl.learners import bayes_bandit, gittins, ppo, random, shortest_path
 from metairl.learners import tabular_rules as plans
 from metairl.recipes import on_policy
 from metairl.streams import seed_of
@@ -43,7 +43,7 @@ class Method:
         return "meta" if self.recipe else "exact"
 
 
-BANDIT, TABULAR = ("bandit",), ("tabular",)
+BANDIT, TABULAR, MAZE = ("bandit",), ("tabular",), ("maze-grid",)
 PPO = (ppo.PPO, ppo.Config)
 ON_POLICY = (on_policy.OnPolicy, on_policy.Config)
 
@@ -70,6 +70,9 @@ METHODS: dict[str, Method] = {
         "ε-greedy on the mean model", "", (plans.EpsilonGreedy, rules.EpsilonConfig), worlds=TABULAR
     ),
     "mdp-greedy": Method("Greedy on the mean model", "", (plans.Greedy, NoConfig), worlds=TABULAR),
+    "shortest-path": Method(
+        "Shortest path, told", "bound", (shortest_path.ShortestPath, NoConfig), worlds=MAZE, sees_task=True
+    ),
     "value-iteration": Method(
         "Value iteration, told",
         "bound",

@@ -1,6 +1,6 @@
 """Tables are a pure function of cards and records: the published cell, ours, and how far apart they are.
 
-    ours           mean trial return over seeds and held-out tasks, ± its standard error
+    ours           mean of the metric over seeds and held-out tasks, ± its standard error
     n              judged trials, seeds × tasks
     difference     (ours − published) / √(SE_ours² + SE_published²)
 
@@ -14,8 +14,9 @@ between tasks over √judged. A cell that was not run is blank.
 import csv
 import io
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,12 @@ from metairl.record import Evaluation, RunFolder
 from metairl.stats import mean_over_seeds
 
 CSV_COLUMNS = ("row", "column", "ours", "standard_error", "n", "published", "source", "records")
+
+
+METRICS: dict[str, Callable[[Evaluation], list[float]]] = {
+    "return": lambda e: e.returns,
+    "length": lambda e: list(e.lengths) if isinstance(e.lengths, list) else [e.lengths] * len(e.returns),
+}
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,7 @@ class Filled:
 def fill(card: TableCard, columns: list[Column], roots: list[Path]) -> Filled:
     """Every cell of a table from the completed runs below some folders, the first that has any."""
     runs = [_completed(root) for root in roots]
-    return Filled(card, [[_cell(row, column, runs) for column in columns] for row in card.rows])
+    return Filled(card, [[_cell(row, column, runs, card.metric) for column in columns] for row in card.rows])
 
 
 def as_csv(table: Filled) -> str:
@@ -216,12 +223,12 @@ def _counts(made: dict[str, Any]) -> bool:
         return False
 
 
-def _cell(row: Row, column: Column, shelves: list[list[Run]]) -> Cell:
-    if row.fills(column):
-        task = catalogue.task_name(column.task)
-        for runs in shelves:
-            if matching := [run for run in runs if run.fits(row, task)]:
-                return Cell(row, column, _pooled(_alike(matching)))
+def _cell(row: Row, column: Column, shelves: list[list[Run]], metric: str) -> Cell:
+    """From runs on the column's own task, or from those on the task it was trained on."""
+    tasks = [column.task, column.trained_on or column.task] if row.fills(column) else []
+    for task, runs in product(map(catalogue.task_name, tasks), shelves):
+        if matching := [run for run in runs if run.fits(row, task)]:
+            return Cell(row, column, _pooled(_alike(matching), column, metric))
     return Cell(row, column, None)
 
 
@@ -234,18 +241,22 @@ def _alike(runs: list[Run]) -> list[Run]:
     return [best[seed] for seed in sorted(best)]
 
 
-def _pooled(runs: list[Run]) -> Ours:
-    returns = np.stack([_trial_returns(run.path) for run in runs])  # [seeds, tasks]
-    mean, error = mean_over_seeds(returns)
-    spread = float(returns.std(axis=1, ddof=1).mean())
+def _pooled(runs: list[Run], column: Column, metric: str) -> Ours:
+    values = np.stack([_values(run, column, metric) for run in runs])  # [seeds, tasks]
+    mean, error = mean_over_seeds(values)
+    spread = float(values.std(axis=1, ddof=1).mean())
     first, names = runs[0], tuple(run.name for run in runs)
-    return Ours(mean, error, spread, returns.size, len(runs), first.made["steps"], first.root, names)
+    return Ours(mean, error, spread, values.size, len(runs), first.made["steps"], first.root, names)
 
 
-def _trial_returns(path: Path) -> np.ndarray[Any, np.dtype[np.float64]]:
-    judged = [r for r in RunFolder(path).records() if isinstance(r, Evaluation) and r.split == "test"]
-    returns: np.ndarray[Any, np.dtype[np.float64]] = np.array([r.returns for r in judged], dtype=float).sum(0)
-    return returns
+def _values(run: Run, column: Column, metric: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """The metric on every test task of a column: of one episode, or added up over the trial."""
+    elsewhere = run.made["task"] != catalogue.task_name(column.task)
+    split = f"{catalogue.task(column.task).id}:test" if elsewhere else "test"
+    judged = [r for r in RunFolder(run.path).records() if isinstance(r, Evaluation) and r.split == split]
+    counted = [METRICS[metric](r) for r in judged if column.episode in (None, r.k)]
+    values: np.ndarray[Any, np.dtype[np.float64]] = np.array(counted, dtype=float).sum(0)
+    return values
 
 
 def _panel(axis: Any, cells: list[Cell], named: bool) -> None:

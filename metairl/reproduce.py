@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from metairl import methods
 from metairl.cards import Column, TableCard
 from metairl.errors import CardError
 from metairl.record import RunFolder
@@ -15,8 +16,10 @@ def wanted(card: TableCard, columns: Sequence[Column], only: Sequence[str]) -> I
     for row in card.rows:
         for column in columns:
             if row.method is not None and row.fills(column) and (not only or row.method in only):
+                learns = methods.find(row.method).recipe is not None
+                task = column.trained_on if learns and column.trained_on else column.task
                 for seed in range(row.seeds):
-                    yield request(row.method, column.task, row.encoder, seed)
+                    yield request(row.method, task, row.encoder, seed)
 
 
 def missing(requests: Iterator[Request], roots: Sequence[Path]) -> list[Request]:

@@ -14,7 +14,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -141,11 +141,20 @@ class Work:
     def judge(self, split: str) -> list[Record]:
         return list(judge(self.asked, self.policy, split, self.spent))
 
+    def judge_elsewhere(self) -> Iterator[list[Record]]:
+        """On the test tasks of every card that this one transfers to; nothing there was trained on."""
+        for name in self.asked.card.transfer if self.recipe else ():
+            yield list(judge(self.asked, self.policy, "test", self.spent, catalogue.task(name)))
 
-def judge(asked: Request, policy: Policy, split: str, spent: protocol.Spent) -> list[Evaluation]:
+
+def judge(
+    asked: Request, policy: Policy, split: str, spent: protocol.Spent, on: TaskCard | None = None
+) -> list[Evaluation]:
+    """On a split of the request's own card, or of another one, which the records then name."""
+    card = on or asked.card
     sight = methods.sight(methods.find(asked.method), asked.encoder)
-    tasks = draws.task_set(asked.card, split)
-    return protocol.meta_test(policy, asked.card, tasks, sight, asked.seed, spent)
+    judged = protocol.meta_test(policy, card, draws.task_set(card, split), sight, asked.seed, spent)
+    return [replace(e, split=f"{card.id}:{split}") for e in judged] if on else judged
 
 
 def build(asked: Request) -> tuple[Policy, protocol.Recipe | None]:
@@ -198,6 +207,8 @@ def _work(work: Work) -> None:
         _resume(work, work.recipe)
         with _stop_between_iterations() as stopping:
             _train(work, work.recipe, stopping)
+    for records in work.judge_elsewhere():
+        work.keep(records)
     work.keep(work.judge("test"))
 
 
