@@ -50,6 +50,7 @@ ON_POLICY = (on_policy.OnPolicy, on_policy.Config)
 METHODS: dict[str, Method] = {
     "ppo": Method("PPO with any encoder", "arXiv:1707.06347", PPO, ON_POLICY, encoder="none"),
     "rl2": Method("RL²: recurrent PPO", "arXiv:1611.02779", PPO, ON_POLICY, encoder="rl2"),
+    "rl2-lstm": Method("RL² with an LSTM", "arXiv:1611.02779", PPO, ON_POLICY, encoder="rl2-lstm"),
     "snail": Method("SNAIL: attentive PPO", "arXiv:1707.03141", PPO, ON_POLICY, encoder="snail"),
     "random": Method("Random actions", "", (random.Random, NoConfig)),
     "thompson": Method("Thompson sampling", "Thompson 1933", (rules.Thompson, NoConfig), worlds=BANDIT),

@@ -12,7 +12,7 @@ from metairl.track import Sink
 
 
 def wanted(card: TableCard, columns: Sequence[Column], only: Sequence[str]) -> Iterator[Request]:
-    """Every (row, column, seed) that this suite can fill; `only` names methods, none means all."""
+    """Every (row, task, seed) that this suite can fill; `only` names methods, none means all."""
     for row in card.rows:
         for column in columns:
             if row.method is not None and row.fills(column) and (not only or row.method in only):
@@ -24,7 +24,8 @@ def wanted(card: TableCard, columns: Sequence[Column], only: Sequence[str]) -> I
 
 def missing(requests: Iterator[Request], roots: Sequence[Path]) -> list[Request]:
     """Those that no folder holds completed. A run made with other settings does not count."""
-    return [asked for asked in requests if not any(_has(asked, root) for root in roots)]
+    once = dict.fromkeys(requests)  # a run may fill several columns
+    return [asked for asked in once if not any(_has(asked, root) for root in roots)]
 
 
 def make(requests: Sequence[Request], root: Path, sinks: Sequence[Sink]) -> None:

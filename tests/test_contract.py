@@ -61,9 +61,8 @@ def part(c: Context, steps: slice) -> Context:
 def variants() -> Iterator[tuple[str, dict[str, object]]]:
     for name in ENCODERS:
         yield name, {}
-    yield "rl2", {"cell": "lstm"}
     yield "rl2", {"pairs": True, "recall": 3, "remember": 2.0}
-    yield "rl2", {"pairs": True, "cell": "lstm"}
+    yield "rl2-lstm", {"pairs": True}
 
 
 @pytest.fixture(params=list(variants()), ids=str)

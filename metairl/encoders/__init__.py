@@ -9,5 +9,6 @@ ENCODERS: dict[str, tuple[Any, Any]] = {
     "none": (none.Nothing, NoConfig),
     "oracle": (oracle.Oracle, NoConfig),
     "rl2": (rl2.RL2, rl2.Config),
+    "rl2-lstm": (rl2.RL2, rl2.LSTM),
     "snail": (snail.Snail, snail.Config),
 }

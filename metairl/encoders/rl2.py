@@ -35,6 +35,11 @@ class Config:
     recall: int = 0  # features of h that o_t selects
 
 
+@dataclass(frozen=True)
+class LSTM(Config):
+    cell: Literal["gru", "lstm"] = "lstm"
+
+
 class RL2(nn.Module):
     sees_task = False
 
