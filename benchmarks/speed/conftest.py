@@ -70,6 +70,24 @@ def side_by_side(ours: Callable[[], int], peer: Callable[[], int], rounds: int) 
     return statistics.median(rates[0]), statistics.median(rates[1])
 
 
+def in_turns(ours: Callable[[], int], peer: str, rounds: int) -> tuple[float, float]:
+    """The same where the peer has an environment of its own, peers/NAME; skipped where that is not there."""
+    folder = Path(__file__).parent / "peers" / peer
+    python = folder / ".venv" / "bin" / "python"
+    if not python.exists():
+        pytest.skip(f"{folder}: make its .venv from requirements.txt first")
+    rates: tuple[list[float], list[float]] = ([], [])
+    ours()
+    for _ in range(rounds):
+        began = time.perf_counter()
+        units = ours()
+        rates[0].append(units / (time.perf_counter() - began))
+        said = subprocess.run([python, folder / "run.py"], capture_output=True, text=True, check=True)
+        told = json.loads(said.stdout.splitlines()[-1])
+        rates[1].append(told["units"] / told["seconds"])
+    return statistics.median(rates[0]), statistics.median(rates[1])
+
+
 def _commit() -> str | None:
     """The commit that was measured, with "+dirty" where tracked files differ from it; None outside git.
 

@@ -7,6 +7,7 @@ in a trial, and every episode begins at the same start, so the second can go str
 """
 
 import torch
+from einops import rearrange
 from torch import Generator, Tensor
 
 from metairl.floor_plans import GOAL, MOVES, START, WALL, find
@@ -21,39 +22,39 @@ class MazeGrid:
         plans = tasks["plan"]  # [B, side, side]
         self.lanes, side, _ = plans.shape
         self.task = plans.flatten(1).float()
-        window = (2 * SIGHT + 1) ** 2
-        self.spec = Spec(2 * window, len(MOVES), True, horizon, episodes, params=side * side)
-        wide = torch.nn.functional.pad(plans, (SIGHT,) * 4, value=WALL)
-        self.row = wide.shape[-1]  # of the flat map
-        self.walls, self.goals = (wide == WALL).flatten(1), (wide == GOAL).flatten(1)
-        near = torch.arange(-SIGHT, SIGHT + 1)
-        self.around = (near[:, None] * self.row + near).flatten()  # [window]
-        self.start, self.goal = (self._flat(find(plans, code)) for code in (START, GOAL))
-        self.move = MOVES @ torch.tensor([self.row, 1])  # [4]
+        self.views = views(plans)  # [B · squares, 2 · window]
+        self.spec = Spec(self.views.shape[1], len(MOVES), True, horizon, episodes, params=side * side)
+        self.walls = (plans == WALL).flatten()  # [B · squares]
+        first = torch.arange(self.lanes) * side * side  # of each lane's squares
+        self.start, self.goal = (
+            first + find(plans, code) @ torch.tensor([side, 1]) for code in (START, GOAL)
+        )
+        self.move = MOVES @ torch.tensor([side, 1])  # [4]
         self.here, self.age = self.start.clone(), torch.zeros(self.lanes, dtype=torch.int64)
 
     def reset(self) -> Tensor:
         self.here, self.age = self.start.clone(), torch.zeros_like(self.age)
-        return self._observe()
+        return self.views[self.here]
 
     def step(self, action: Tensor) -> Step:
         there = self.here + self.move[action]
-        bump = self.walls.gather(1, there.unsqueeze(1)).squeeze(1)
+        bump = self.walls[there]
         self.here = self.here.where(bump, there)
         self.age += 1
         found = self.here == self.goal
         late = (self.age >= self.spec.horizon) & ~found
         reward = found.float() - STEP_COST - BUMP_COST * bump
-        final = self._observe()
+        final = self.views[self.here]
         over = found | late
         self.here = self.start.where(over, self.here)
         self.age = self.age.masked_fill(over, 0)
-        obs = self._observe() if over.any() else final
+        obs = self.views[self.here] if over.any() else final
         return Step(obs, reward, found, late, found, final)
 
-    def _observe(self) -> Tensor:
-        squares = self.here.unsqueeze(1) + self.around  # [B, window]
-        return torch.cat([self.walls.gather(1, squares), self.goals.gather(1, squares)], dim=1).float()
 
-    def _flat(self, square: Tensor) -> Tensor:
-        return (square[:, 0] + SIGHT) * self.row + square[:, 1] + SIGHT
+def views(plans: Tensor) -> Tensor:
+    """What is seen from every square of every plan, walls before goal; beyond the map there is wall."""
+    wide = torch.nn.functional.pad(plans, (SIGHT,) * 4, value=WALL)
+    layers = torch.stack([wide == WALL, wide == GOAL], dim=1).float()  # [B, 2, wide, wide]
+    seen = torch.nn.functional.unfold(layers, 2 * SIGHT + 1)  # [B, 2 · window, squares]
+    return rearrange(seen, "lanes view squares -> (lanes squares) view").contiguous()
