@@ -5,6 +5,10 @@ from itertools import pairwise
 import torch
 from torch import Generator, Tensor, nn
 
+from metairl.types import Spec
+
+PICTURE_WIDTH = 256
+
 
 def linear(fan_in: int, fan_out: int, gain: float) -> nn.Linear:
     layer = nn.Linear(fan_in, fan_out)
@@ -19,6 +23,36 @@ def mlp(*widths: int, last_gain: float) -> nn.Sequential:
     for fan_in, fan_out in pairwise(widths[:-1]):
         layers += [linear(fan_in, fan_out, gain=2**0.5), nn.ReLU()]
     return nn.Sequential(*layers, linear(widths[-2], widths[-1], gain=last_gain))
+
+
+class Eyes(nn.Module):
+    """Observations as networks read them: a vector as it is, a picture of bytes through two convolutions.
+
+    16 filters of 5 × 5 with stride 2, twice, then one layer, as in the papers on mazes.
+    """
+
+    def __init__(self, spec: Spec):
+        super().__init__()
+        self.picture = spec.picture
+        self.width = PICTURE_WIDTH if spec.picture else spec.obs
+        if spec.picture:
+            colours, rows, columns = spec.picture
+            size = 16 * _halved(_halved(rows)) * _halved(_halved(columns))
+            convolutions = [nn.Conv2d(colours, 16, 5, 2), nn.ReLU(), nn.Conv2d(16, 16, 5, 2), nn.ReLU()]
+            self.net = nn.Sequential(*convolutions, nn.Flatten(), linear(size, self.width, 2**0.5), nn.ReLU())
+
+    def forward(self, obs: Tensor) -> Tensor:
+        """[B, T, O] -> [B, T, width]."""
+        if self.picture is None:
+            return obs
+        frames = obs.view(-1, *self.picture).float() / 127.5 - 1
+        seen: Tensor = self.net(frames)
+        return seen.view(*obs.shape[:2], self.width)
+
+
+def _halved(pixels: int) -> int:
+    """What a 5 × 5 convolution with stride 2 leaves."""
+    return (pixels - 5) // 2 + 1
 
 
 class Rescaled(nn.Module):

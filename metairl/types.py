@@ -27,6 +27,7 @@ class Spec:
     horizon: int  # H
     episodes: int  # K
     params: int  # P
+    picture: tuple[int, int, int] | None = None  # rows, columns, colours, where O is a picture of bytes
 
     @property
     def steps(self) -> int:

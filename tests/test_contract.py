@@ -1,6 +1,7 @@
 """One contract over every registry entry: a new line in METHODS or ENCODERS is tested by being there."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
@@ -83,6 +84,20 @@ def test_one_step_at_a_time_equals_the_whole_trial(encoder: torch.nn.Module) -> 
         encoding = encoder(part(c, slice(t, t + 1)), state)
         state = encoding.state
         torch.testing.assert_close(encoding.z[:, 0], whole[:, t], atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", [name for name, (cls, _) in ENCODERS.items() if not cls.sees_task])
+def test_pictures_are_read_one_step_at_a_time_too(name: str) -> None:
+    cls, config = ENCODERS[name]
+    encoder = cls(replace(SPEC, obs=3 * 13 * 17, picture=(3, 13, 17)), config())
+    pictures = torch.randint(256, (LANES, STEPS, 3 * 13 * 17), dtype=torch.uint8)
+    c = replace(context(), obs=pictures)
+    whole = encoder(c, encoder.initial(LANES)).z
+    state = encoder.initial(LANES)
+    for t in range(STEPS):
+        encoding = encoder(part(c, slice(t, t + 1)), state)
+        state = encoding.state
+        torch.testing.assert_close(encoding.z[:, 0], whole[:, t], atol=1e-5, rtol=1e-5)
 
 
 def test_what_follows_the_last_episode_is_not_learned_from() -> None:

@@ -1,10 +1,11 @@
 """No task inference: the learner reads the observation, so one policy must serve every task.
 
-z_t = o_t
+z_t = o_t,  a picture through `Eyes`
 """
 
 from torch import nn
 
+from metairl.nn import Eyes
 from metairl.types import Context, Encoding, NoConfig, Spec, State
 
 
@@ -13,10 +14,12 @@ class Nothing(nn.Module):
 
     def __init__(self, spec: Spec, config: NoConfig):
         super().__init__()
-        self.width = spec.obs
+        self.eyes = Eyes(spec)
+        self.width = self.eyes.width
 
     def initial(self, lanes: int) -> State:
         return ()
 
     def forward(self, context: Context, state: State) -> Encoding:
-        return Encoding(context.obs, state, aux=context.obs.new_zeros(()))
+        z = self.eyes(context.obs)
+        return Encoding(z, state, aux=z.new_zeros(()))

@@ -8,6 +8,7 @@ No adaptation is needed, so this row bounds what task inference can reach with t
 import torch
 from torch import nn
 
+from metairl.nn import Eyes
 from metairl.types import Context, Encoding, NoConfig, Spec, State
 
 
@@ -16,7 +17,8 @@ class Oracle(nn.Module):
 
     def __init__(self, spec: Spec, config: NoConfig):
         super().__init__()
-        self.width = spec.obs + spec.params
+        self.eyes = Eyes(spec)
+        self.width = self.eyes.width + spec.params
 
     def initial(self, lanes: int) -> State:
         return ()
@@ -24,4 +26,4 @@ class Oracle(nn.Module):
     def forward(self, context: Context, state: State) -> Encoding:
         assert context.task is not None, "the oracle reads the task"
         task = context.task.unsqueeze(1).expand(-1, context.obs.shape[1], -1)  # [B, T, P]
-        return Encoding(torch.cat([context.obs, task], dim=-1), state, aux=task.new_zeros(()))
+        return Encoding(torch.cat([self.eyes(context.obs), task], dim=-1), state, aux=task.new_zeros(()))

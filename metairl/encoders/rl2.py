@@ -22,7 +22,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from metairl.nn import linear
+from metairl.errors import UsageError
+from metairl.nn import Eyes, linear
 from metairl.types import Context, Encoding, Spec, State
 
 
@@ -45,13 +46,16 @@ class RL2(nn.Module):
 
     def __init__(self, spec: Spec, config: Config):
         super().__init__()
+        if spec.picture and (config.pairs or config.recall):
+            raise UsageError("encoder 'rl2': pairs and recall need observations that are not pictures")
+        self.eyes = Eyes(spec)
         self.hidden, self.recall, self.obs = config.width, config.recall, spec.obs
         self.width = config.width + config.recall  # Z
         self.before = spec.obs if config.pairs else 0  # width of the o_{t−1} that is kept beside h
         self.memories = 2 if config.cell == "lstm" else 1  # an LSTM carries (h, c)
         done = 2 * (1 + spec.obs) * spec.actions if config.pairs else spec.actions
         cell = nn.LSTM if config.cell == "lstm" else nn.GRU
-        self.rnn = cell(spec.obs + 2 + done, config.width, batch_first=True)
+        self.rnn = cell(self.eyes.width + 2 + done, config.width, batch_first=True)
         self.key = linear(config.width, config.recall * spec.obs, gain=1.0) if config.recall else None
         self._start(config.remember)
 
@@ -72,7 +76,7 @@ class RL2(nn.Module):
         """φ, [B, T, inputs]."""
         assert context.prev_reward is not None, "RL² reads the reward"
         obs, action, reward = context.obs, context.prev_action, context.prev_reward.unsqueeze(-1)
-        plain = [obs, action, reward, context.prev_done.unsqueeze(-1)]
+        plain = [self.eyes(obs), action, reward, context.prev_done.unsqueeze(-1)]
         if not self.before:
             return torch.cat(plain, dim=-1)
         before = torch.cat([before.unsqueeze(1), obs[:, :-1]], dim=1)  # [B, T, O]

@@ -21,7 +21,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from metairl.nn import linear
+from metairl.nn import Eyes, linear
 from metairl.types import Context, Encoding, Spec, State
 
 
@@ -41,7 +41,8 @@ class Snail(nn.Module):
         super().__init__()
         dilations = [2**i for i in range(max(1, ceil(log2(spec.steps))))] * config.blocks
         widths = [config.width + i * config.features for i in range(len(dilations) + 1)]
-        self.embed = linear(spec.obs + spec.actions + 2, config.width, gain=1.0)
+        self.eyes = Eyes(spec)
+        self.embed = linear(self.eyes.width + spec.actions + 2, config.width, gain=1.0)
         dense = [Dense(width, config.features) for width in widths[:-1]]
         layers: list[Any] = [*dense, Attention(widths[-1], config.key, config.value)]
         self.layers = nn.ModuleList(layers)
@@ -54,7 +55,7 @@ class Snail(nn.Module):
     def forward(self, context: Context, state: State) -> Encoding:
         assert context.prev_reward is not None, "SNAIL reads the reward"
         past = torch.stack([context.prev_reward, context.prev_done], dim=-1)  # [B, T, 2]
-        x = self.embed(torch.cat([context.obs, context.prev_action, past], dim=-1))
+        x = self.embed(torch.cat([self.eyes(context.obs), context.prev_action, past], dim=-1))
         after: list[Tensor] = []
         for layer, left in zip(self.layers, state, strict=True):
             x, left = layer(x, left)
