@@ -43,7 +43,7 @@ class Method:
         return "meta" if self.recipe else "exact"
 
 
-BANDIT, TABULAR, MAZE = ("bandit",), ("tabular",), ("maze-grid",)
+BANDIT, TABULAR, GRID, MAZE = ("bandit",), ("tabular",), ("maze-grid",), ("maze",)
 PPO = (ppo.PPO, ppo.Config)
 ON_POLICY = (on_policy.OnPolicy, on_policy.Config)
 
@@ -72,7 +72,14 @@ METHODS: dict[str, Method] = {
     ),
     "mdp-greedy": Method("Greedy on the mean model", "", (plans.Greedy, NoConfig), worlds=TABULAR),
     "shortest-path": Method(
-        "Shortest path, told", "bound", (shortest_path.ShortestPath, NoConfig), worlds=MAZE, sees_task=True
+        "Shortest path, told", "bound", (shortest_path.ShortestPath, NoConfig), worlds=GRID, sees_task=True
+    ),
+    "shortest-walk": Method(
+        "Shortest path in first person, told",
+        "bound",
+        (shortest_path.ShortestWalk, NoConfig),
+        worlds=MAZE,
+        sees_task=True,
     ),
     "value-iteration": Method(
         "Value iteration, told",

@@ -1,15 +1,19 @@
-"""The bound of maze rows: told the map, it goes to a neighbouring square that is nearer to the goal.
+"""The bounds of maze rows: told the map, they go to a neighbouring square that is nearer to the goal.
 
     a = argmin_a D(x + a),   D the number of moves to the goal
 
-What it sees does not say where it is, so it counts its own steps from the start.
+In first person that way is turned to before it is gone. What is seen does not say where one is, so both count
+their own steps from the start.
 """
+
+from math import pi
 
 import torch
 from torch import Generator, Tensor
 
 from metairl.floor_plans import MOVES, START, distances, find
 from metairl.types import Context, NoConfig, Spec, State
+from metairl.walking import FORWARD, LEFT, RIGHT, TURN, WAYS_OUT, first_pose, floor_of, walk
 
 
 class ShortestPath:
@@ -28,6 +32,36 @@ class ShortestPath:
         if last.sum() == 0:
             far = distances(plans)
         here = (here + MOVES[last.argmax(1)]).where(~begins.unsqueeze(1), find(plans, START))
-        around = here.unsqueeze(1) + MOVES  # [B, 4, 2]
-        lane = torch.arange(len(here)).unsqueeze(1)
-        return far[lane, around[..., 0], around[..., 1]].argmin(1), (far, here)
+        return nearer(far, here), (far, here)
+
+
+class ShortestWalk:
+    def __init__(self, spec: Spec, config: NoConfig):
+        self.side = round(spec.params**0.5)
+
+    def initial(self, lanes: int) -> State:
+        return torch.zeros(lanes, self.side, self.side), torch.zeros(lanes, 2), torch.zeros(lanes)
+
+    def act(self, context: Context, state: State, rng: Generator) -> tuple[Tensor, State]:
+        assert context.task is not None, "the bound is told the map"
+        plans = context.task.view(-1, self.side, self.side)
+        floor = floor_of(plans)
+        far, here, facing = state
+        last = context.prev_action[:, 0]
+        begins = (context.prev_done[:, 0] == 1) | (last.sum(1) == 0)
+        if last.sum() == 0:
+            far = distances(plans)
+        start, heading = first_pose(plans, floor)
+        here, facing, _ = walk(floor, here.where(last.any(1, keepdim=True), start), facing, last.argmax(1))
+        here, facing = start.where(begins.unsqueeze(1), here), heading.where(begins, facing)
+        wanted = WAYS_OUT[nearer(far, here.long())]
+        off = torch.remainder(wanted - facing + pi, 2 * pi) - pi  # to the right is positive
+        turn = torch.where(off > 0, RIGHT, LEFT)
+        return turn.where(off.abs() > TURN / 2, FORWARD), (far, here, facing)
+
+
+def nearer(far: Tensor, square: Tensor) -> Tensor:
+    """The move, up, right, down or left, that leads to the square with the shortest way to go, [B]."""
+    around = square.unsqueeze(1) + MOVES  # [B, 4, 2]
+    lane = torch.arange(len(square)).unsqueeze(1)
+    return far[lane, around[..., 0], around[..., 1]].argmin(1)

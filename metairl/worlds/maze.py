@@ -14,15 +14,13 @@ from math import pi, tan
 import torch
 from torch import Generator, Tensor
 
-from metairl.floor_plans import GOAL, START, WALL, find
+from metairl.floor_plans import GOAL, find
 from metairl.types import Spec, Step, Tasks
+from metairl.walking import direction, first_pose, floor_of, walk
 
 WIDE, TALL = 40, 30  # pixels
 VIEW = pi / 2.4  # angle from the left to the right edge
 FOCAL = WIDE / 2 / tan(VIEW / 2)  # in pixels
-SPEED, TURN = 2.0, pi / 4  # a step forward is from cell to cell; in squares, in radians
-SUBSTEPS = 8  # of a step forward, each shorter than a body
-BODY = 0.2  # half the agent's width
 TOUCH = 0.9  # distance from the goal's middle at which it is found
 PILLAR, PILLAR_TALL = 0.3, 0.7  # radius and height of the goal
 STEP_COST, BUMP_COST = 0.01, 0.001
@@ -30,20 +28,18 @@ CEILING, FLOOR, RED, STONE = (
     torch.tensor(colour, dtype=torch.uint8)[:, None, None]  # [3, 1, 1]
     for colour in ((60, 70, 90), (90, 80, 70), (220, 40, 40), (200, 190, 170))
 )
-FORWARD, LEFT = 0, 1
 
 
 class Maze:
     def __init__(self, tasks: Tasks, horizon: int, episodes: int, rng: Generator):
         plans = tasks["plan"]  # [B, side, side]
-        self.lanes, self.side, _ = plans.shape
+        self.lanes, side, _ = plans.shape
         self.task = plans.flatten(1).float()
         picture = (3, TALL, WIDE)
-        self.spec = Spec(TALL * WIDE * 3, 3, True, horizon, episodes, params=self.side**2, picture=picture)
-        self.walls = (plans == WALL).flatten()  # [B · squares]
-        self.first = torch.arange(self.lanes) * self.side**2  # of each lane's squares
-        self.start, self.goal = (find(plans, code) + 0.5 for code in (START, GOAL))  # [B, 2]: row, column
-        self.heading = self._first_heading()
+        self.spec = Spec(TALL * WIDE * 3, 3, True, horizon, episodes, params=side**2, picture=picture)
+        self.floor = floor_of(plans)
+        self.goal = find(plans, GOAL) + 0.5
+        self.start, self.heading = first_pose(plans, self.floor)
         self.here, self.facing = self.start.clone(), self.heading.clone()
         self.age = torch.zeros(self.lanes, dtype=torch.int64)
         self.opening = self._look()  # of every episode
@@ -54,7 +50,7 @@ class Maze:
         return self.opening
 
     def step(self, action: Tensor) -> Step:
-        bump = self._move(action)
+        self.here, self.facing, bump = walk(self.floor, self.here, self.facing, action)
         self.age += 1
         found = (self.here - self.goal).norm(dim=1) < TOUCH
         late = (self.age >= self.spec.horizon) & ~found
@@ -70,28 +66,11 @@ class Maze:
             obs[over] = self.opening[over]
         return Step(obs, reward, found, late, found, final)
 
-    def _move(self, action: Tensor) -> Tensor:
-        """Turn or go; along a wall one slides. Whether a wall was met, [B]."""
-        turn = (action > LEFT).float() - (action == LEFT).float()
-        self.facing = self.facing + TURN * turn
-        stride = _direction(self.facing) * ((action == FORWARD) * SPEED / SUBSTEPS).unsqueeze(1)
-        bump = torch.zeros(self.lanes, dtype=torch.bool)
-        for _ in range(SUBSTEPS):
-            for axis in range(2):
-                there = self.here.clone()
-                there[:, axis] += stride[:, axis]
-                edge = there.clone()
-                edge[:, axis] += BODY * stride[:, axis].sign()
-                blocked = self._is_wall(edge)
-                self.here = self.here.where(blocked.unsqueeze(1), there)
-                bump |= blocked
-        return bump
-
     def _look(self) -> Tensor:
         """The picture of every lane, flat, 0 to 255, [B, 3 · 30 · 40]."""
         column = torch.arange(WIDE) + 0.5 - WIDE / 2
         angle = torch.atan(column / FOCAL)  # to the right is positive, as for turns
-        ray = _direction(self.facing.unsqueeze(1) + angle)  # [B, 40, 2]
+        ray = direction(self.facing.unsqueeze(1) + angle)  # [B, 40, 2]
         far, flat = self._walk(ray)
         straight = angle.cos()  # a ray's length along the view
         light = torch.where(flat, 0.75, 1.0) / (1 + 0.15 * far)  # [B, 40]
@@ -114,9 +93,8 @@ class Maze:
         ahead = ray > 0
         apart = 1 / ray.abs().clamp(min=1e-6)  # between two grid lines of each direction
         reach = torch.where(ahead, 1 - inside, inside) * apart  # to the next of them
-        stride = (ahead.long() * 2 - 1) * torch.tensor([self.side, 1])
-        first = self.first.repeat_interleave(WIDE)
-        index = first + square.long() @ torch.tensor([self.side, 1])
+        stride = (ahead.long() * 2 - 1) * torch.tensor([self.floor.side, 1])
+        index = self.floor.square(self.here).repeat_interleave(WIDE)
         far, flat = torch.zeros(len(ray)), torch.zeros(len(ray), dtype=torch.bool)
         active = torch.arange(len(ray))
         while len(active):
@@ -126,7 +104,7 @@ class Maze:
             step = crosses.unsqueeze(1) == torch.arange(2)
             index = index + (stride * step).sum(1)
             reach = reach + apart * step
-            on = ~self.walls[index]
+            on = ~self.floor.walls[index]
             active, index, reach, apart, stride = (x[on] for x in (active, index, reach, apart, stride))
         return far.view(-1, WIDE), flat.view(-1, WIDE)
 
@@ -139,21 +117,7 @@ class Maze:
         meets = (across < PILLAR**2) & (along > 0)
         return torch.where(meets, (along - depth).clamp(min=0.05), float("inf"))
 
-    def _is_wall(self, place: Tensor) -> Tensor:
-        return self.walls[self.first + place.long() @ torch.tensor([self.side, 1])]
-
-    def _first_heading(self) -> Tensor:
-        """Along the first way out of the start: up, right, down or left."""
-        around = torch.tensor([-pi / 2, 0.0, pi / 2, pi])
-        out = torch.stack([~self._is_wall(self.start + _direction(angle)) for angle in around], dim=1)
-        return around[out.int().argmax(1)]
-
 
 def _paint(picture: Tensor, colour: Tensor, where: Tensor) -> Tensor:
     """The colour where it belongs. Bytes wrap, so p + 1 · (c − p) is c; `where` takes seven times as long."""
     return picture + (colour - picture) * where
-
-
-def _direction(angle: Tensor) -> Tensor:
-    """[…] -> […, 2]: rows grow downwards, columns to the right; angles turn from right to down."""
-    return torch.stack([angle.sin(), angle.cos()], dim=-1)
