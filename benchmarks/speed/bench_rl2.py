@@ -33,6 +33,6 @@ def test_rl2_training(benchmark: BenchmarkFixture, note: Note) -> None:
             torch.autograd.backward(gru(x)[0].square().mean())
         return settings.recipe.trials * steps
 
-    rates = side_by_side(ours, bare, rounds=5)
+    rates = side_by_side(ours, bare, rounds=9)
     benchmark.pedantic(ours, rounds=1)
     assert note("PPO-RL2 training / bare GRU loop", *rates, goal=0.6, unit="steps/s") >= 0.6
