@@ -23,7 +23,7 @@ from metairl.errors import UsageError
 from metairl.types import World
 from metairl.worlds import WORLDS
 
-Obs = NDArray[np.float32]
+Obs = NDArray[Any]
 Info = dict[str, Any]
 
 
@@ -43,7 +43,8 @@ class TrialEnv(gymnasium.Env[Obs, Any]):
         self.tasks = None if split == "train" else draws.task_set(self.card, split)
         self.world = self._world(0, Generator())
         spec = self.world.spec
-        self.observation_space = Box(-np.inf, np.inf, (spec.obs,), np.float32)
+        low, high, kind = (0, 255, np.uint8) if spec.picture else (-np.inf, np.inf, np.float32)
+        self.observation_space = Box(low, high, (spec.obs,), kind)
         self.action_space = (
             Discrete(spec.actions) if spec.discrete else Box(-1, 1, (spec.actions,), np.float32)
         )

@@ -171,7 +171,7 @@ def test_hidden_reward_is_absent_from_whole_trials_too() -> None:
 def test_only_rows_that_say_so_are_told_the_task(name: str) -> None:
     method = find(name)
     told = sight(method, method.encoder).task
-    assert told == (name in ("best-arm", "value-iteration"))
+    assert told == (name in ("best-arm", "value-iteration", "shortest-path", "shortest-walk"))
 
 
 # 4
@@ -304,9 +304,11 @@ def test_training_never_meets_the_test_split(tmp_path: Any) -> None:
 @pytest.mark.parametrize("task", catalogue.task_ids())
 def test_expert_scores_one_and_random_zero(task: str) -> None:
     card = catalogue.task(task)
+    tasks = TaskSet("test", draws.task_set(card, "test")[slice(0, 400)])
     for method, expected in ((card.score.expert_method, 1.0), ("random", 0.0)):
         asked = request(method, task)
-        evaluations = judge(asked, build(asked)[0], "test", protocol.Spent())
+        seen = sight(find(method), None)
+        evaluations = protocol.meta_test(build(asked)[0], card, tasks, seen, 0, protocol.Spent())
         trial = np.sum([e.returns for e in evaluations], axis=0, dtype=float)
         score = [card.normalised(float(value), card.episodes) for value in trial]
         error = np.std(score, ddof=1) / np.sqrt(len(score))
