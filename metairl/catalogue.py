@@ -61,11 +61,15 @@ def boards() -> dict[str, BoardCard]:
 
 def tuned(method: str, asked: str) -> tuple[dict[str, Any], Path | None]:
     """What a method was tuned to on a task; an entry without settings means the card's own."""
-    path = _files("benchmarks/tuned").get(method)
-    if path is None:
-        return {}, None
-    entries = {task_name(name): values for name, values in read_toml(path).items()}
-    return dict(entries.get(task_name(asked), {})), path
+    wanted, found = task_name(asked), None
+    for shelf in shelves():  # one's own tasks may be tuned for beside the suite's
+        path = shelf / "benchmarks" / "tuned" / f"{method}.toml"
+        entries = read_toml(path) if path.exists() else {}
+        for values in (values for name, values in entries.items() if task_name(name) == wanted):
+            if found:
+                raise CardError(f"{path}: '{asked}' is tuned already, {found[1]}")
+            found = dict(values), path
+    return found or ({}, None)
 
 
 def _files(folder: str) -> dict[str, Path]:

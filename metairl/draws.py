@@ -9,6 +9,7 @@ from functools import cached_property
 import torch
 from torch import Generator, Tensor
 
+from metairl import catalogue
 from metairl.cards import Law, Maze, Normal, Simplex, TaskCard, Uniform
 from metairl.errors import CardError
 from metairl.floor_plans import draw_plans
@@ -40,9 +41,6 @@ class TaskSet:
         return hashlib.sha256("".join(self.digests).encode()).hexdigest()
 
 
-_DRAWN: dict[tuple[str, str], TaskSet] = {}  # fixed splits by card hash, so that each is drawn once
-
-
 def draw(card: TaskCard, count: int, rng: Generator) -> Tasks:
     """`count` fresh tasks, parameter by parameter in the card's order."""
     return {name: _sample(law, count, rng) for name, law in card.parameters.items()}
@@ -53,25 +51,31 @@ def task_set(card: TaskCard, split: str) -> TaskSet:
     count = getattr(card.split, split)
     if count == "endless":
         raise CardError(f"task '{card.id}': the train split is endless; draw from it with a stream")
-    known = (card.sha256, split)
-    if known not in _DRAWN:
-        _DRAWN[known] = TaskSet(split, draw(card, count, stream("tasks", card.id, split)))
-    return _DRAWN[known]
+    return TaskSet(split, draw(card, count, stream("tasks", card.id, split)))
+
+
+_FIXED: dict[str, TaskSet] = {}  # fixed training splits by card hash; held-out ones are drawn for every use
 
 
 def train_tasks(card: TaskCard, count: int, rng: Generator) -> TaskSet:
     """Tasks to train on: new ones from an endless split, else a random choice of the fixed ones."""
     if card.split.train == "endless":
         return TaskSet("train", draw(card, count, rng))
+    if card.sha256 not in _FIXED:
+        _FIXED[card.sha256] = task_set(card, "train")
     chosen = torch.randint(card.split.train, (count,), generator=rng)
-    return TaskSet("train", task_set(card, "train")[chosen])
+    return TaskSet("train", _FIXED[card.sha256][chosen])
 
 
 def held_out(card: TaskCard) -> frozenset[str]:
-    """Digests of every validation and test task; it is an error if the two splits share one."""
+    """Digests of every validation and test task, those of cards it transfers to among them.
+
+    It is an error if validation and test share a task.
+    """
     validation, test = task_set(card, "validation"), task_set(card, "test")
     require_unseen(validation, frozenset(test.digests))
-    return frozenset(validation.digests) | frozenset(test.digests)
+    elsewhere = (task_set(catalogue.task(name), "test").digests for name in card.transfer)
+    return frozenset(validation.digests).union(test.digests, *elsewhere)
 
 
 def require_unseen(drawn: TaskSet, held_out: frozenset[str]) -> None:

@@ -56,6 +56,9 @@ class TrialEnv(gymnasium.Env[Obs, Any]):
         asked = (options or {}).get("task")
         if self.tasks is None and asked is not None:
             raise UsageError(f"task '{self.card.id}': the train split is drawn anew; it has no task {asked}")
+        if self.tasks and asked is not None and not 0 <= asked < len(self.tasks):
+            last = len(self.tasks) - 1
+            raise UsageError(f"task '{self.card.id}': {self.tasks.split} tasks are 0 to {last}, not {asked}")
         which = int(self.np_random.integers(len(self.tasks))) if self.tasks and asked is None else asked or 0
         self.world = self._world(which, Generator().manual_seed(int(self.np_random.integers(2**62))))
         self.episode = 0

@@ -26,10 +26,10 @@ import torch
 
 from metairl import catalogue, checkpoint, draws, methods, protocol
 from metairl.cards import TaskCard, digest
-from metairl.errors import RunConflict, StorageError, UsageError
+from metairl.errors import CardError, RunConflict, StorageError, UsageError
 from metairl.record import SCHEMA, Evaluation, Record, RunFolder, writing
 from metairl.track import Sink
-from metairl.types import Policy, World
+from metairl.types import Policy, Spec, World
 from metairl.worlds import WORLDS
 
 SECONDS_BETWEEN_CHECKPOINTS = float(os.environ.get("METAIRL_CHECKPOINT_SECONDS", "20"))
@@ -160,7 +160,12 @@ def judge(
 def build(asked: Request) -> tuple[Policy, protocol.Recipe | None]:
     """The policy to judge and, where there is something to train, the recipe that trains it."""
     chosen, card = methods.find(asked.method), asked.card
-    spec = _training_world(card, frozenset(), 1, torch.Generator(), torch.Generator()).spec
+    spec = _spec(card)
+    for other in map(catalogue.task, card.transfer):
+        if (_spec(other).obs, _spec(other).actions) != (spec.obs, spec.actions):
+            raise CardError(
+                f"task '{card.id}' cannot transfer to '{other.id}': it sees or does something else"
+            )
     if chosen.recipe is None or asked.encoder is None:
         return methods.build_exact(chosen, spec, asked.settings), None
     agent = methods.build_agent(chosen, asked.encoder, spec, asked.settings, card, asked.seed)
@@ -189,6 +194,11 @@ def reopen(folder: RunFolder) -> tuple[Request, Policy, protocol.Spent]:
         raise StorageError(f"{folder.path}: there is no checkpoint in it yet")
     recipe.load(saved["recipe"])
     return asked, policy, protocol.Spent(recipe.env_steps, recipe.gradient_steps)
+
+
+def _spec(card: TaskCard) -> Spec:
+    one = draws.draw(card, 1, torch.Generator())
+    return WORLDS[card.world](one, card.horizon, card.episodes, torch.Generator()).spec
 
 
 def _training_world(

@@ -8,6 +8,7 @@ import torch
 
 from metairl import catalogue, draws, methods
 from metairl.errors import CardError, UsageError
+from metairl.run import build, request
 from metairl.streams import stream
 
 ROOT = catalogue.PACKAGE.parent
@@ -100,7 +101,8 @@ def test_every_card_draws_disjoint_and_repeatable_tasks(name: str) -> None:
     assert len(test) == card.split.test
     train = draws.train_tasks(card, 2000, stream("train", "tasks", 0))
     draws.require_unseen(train, draws.held_out(card))
-    assert len(draws.held_out(card)) == card.split.validation + card.split.test
+    elsewhere = sum(catalogue.task(other).split.test for other in card.transfer)
+    assert len(draws.held_out(card)) == card.split.validation + card.split.test + elsewhere
 
 
 def test_laws() -> None:
@@ -110,6 +112,33 @@ def test_laws() -> None:
     torch.testing.assert_close(transitions.sum(-1), torch.ones(2000, 10, 5))
     assert abs(transitions.var() - 0.9 / 110) < 1e-4  # Dirichlet(1 × 10): p (1 − p) / 11 with p = 0.1
     assert abs(means.mean() - 1) < 0.02 and abs(means.std() - 1) < 0.02
+
+
+def test_own_tasks_are_tuned_for_beside_the_suite_and_no_card_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks" / "bandit-3-v1.toml").write_text(GOOD.replace("mine-v1", "bandit-3-v1"))
+    tuned = tmp_path / "benchmarks" / "tuned"
+    tuned.mkdir(parents=True)
+    (tuned / "rl2.toml").write_text('["bandit-3"]\nsteps = 7\n')
+    monkeypatch.setenv("METAIRL_PATH", str(tmp_path))
+    assert methods.tuned("rl2", "bandit-3", "rl2")[0] == 7
+    assert methods.tuned("rl2", "bandit-5", "rl2")[0] == 3_000_000
+    (tuned / "rl2.toml").write_text('["bandit-5"]\nsteps = 7\n')
+    with pytest.raises(CardError, match="'bandit-5' is tuned already"):
+        methods.tuned("rl2", "bandit-5", "rl2")
+    (tmp_path / "tasks" / "bandit-5-v1.toml").write_text(GOOD.replace("mine-v1", "bandit-5-v1"))
+    with pytest.raises(CardError, match="there is a 'bandit-5-v1' already"):
+        catalogue.task("bandit-5")
+
+
+def test_a_card_cannot_transfer_to_another_kind_of_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    card = catalogue.task("bandit-5").model_copy(update={"transfer": ["bandit-10-v1"]})
+    whole = catalogue.task
+    monkeypatch.setattr(catalogue, "task", lambda name: card if name.startswith("bandit-5") else whole(name))
+    with pytest.raises(CardError, match="cannot transfer to 'bandit-10-v1'"):
+        build(request("random", "bandit-5"))
 
 
 @pytest.mark.parametrize(

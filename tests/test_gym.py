@@ -3,11 +3,13 @@
 import gymnasium
 import numpy as np
 import pytest
+import torch
 from gymnasium.utils.env_checker import check_env
+from torch import Tensor
 
-import metairl.gym  # noqa: F401 - registers
 from metairl import catalogue, draws
 from metairl.errors import UsageError
+from metairl.gym import TrialEnv
 
 
 @pytest.mark.filterwarnings("ignore:.*A Box observation space:UserWarning")  # worlds state no bounds
@@ -21,8 +23,8 @@ def test_gymnasium_accepts_every_card(name: str, split: str) -> None:
 def test_a_trial_has_its_episodes_and_one_task() -> None:
     env = gymnasium.make("metairl/tabular-mdp-v1", split="validation", episodes=3)
     env.reset(seed=1, options={"task": 7})
-    task = env.unwrapped.world.task  # type: ignore[attr-defined]
-    assert (task[0] == draws_row(7)).all()
+    assert isinstance(env.unwrapped, TrialEnv)
+    assert torch.equal(env.unwrapped.world.task[0], validation_task(7))
     ends, truncated = [], False
     while not truncated:
         _, _, terminated, truncated, info = env.step(0)
@@ -31,9 +33,7 @@ def test_a_trial_has_its_episodes_and_one_task() -> None:
     assert len(ends) == 30 and [i for i, end in enumerate(ends) if end] == [9, 19, 29]
 
 
-def draws_row(index: int) -> object:
-    import torch
-
+def validation_task(index: int) -> Tensor:
     tasks = draws.task_set(catalogue.task("tabular-mdp"), "validation")[slice(index, index + 1)]
     return torch.cat([values.flatten() for values in tasks.values()])
 
@@ -55,3 +55,10 @@ def test_a_training_task_cannot_be_asked_for() -> None:
     env = gymnasium.make("metairl/bandit-5-v1")
     with pytest.raises(UsageError, match="drawn anew"):
         env.reset(options={"task": 3})
+
+
+@pytest.mark.parametrize("index", [-1, 300])
+def test_a_held_out_task_that_is_not_there_is_named(index: int) -> None:
+    env = gymnasium.make("metairl/tabular-mdp-v1", split="validation")
+    with pytest.raises(UsageError, match=f"validation tasks are 0 to 299, not {index}"):
+        env.reset(options={"task": index})

@@ -122,7 +122,7 @@ def test_a_run_refuses_a_held_out_task_in_any_batch(
     def leaking(card: TaskCard, count: int, rng: torch.Generator) -> TaskSet:
         batches.append(count)
         drawn = torch.rand(count, 5, generator=rng)
-        if len(batches) == 4:  # the first is the run's look at the world's shapes
+        if len(batches) == 4:
             drawn[5] = leak
         return TaskSet("train", {"arm_means": drawn})
 
@@ -132,7 +132,26 @@ def test_a_run_refuses_a_held_out_task_in_any_batch(
     assert len(batches) == 4
 
 
+def test_tasks_of_another_card_that_a_run_is_judged_on_are_held_out_too() -> None:
+    card, larger = catalogue.task("snail-maze-grid"), catalogue.task("snail-maze-grid-large")
+    leaked = TaskSet("train", draws.task_set(larger, "test")[slice(4, 5)])
+    with pytest.raises(CardError, match="1 train tasks are held-out tasks too"):
+        draws.require_unseen(leaked, draws.held_out(card))
+
+
+def test_a_policy_that_spoils_the_tasks_it_is_told_spoils_no_later_judgement() -> None:
+    card = catalogue.task("bandit-5")
+    before = draws.task_set(card, "test")
+    before.tasks["arm_means"].zero_()
+    assert draws.task_set(card, "test").tasks["arm_means"].all()
+
+
 # 2
+
+
+def test_steps_after_the_last_episode_do_not_count() -> None:
+    world = Reach(goals(0, 1).tasks, HORIZON, 2, stream("counts"))
+    assert outcome(Always(), world, stream("act"), Sight()).counts.sum(1).tolist() == [2, 2 * HORIZON]
 
 
 def pooled_first_finished(trial: Outcome, episodes: int) -> float:

@@ -10,7 +10,7 @@ Temporal convolutions gather the recent past at every scale; attention picks fro
 forward; a single acting step reads what earlier steps left behind, A x of the last d steps for every
 convolution and k, v of every step, so that nothing is computed twice.
 
-Departures: dilations begin at 1, where the paper's text has 2, so that the step before is read first.
+Departures: dilations begin at 1, so that the step before is read first.
 """
 
 from dataclasses import dataclass

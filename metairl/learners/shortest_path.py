@@ -24,14 +24,9 @@ class ShortestPath:
         return torch.zeros(lanes, self.side, self.side), torch.zeros(lanes, 2, dtype=torch.int64)
 
     def act(self, context: Context, state: State, rng: Generator) -> tuple[Tensor, State]:
-        assert context.task is not None, "the bound is told the map"
-        plans = context.task.view(-1, self.side, self.side)
         far, here = state
-        last = context.prev_action[:, 0]
-        begins = (context.prev_done[:, 0] == 1) | (last.sum(1) == 0)
-        if last.sum() == 0:
-            far = distances(plans)
-        here = (here + MOVES[last.argmax(1)]).where(~begins.unsqueeze(1), find(plans, START))
+        plans, far, last, begins = told(context, far)
+        here = find(plans, START).where(begins.unsqueeze(1), here + MOVES[last])
         return nearer(far, here), (far, here)
 
 
@@ -43,21 +38,24 @@ class ShortestWalk:
         return torch.zeros(lanes, self.side, self.side), torch.zeros(lanes, 2), torch.zeros(lanes)
 
     def act(self, context: Context, state: State, rng: Generator) -> tuple[Tensor, State]:
-        assert context.task is not None, "the bound is told the map"
-        plans = context.task.view(-1, self.side, self.side)
-        floor = floor_of(plans)
         far, here, facing = state
-        last = context.prev_action[:, 0]
-        begins = (context.prev_done[:, 0] == 1) | (last.sum(1) == 0)
-        if last.sum() == 0:
-            far = distances(plans)
+        plans, far, last, begins = told(context, far)
+        floor = floor_of(plans)
         start, heading = first_pose(plans, floor)
-        here, facing, _ = walk(floor, here.where(last.any(1, keepdim=True), start), facing, last.argmax(1))
+        here, facing, _ = walk(floor, here, facing, last)
         here, facing = start.where(begins.unsqueeze(1), here), heading.where(begins, facing)
         wanted = WAYS_OUT[nearer(far, here.long())]
         off = torch.remainder(wanted - facing + pi, 2 * pi) - pi  # to the right is positive
         turn = torch.where(off > 0, RIGHT, LEFT)
         return turn.where(off.abs() > TURN / 2, FORWARD), (far, here, facing)
+
+
+def told(context: Context, far: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The plans, distances in them (found in a trial's first step), the last action, whether lanes begin."""
+    assert context.task is not None, "the bound is told the map"
+    plans, last = context.task.view_as(far), context.prev_action[:, 0]
+    begins = (context.prev_done[:, 0] == 1) | (last.sum(1) == 0)
+    return plans, far if last.any() else distances(plans), last.argmax(1), begins
 
 
 def nearer(far: Tensor, square: Tensor) -> Tensor:
