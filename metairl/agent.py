@@ -5,6 +5,7 @@ from typing import Any, Literal, Protocol
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.nn.functional import pad
 
 from metairl.types import Context, Encoding, Features, Sight, State, Trial
 
@@ -15,6 +16,9 @@ class Encoder(Protocol):
     """Context in, task embedding out; one call serves a whole trial and a single step."""
 
     width: int  # Z
+    parts: (
+        int  # in how many parts trials of uneven length are worked through; 1 where steps take turns anyway
+    )
 
     def initial(self, lanes: int) -> State: ...
 
@@ -48,13 +52,32 @@ class Agent:
 
     def features(self, context: Context, trial: Trial) -> tuple[Features, Tensor]:
         """The trial as the learner reads it, and the encoder's own loss."""
-        encoding = self.encoder(context, self.encoder.initial(len(trial.obs)))
         came = trial.outcome
+        z, aux = self._encode(context, came.counts.sum(1))
         counts = came.counts.to(came.reward.dtype)
         follows = torch.cat([counts[:, 1:], torch.zeros_like(counts[:, :1])], dim=1)
         if self.objective == "episode":
             follows = follows * (1 - came.done.to(counts.dtype))
-        return Features(encoding.z, trial.action, came.reward, follows, counts), encoding.aux
+        return Features(z, trial.action, came.reward, follows, counts), aux
+
+    def _encode(self, context: Context, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """z of every step that counts, and the encoder's loss.
+
+        Trials of like length go together, so that little is spent beyond a trial's end, where z is 0.
+        """
+        lanes, steps = context.prev_done.shape
+        if self.encoder.parts == 1 or int(lengths.min()) == steps:
+            whole = self.encoder(context, self.encoder.initial(lanes))
+            return whole.z, whole.aux
+        order = lengths.argsort()
+        parts = order.chunk(self.encoder.parts)
+        encodings = [self._encode_part(context[rows], int(lengths[rows].max())) for rows in parts]
+        z = torch.cat([pad(e.z, (0, 0, 0, steps - e.z.shape[1])) for e in encodings])
+        share = torch.tensor([len(rows) / lanes for rows in parts])
+        return z[order.argsort()], share @ torch.stack([e.aux for e in encodings])
+
+    def _encode_part(self, context: Context, longest: int) -> Encoding:
+        return self.encoder(context.until(longest), self.encoder.initial(len(context.obs)))
 
 
 @dataclass(frozen=True)

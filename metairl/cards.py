@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from metairl.errors import CardError, nearest
+from metairl.maps import read_map
 
 
 class Strict(BaseModel):
@@ -55,7 +56,34 @@ class Maze(Strict):
     cells: Annotated[int, Field(ge=2)]
 
 
-Law = Annotated[Uniform | Normal | Simplex | Maze, Field(discriminator="law")]
+class Maps(Strict):
+    """Mazes that the card itself draws, as text, a list a split; see `metairl.maps`."""
+
+    law: Literal["maps"]
+    train: list[str]
+    validation: list[str]
+    test: list[str]
+
+    @model_validator(mode="after")
+    def _can_be_walked(self) -> "Maps":
+        seen: dict[str, tuple[str, str]] = {}
+        sizes = set()
+        for split in ("train", "validation", "test"):
+            for index, text in enumerate(getattr(self, split)):
+                name = f"{split}[{index}]"
+                try:
+                    sizes.add(len(read_map(text)))
+                except ValueError as fault:
+                    raise ValueError(f"{name}: {fault}") from None
+                elsewhere, where = seen.setdefault("".join(text.split()), (name, split))
+                if where != split:
+                    raise ValueError(f"{name} is {elsewhere} again")
+        if len(sizes) > 1:
+            raise ValueError(f"all maps must have one size, not {sorted(sizes)}")
+        return self
+
+
+Law = Annotated[Uniform | Normal | Simplex | Maze | Maps, Field(discriminator="law")]
 
 
 class Split(Strict):
@@ -92,6 +120,16 @@ class TaskCard(Strict):
     score: Score
     transfer: list[str] = []  # other cards whose test tasks a trained run is judged on too
     notes: str = ""
+
+    @model_validator(mode="after")
+    def _counts_its_maps(self) -> "TaskCard":
+        for name, law in self.parameters.items():
+            for split, count in self.split.model_dump().items() if isinstance(law, Maps) else ():
+                if count != len(getattr(law, split)):
+                    raise ValueError(
+                        f"split.{split} is {count}, but '{name}' has {len(getattr(law, split))} maps for it"
+                    )
+        return self
 
     @property
     def steps(self) -> int:

@@ -10,17 +10,19 @@ import torch
 from torch import Generator, Tensor
 
 from metairl import catalogue
-from metairl.cards import Law, Maze, Normal, Simplex, TaskCard, Uniform
+from metairl.cards import Law, Maps, Maze, Normal, Simplex, TaskCard, Uniform
 from metairl.errors import CardError
 from metairl.floor_plans import draw_plans
+from metairl.maps import read_map
 from metairl.streams import stream
 from metairl.types import Tasks
 
 
 @dataclass(frozen=True)
 class TaskSet:
-    """N drawn tasks of one split, in order."""
+    """N drawn tasks of one split of a card, in order."""
 
+    card: str
     split: str
     tasks: Tasks  # each [N, …]
 
@@ -41,9 +43,9 @@ class TaskSet:
         return hashlib.sha256("".join(self.digests).encode()).hexdigest()
 
 
-def draw(card: TaskCard, count: int, rng: Generator) -> Tasks:
+def draw(card: TaskCard, count: int, rng: Generator, split: str = "train") -> Tasks:
     """`count` fresh tasks, parameter by parameter in the card's order."""
-    return {name: _sample(law, count, rng) for name, law in card.parameters.items()}
+    return {name: _sample(law, split, count, rng) for name, law in card.parameters.items()}
 
 
 def task_set(card: TaskCard, split: str) -> TaskSet:
@@ -51,7 +53,7 @@ def task_set(card: TaskCard, split: str) -> TaskSet:
     count = getattr(card.split, split)
     if count == "endless":
         raise CardError(f"task '{card.id}': the train split is endless; draw from it with a stream")
-    return TaskSet(split, draw(card, count, stream("tasks", card.id, split)))
+    return TaskSet(card.id, split, draw(card, count, stream("tasks", card.id, split), split))
 
 
 _FIXED: dict[str, TaskSet] = {}  # fixed training splits by card hash; held-out ones are drawn for every use
@@ -60,22 +62,24 @@ _FIXED: dict[str, TaskSet] = {}  # fixed training splits by card hash; held-out 
 def train_tasks(card: TaskCard, count: int, rng: Generator) -> TaskSet:
     """Tasks to train on: new ones from an endless split, else a random choice of the fixed ones."""
     if card.split.train == "endless":
-        return TaskSet("train", draw(card, count, rng))
+        return TaskSet(card.id, "train", draw(card, count, rng))
     if card.sha256 not in _FIXED:
         _FIXED[card.sha256] = task_set(card, "train")
     chosen = torch.randint(card.split.train, (count,), generator=rng)
-    return TaskSet("train", _FIXED[card.sha256][chosen])
+    return TaskSet(card.id, "train", _FIXED[card.sha256][chosen])
 
 
 def held_out(card: TaskCard) -> frozenset[str]:
     """Digests of every validation and test task, those of cards it transfers to among them.
 
-    It is an error if validation and test share a task.
+    It is an error if two splits of the card share a task.
     """
     validation, test = task_set(card, "validation"), task_set(card, "test")
     require_unseen(validation, frozenset(test.digests))
-    elsewhere = (task_set(catalogue.task(name), "test").digests for name in card.transfer)
-    return frozenset(validation.digests).union(test.digests, *elsewhere)
+    here = frozenset(validation.digests).union(test.digests)
+    if card.split.train != "endless":
+        require_unseen(task_set(card, "train"), here)
+    return here.union(*(task_set(catalogue.task(name), "test").digests for name in card.transfer))
 
 
 def require_unseen(drawn: TaskSet, held_out: frozenset[str]) -> None:
@@ -83,10 +87,11 @@ def require_unseen(drawn: TaskSet, held_out: frozenset[str]) -> None:
     shared = [index for index, known in enumerate(drawn.digests) if known in held_out]
     if shared:
         first = f"{drawn.split}[{shared[0]}]"
-        raise CardError(f"{len(shared)} {drawn.split} tasks are held-out tasks too (the first is {first})")
+        what = f"{len(shared)} {drawn.split} tasks are held-out tasks too (the first is {first})"
+        raise CardError(f"task '{drawn.card}': {what}")
 
 
-def _sample(law: Law, count: int, rng: Generator) -> Tensor:
+def _sample(law: Law, split: str, count: int, rng: Generator) -> Tensor:
     match law:
         case Uniform():
             return law.low + (law.high - law.low) * torch.rand((count, *law.shape), generator=rng)
@@ -97,3 +102,5 @@ def _sample(law: Law, count: int, rng: Generator) -> Tensor:
             return weights / weights.sum(-1, keepdim=True)
         case Maze():
             return draw_plans(law.cells, count, rng)
+        case Maps():
+            return torch.tensor([read_map(text) for text in getattr(law, split)[:count]])

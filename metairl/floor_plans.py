@@ -9,7 +9,8 @@ goal are two different cells, any two alike.
 import torch
 from torch import Generator, Tensor
 
-FREE, WALL, START, GOAL = 0, 1, 2, 3
+from metairl.maps import FREE, GOAL, START, WALL
+
 MOVES = torch.tensor([[-1, 0], [0, 1], [1, 0], [0, -1]])  # up, right, down, left: rows, columns
 
 

@@ -67,6 +67,13 @@ class Context:
             None if self.task is None else self.task[rows],
         )
 
+    def until(self, steps: int) -> "Context":
+        """The same without what came after so many steps."""
+        reward = None if self.prev_reward is None else self.prev_reward[:, :steps]
+        return Context(
+            self.obs[:, :steps], self.prev_action[:, :steps], reward, self.prev_done[:, :steps], self.task
+        )
+
 
 @dataclass(frozen=True)
 class Encoding:

@@ -10,7 +10,8 @@ from math import pi
 import torch
 from torch import Tensor
 
-from metairl.floor_plans import START, WALL, find
+from metairl.floor_plans import find
+from metairl.maps import START, WALL
 
 FORWARD, LEFT, RIGHT = 0, 1, 2
 SPEED, TURN = 2.0, pi / 4  # squares, radians

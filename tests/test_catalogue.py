@@ -157,3 +157,75 @@ def test_every_table_names_tasks_and_methods_that_exist(name: str) -> None:
     for row in table.rows:
         if row.method:
             methods.find(row.method)
+
+
+MAPS = """
+[parameters.plan]
+law = "maps"
+train = ['''
+#####
+#S..#
+#.#.#
+#.#G#
+#####''', '''
+#####
+#G..#
+###.#
+#S..#
+#####''']
+validation = ["##### #S.G# ##### ##### #####"]
+test = ["##### #G.S# ##### ##### #####"]
+
+[split]
+train = 2
+validation = 1
+test = 1
+"""
+
+
+def drawn_card(maps: str) -> str:
+    whole = (ROOT / "tasks" / "snail-maze-grid-v1.toml").read_text().replace("snail-maze-grid-v1", "mine-v1")
+    head, _, rest = whole.partition("[parameters.plan]")
+    return head.replace('transfer = ["snail-maze-grid-large-v1"]', "") + maps + rest[rest.index("[score]") :]
+
+
+def test_a_card_may_draw_its_own_mazes(shelf: Path) -> None:
+    (shelf / "mine-v1.toml").write_text(drawn_card(MAPS))
+    card = catalogue.task("mine")
+    assert draws.task_set(card, "test").tasks["plan"][0, 1].tolist() == [1, 3, 0, 2, 1]
+    assert len(draws.held_out(card)) == 2
+    assert draws.train_tasks(card, 50, stream("maps")).tasks["plan"].shape == (50, 5, 5)
+    _, recipe = build(request("rl2", "mine"))
+    assert recipe is not None and recipe.iterate(0.0)["return"] < 2
+
+
+@pytest.mark.parametrize(
+    "right, wrong, message",
+    [
+        ("#S.G#", "#S#G#", "'parameters.plan.maps': validation[0]: no way leads from S to G"),
+        ("#S.G#", "#G.S#", "'parameters.plan.maps': test[0] is validation[0] again"),
+        ("#S.G#", "#S.X#", "validation[0]: 'X' is none of . # S G"),
+        ("#S.G#", "#S.S#", "validation[0]: a map has one S, not 2"),
+        ("#S.G#", "#S..#", "validation[0]: a map has one G, not 0"),
+        ("#S.G#", "#S.G.", "validation[0]: there must be wall all around"),
+        ("#S.G#", "#S.G", "validation[0]: a map must have as many rows as columns"),
+        ("##### #S.G# ##### ##### #####", "#### #SG# #### ####", "all maps must have one size, not [4, 5]"),
+        ("train = 2", "train = 3", "split.train is 3, but 'plan' has 2 maps for it"),
+        ("train = 2", 'train = "endless"', "split.train is endless, but 'plan' has 2 maps for it"),
+    ],
+)
+def test_a_maze_nobody_could_walk_in_is_refused(shelf: Path, right: str, wrong: str, message: str) -> None:
+    assert MAPS.count(right) == 1
+    (shelf / "mine-v1.toml").write_text(drawn_card(MAPS.replace(right, wrong)))
+    with pytest.raises(CardError, match=r"mine-v1\.toml: ") as caught:
+        catalogue.task("mine")
+    assert message in str(caught.value)
+
+
+def test_training_mazes_that_are_test_mazes_are_refused_before_a_run(shelf: Path) -> None:
+    """With 2 × 2 cells there are but 48 mazes, so a thousand training mazes hold every test maze."""
+    small = (ROOT / "tasks" / "snail-maze-grid-v1.toml").read_text().replace("snail-maze-grid-v1", "mine-v1")
+    small = small.replace('transfer = ["snail-maze-grid-large-v1"]', "").replace("cells = 5", "cells = 2")
+    (shelf / "mine-v1.toml").write_text(small)
+    with pytest.raises(CardError, match=r"'mine-v1': .* validation tasks are held-out tasks too"):
+        build(request("rl2", "mine"))

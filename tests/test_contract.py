@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from metairl import catalogue
+from metairl.agent import Agent
 from metairl.encoders import ENCODERS
 from metairl.errors import UsageError
+from metairl.learners import ppo
 from metairl.methods import METHODS, choose_encoder, find, require_world
 from metairl.protocol import Spent, meta_test
 from metairl.run import build, request
@@ -100,6 +102,18 @@ def test_pictures_are_read_one_step_at_a_time_too(name: str) -> None:
         torch.testing.assert_close(encoding.z[:, 0], whole[:, t], atol=1e-5, rtol=1e-5)
 
 
+def test_working_through_uneven_trials_in_parts_changes_nothing(encoder: torch.nn.Module) -> None:
+    lengths = torch.tensor([8, 1, 5, 2, 8, 3])
+    agent = Agent(encoder, find("ppo").learner[0](SPEC, encoder.width, ppo.Config()), "trial", Sight())
+    lived = torch.arange(STEPS) < lengths.unsqueeze(1)
+    encoder.parts = 3
+    whole = encoder(context(), encoder.initial(LANES)).z
+    z, aux = agent._encode(context(), lengths)
+    torch.testing.assert_close(z[lived], whole[lived])
+    assert not z[lengths == 2, 2:].any()
+    assert aux.shape == ()
+
+
 def test_what_follows_the_last_episode_is_not_learned_from() -> None:
     cls, config = METHODS["ppo"].learner
     learner = cls(SPEC, 4, config(gamma=0.9))
@@ -151,7 +165,7 @@ def test_every_combination_is_judged(name: str, encoder: str | None, task: str) 
 
     asked = request(name, task, encoder)
     card = asked.card
-    few = draws.TaskSet("validation", draws.draw(card, 20, stream("few")))
+    few = draws.TaskSet(card.id, "validation", draws.draw(card, 20, stream("few")))
     seen = sight(find(name), asked.encoder)
     first, again = (meta_test(build(asked)[0], card, few, seen, 0, Spent()) for _ in range(2))
     assert [e.returns for e in first] == [e.returns for e in again]

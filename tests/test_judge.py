@@ -91,7 +91,7 @@ def reach(monkeypatch: pytest.MonkeyPatch) -> TaskCard:
 
 
 def goals(*which: int) -> TaskSet:
-    return TaskSet("test", {"goal": torch.tensor(which)[:, None]})
+    return TaskSet("reach", "test", {"goal": torch.tensor(which)[:, None]})
 
 
 def judged(policy: Any, card: TaskCard, tasks: TaskSet, seen: Sight = SEES_REWARD) -> list[Evaluation]:
@@ -104,7 +104,9 @@ def judged(policy: Any, card: TaskCard, tasks: TaskSet, seen: Sight = SEES_REWAR
 def test_train_and_test_tasks_are_disjoint() -> None:
     card = catalogue.task("bandit-5")
     test = draws.task_set(card, "test")
-    leaked = TaskSet("train", {"arm_means": torch.cat([torch.rand(10, 5), test.tasks["arm_means"][7:8]])})
+    leaked = TaskSet(
+        card.id, "train", {"arm_means": torch.cat([torch.rand(10, 5), test.tasks["arm_means"][7:8]])}
+    )
     with pytest.raises(CardError, match=r"1 train tasks are held-out tasks too \(the first is train\[10\]\)"):
         draws.require_unseen(leaked, draws.held_out(card))
 
@@ -124,7 +126,7 @@ def test_a_run_refuses_a_held_out_task_in_any_batch(
         drawn = torch.rand(count, 5, generator=rng)
         if len(batches) == 4:
             drawn[5] = leak
-        return TaskSet("train", {"arm_means": drawn})
+        return TaskSet(card.id, "train", {"arm_means": drawn})
 
     monkeypatch.setattr(draws, "train_tasks", leaking)
     with pytest.raises(CardError, match=r"1 train tasks are held-out tasks too \(the first is train\[5\]\)"):
@@ -134,7 +136,7 @@ def test_a_run_refuses_a_held_out_task_in_any_batch(
 
 def test_tasks_of_another_card_that_a_run_is_judged_on_are_held_out_too() -> None:
     card, larger = catalogue.task("snail-maze-grid"), catalogue.task("snail-maze-grid-large")
-    leaked = TaskSet("train", draws.task_set(larger, "test")[slice(4, 5)])
+    leaked = TaskSet(card.id, "train", draws.task_set(larger, "test")[slice(4, 5)])
     with pytest.raises(CardError, match="1 train tasks are held-out tasks too"):
         draws.require_unseen(leaked, draws.held_out(card))
 
@@ -323,7 +325,7 @@ def test_training_never_meets_the_test_split(tmp_path: Any) -> None:
 @pytest.mark.parametrize("task", catalogue.task_ids())
 def test_expert_scores_one_and_random_zero(task: str) -> None:
     card = catalogue.task(task)
-    tasks = TaskSet("test", draws.task_set(card, "test")[slice(0, 400)])
+    tasks = TaskSet(card.id, "test", draws.task_set(card, "test")[slice(0, 400)])
     for method, expected in ((card.score.expert_method, 1.0), ("random", 0.0)):
         asked = request(method, task)
         seen = sight(find(method), None)

@@ -49,6 +49,7 @@ class RL2(nn.Module):
         if spec.picture and (config.pairs or config.recall):
             raise UsageError("encoder 'rl2': pairs and recall need observations that are not pictures")
         self.eyes = Eyes(spec)
+        self.parts = 4 if spec.picture else 1
         self.hidden, self.recall, self.obs = config.width, config.recall, spec.obs
         self.width = config.width + config.recall  # Z
         self.before = spec.obs if config.pairs else 0  # width of the o_{t−1} that is kept beside h

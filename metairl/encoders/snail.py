@@ -36,6 +36,7 @@ class Config:
 
 class Snail(nn.Module):
     sees_task = False
+    parts = 4
 
     def __init__(self, spec: Spec, config: Config):
         super().__init__()

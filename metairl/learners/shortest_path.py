@@ -11,7 +11,8 @@ from math import pi
 import torch
 from torch import Generator, Tensor
 
-from metairl.floor_plans import MOVES, START, distances, find
+from metairl.floor_plans import MOVES, distances, find
+from metairl.maps import START
 from metairl.types import Context, NoConfig, Spec, State
 from metairl.walking import FORWARD, LEFT, RIGHT, TURN, WAYS_OUT, first_pose, floor_of, walk
 

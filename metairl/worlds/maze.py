@@ -14,7 +14,8 @@ from math import pi, tan
 import torch
 from torch import Generator, Tensor
 
-from metairl.floor_plans import GOAL, find
+from metairl.floor_plans import find
+from metairl.maps import GOAL
 from metairl.types import Spec, Step, Tasks
 from metairl.walking import direction, first_pose, floor_of, walk
 

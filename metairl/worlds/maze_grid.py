@@ -10,7 +10,8 @@ import torch
 from einops import rearrange
 from torch import Generator, Tensor
 
-from metairl.floor_plans import GOAL, MOVES, START, WALL, find
+from metairl.floor_plans import MOVES, find
+from metairl.maps import GOAL, START, WALL
 from metairl.types import Spec, Step, Tasks
 
 SIGHT = 2  # squares to every side

@@ -153,7 +153,7 @@ def test_bayes_optimum_refuses_what_it_cannot_do() -> None:
 
 def score(name: str, task: str, tasks: int) -> tuple[float, float]:
     asked = request(name, task)
-    drawn = draws.TaskSet("some", draws.draw(asked.card, tasks, stream("some", task)))
+    drawn = draws.TaskSet(task, "some", draws.draw(asked.card, tasks, stream("some", task)))
     sight = Sight(task=METHODS[name].sees_task)
     returns = np.array(
         meta_test(build(asked)[0], asked.card, drawn, sight, 0, Spent())[0].returns, dtype=float

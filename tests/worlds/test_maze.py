@@ -3,7 +3,8 @@
 import torch
 
 from metairl import catalogue, draws
-from metairl.floor_plans import FREE, GOAL, MOVES, START, WALL, distances, draw_plans, find
+from metairl.floor_plans import MOVES, distances, draw_plans, find
+from metairl.maps import FREE, GOAL, START, WALL
 from metairl.streams import stream
 from metairl.worlds.maze_grid import MazeGrid
 
