@@ -180,7 +180,7 @@ class TableCard(Strict):
     id: str
     title: str
     paper: str
-    metric: Literal["return", "length"]
+    metric: Literal["return", "length", "successful-length"]  # the last: of episodes that reached the goal
     protocol: str
     budget: str
     columns: list[Column]

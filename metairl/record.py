@@ -48,6 +48,10 @@ class Evaluation:
     success: list[int] | None  # None where the world has no notion of success
     seconds: dict[str, float]
 
+    @property
+    def all_lengths(self) -> list[int]:
+        return self.lengths if isinstance(self.lengths, list) else [self.lengths] * len(self.returns)
+
 
 Record = Training | Evaluation
 KINDS: dict[str, type[Training] | type[Evaluation]] = {"training": Training, "evaluation": Evaluation}

@@ -31,9 +31,17 @@ from metairl.stats import mean_over_seeds
 CSV_COLUMNS = ("row", "column", "ours", "standard_error", "n", "published", "source", "records")
 
 
+def _successful_lengths(e: Evaluation) -> list[float]:
+    """NaN where the goal was not reached."""
+    if e.success is None:
+        raise UsageError("'successful-length' needs a task whose card says that it reports success")
+    return [length if reached else np.nan for length, reached in zip(e.all_lengths, e.success, strict=True)]
+
+
 METRICS: dict[str, Callable[[Evaluation], list[float]]] = {
     "return": lambda e: e.returns,
-    "length": lambda e: list(e.lengths) if isinstance(e.lengths, list) else [e.lengths] * len(e.returns),
+    "length": lambda e: list(e.all_lengths),
+    "successful-length": _successful_lengths,
 }
 
 
@@ -241,12 +249,15 @@ def _alike(runs: list[Run]) -> list[Run]:
     return [best[seed] for seed in sorted(best)]
 
 
-def _pooled(runs: list[Run], column: Column, metric: str) -> Ours:
+def _pooled(runs: list[Run], column: Column, metric: str) -> Ours | None:
     values = np.stack([_values(run, column, metric) for run in runs])  # [seeds, tasks]
-    mean, error = mean_over_seeds(values)
-    spread = float(values.std(axis=1, ddof=1).mean())
+    counts = ~np.isnan(values) if metric == "successful-length" else np.ones(values.shape, dtype=bool)
+    if not counts.any(1).all():
+        return None  # a seed that never reached the goal has no length to speak of
+    mean, error = mean_over_seeds(values, counts)
+    spread = float(values.std(axis=1, ddof=1, where=counts).mean())
     first, names = runs[0], tuple(run.name for run in runs)
-    return Ours(mean, error, spread, values.size, len(runs), first.made["steps"], first.root, names)
+    return Ours(mean, error, spread, int(counts.sum()), len(runs), first.made["steps"], first.root, names)
 
 
 def _values(run: Run, column: Column, metric: str) -> np.ndarray[Any, np.dtype[np.float64]]:

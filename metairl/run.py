@@ -161,11 +161,9 @@ def build(asked: Request) -> tuple[Policy, protocol.Recipe | None]:
     """The policy to judge and, where there is something to train, the recipe that trains it."""
     chosen, card = methods.find(asked.method), asked.card
     spec = _spec(card)
-    for other in map(catalogue.task, card.transfer):
-        if (_spec(other).obs, _spec(other).actions) != (spec.obs, spec.actions):
-            raise CardError(
-                f"task '{card.id}' cannot transfer to '{other.id}': it sees or does something else"
-            )
+    for other in card.transfer:
+        if not alike(card, catalogue.task(other)):
+            raise CardError(f"task '{card.id}' cannot transfer to '{other}': it sees or does something else")
     if chosen.recipe is None or asked.encoder is None:
         return methods.build_exact(chosen, spec, asked.settings), None
     agent = methods.build_agent(chosen, asked.encoder, spec, asked.settings, card, asked.seed)
@@ -194,6 +192,12 @@ def reopen(folder: RunFolder) -> tuple[Request, Policy, protocol.Spent]:
         raise StorageError(f"{folder.path}: there is no checkpoint in it yet")
     recipe.load(saved["recipe"])
     return asked, policy, protocol.Spent(recipe.env_steps, recipe.gradient_steps)
+
+
+def alike(card: TaskCard, other: TaskCard) -> bool:
+    """Whether what is trained on one card can act on the other."""
+    here, there = _spec(card), _spec(other)
+    return (here.obs, here.actions, here.discrete) == (there.obs, there.actions, there.discrete)
 
 
 def _spec(card: TaskCard) -> Spec:

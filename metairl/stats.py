@@ -11,15 +11,20 @@ def standard_error(scores: Floats) -> float:
     return float(np.std(scores, ddof=1) / np.sqrt(scores.size)) if scores.size > 1 else float("nan")
 
 
-def mean_over_seeds(scores: Floats) -> tuple[float, float]:
+def mean_over_seeds(scores: Floats, counts: NDArray[np.bool_] | None = None) -> tuple[float, float]:
     """Mean and standard error of scores [seeds, tasks] where every seed met the same tasks.
+
+    `counts` says which scores count, where some do not: every seed needs one that does.
 
     Two things would differ in a repetition, the tasks and the training seeds, so their variances add:
     SE² = var_tasks(mean over seeds) / tasks + var_seeds(mean over tasks) / seeds.
     """
-    by_task, by_seed = scores.mean(0), scores.mean(1)
+    counts = np.ones(scores.shape, dtype=bool) if counts is None else counts
+    reached = counts.any(0)  # tasks with a score that counts
+    by_task = scores[:, reached].mean(0, where=counts[:, reached])
+    by_seed = scores.mean(1, where=counts)
     error = standard_error(by_task) ** 2 + (standard_error(by_seed) ** 2 if len(scores) > 1 else 0.0)
-    return float(scores.mean()), float(np.sqrt(error))
+    return float(scores.mean(where=counts)), float(np.sqrt(error))
 
 
 def permutation_test(ours: Floats, theirs: Floats, rng: np.random.Generator, rounds: int = 10_000) -> float:

@@ -1,40 +1,83 @@
-"""Judge a run's newest checkpoint again, on held-out tasks. Writes nothing."""
+"""Judge a run's newest checkpoint again, on held-out tasks. Writes nothing but a video, if asked for one."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import tyro
 from tyro.conf import Positional
 
+from metairl import catalogue, draws, methods
+from metairl.cards import TaskCard
 from metairl.commands.show import print_json, scores
-from metairl.record import RunFolder
-from metairl.run import judge, reopen
+from metairl.errors import UsageError
+from metairl.record import RunFolder, writing
+from metairl.run import Request, alike, judge, reopen
+from metairl.types import Policy
 
 
 @dataclass(frozen=True)
 class Evaluate:
     folder: Positional[Path]  # the run's folder
     split: Literal["test", "validation"] = "test"
+    on: str | None = None  # another task to judge it on, with the same observations and actions
     threads: int | None = None  # of torch; by default as many as the run was trained with
     json: bool = False  # print one object
+    video: Path | None = None  # a folder for ways.png and ways.mp4: what it does in mazes of the split
+    mazes: int = 4  # how many the video shows
 
 
 def main(words: list[str]) -> int:
     args = tyro.cli(Evaluate, prog="metairl evaluate", description=__doc__, args=words)
     folder = RunFolder(args.folder)
     run = folder.description()
+    card = catalogue.task(args.on or run["task"])
+    if args.video:
+        _require_maze(card)
     torch.set_num_threads(args.threads or run["threads"])
     asked, policy, spent = reopen(folder)
-    found = scores(judge(asked, policy, args.split, spent), asked.task)
+    if not alike(asked.card, card):
+        raise UsageError(f"what was trained on '{asked.task}' cannot act on '{args.on}'")
+    elsewhere = card if args.on else None
+    found = scores(
+        judge(asked, policy, args.split, spent, elsewhere), catalogue.task_name(args.on or asked.task)
+    )
+    if args.video:
+        _show(args.video, asked, policy, card, args.split, max(1, args.mazes))
     if args.json:
         print_json({"method": asked.method, "encoder": asked.encoder, "seed": asked.seed} | found)
-        return 0
-    print(f"{asked.method} on {asked.task}, seed {asked.seed}, after {spent.env_steps:,} training steps")
-    spread = f"± {found['standard_error']:.3f}  ({found['tasks']} {args.split} tasks)"
-    print(f"  return      {found['return']:.3f} {spread}")
-    print(f"  normalised  {found['normalised']:.3f}")
-    if len(found["return_by_episode"]) > 1:
-        print("  by episode  " + "  ".join(f"{value:.2f}" for value in found["return_by_episode"]))
+    else:
+        print(f"{asked.method} trained on {asked.task}, seed {asked.seed}, after {spent.env_steps:,} steps")
+        _print(found)
     return 0
+
+
+def _print(found: dict[str, Any]) -> None:
+    print(f"judged on {found['tasks']} tasks of {found['task']}, {found['split'].rpartition(':')[2]}")
+    print(f"  return      {found['return']:.3f} ± {found['standard_error']:.3f}")
+    print(f"  normalised  {found['normalised']:.3f}")
+    for name, values in found.items():
+        if name.endswith("_by_episode") and len(values) > 1:
+            label = name.replace("_", " ")
+            print(f"  {label:<30} " + "  ".join("-" if value is None else f"{value:.2f}" for value in values))
+
+
+def _require_maze(card: TaskCard) -> None:
+    if "plan" not in card.parameters:
+        raise UsageError(f"task '{card.id}' has no map to draw on; --video is for mazes")
+    try:
+        import av  # noqa: F401
+    except ImportError:
+        raise UsageError("--video needs PyAV: install metairl's extra 'video', or the package 'av'") from None
+
+
+def _show(folder: Path, asked: Request, policy: Policy, card: TaskCard, split: str, mazes: int) -> None:
+    from metairl import film  # matplotlib and PyAV, which judging alone does not need
+
+    sight = methods.sight(methods.find(asked.method), asked.encoder)
+    shown = film.ways(policy, card, draws.task_set(card, split)[:mazes], sight, asked.seed)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        film.write_picture(shown, folder / "ways.png")
+        film.write_film(shown, folder / "ways.mp4")

@@ -43,8 +43,16 @@ def scores(evaluations: list[Evaluation], task: str) -> dict[str, Any]:
         "standard_error": standard_error(trial),
         "normalised": card.normalised(float(trial.mean()), len(moment)),
         "return_by_episode": [float(returns.mean()) for returns in by_episode],
+        "length_by_episode": [float(np.mean(e.all_lengths)) for e in moment],
         "success_by_episode": [float(np.mean(e.success)) for e in moment if e.success is not None],
+        "successful_length_by_episode": [_successful_length(e) for e in moment if e.success is not None],
     }
+
+
+def _successful_length(e: Evaluation) -> float | None:
+    """Of the episodes that reached the goal; None where none did."""
+    reached = [n for n, success in zip(e.all_lengths, e.success or (), strict=True) if success]
+    return float(np.mean(reached)) if reached else None
 
 
 def print_scores(folder: RunFolder) -> None:

@@ -45,6 +45,11 @@ class Maze:
         self.age = torch.zeros(self.lanes, dtype=torch.int64)
         self.opening = self._look()  # of every episode
 
+    @property
+    def place(self) -> Tensor:
+        """Rows and columns of where the lanes are, in squares, [B, 2]."""
+        return self.here.clone()
+
     def reset(self) -> Tensor:
         self.here, self.facing = self.start.clone(), self.heading.clone()
         self.age = torch.zeros_like(self.age)

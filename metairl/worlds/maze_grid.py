@@ -26,12 +26,19 @@ class MazeGrid:
         self.views = views(plans)  # [B · squares, 2 · window]
         self.spec = Spec(self.views.shape[1], len(MOVES), True, horizon, episodes, params=side * side)
         self.walls = (plans == WALL).flatten()  # [B · squares]
-        first = torch.arange(self.lanes) * side * side  # of each lane's squares
+        self.first = torch.arange(self.lanes) * side * side  # of each lane's squares
         self.start, self.goal = (
-            first + find(plans, code) @ torch.tensor([side, 1]) for code in (START, GOAL)
+            self.first + find(plans, code) @ torch.tensor([side, 1]) for code in (START, GOAL)
         )
         self.move = MOVES @ torch.tensor([side, 1])  # [4]
         self.here, self.age = self.start.clone(), torch.zeros(self.lanes, dtype=torch.int64)
+
+    @property
+    def place(self) -> Tensor:
+        """Rows and columns of where the lanes are, in the middle of a square, [B, 2]."""
+        side = round(self.spec.params**0.5)
+        square = self.here - self.first
+        return torch.stack([square // side, square % side], dim=1) + 0.5
 
     def reset(self) -> Tensor:
         self.here, self.age = self.start.clone(), torch.zeros_like(self.age)
