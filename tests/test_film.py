@@ -45,7 +45,8 @@ def test_the_command_writes_a_picture_and_a_film(tmp_path: Path, capsys: pytest.
     assert main(["evaluate", str(tmp_path / "run"), "--video", str(tmp_path / "video"), "--mazes", "2"]) == 0
     shown = capsys.readouterr().out
     assert "success by episode             1.00  1.00" in shown
-    assert Image.open(tmp_path / "video" / "ways.png").size[1] > 400
+    with Image.open(tmp_path / "video" / "ways.png") as picture:
+        assert picture.size[1] > 400
     with av.open(str(tmp_path / "video" / "ways.mp4")) as container:
         frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
     assert len(frames) > film.LINGER and (frames[0] != frames[-1]).any()
