@@ -34,6 +34,7 @@ bench: install  ## speed against peers, both sides in one run; writes results/sp
 tables: install  ## every committed table again from committed records
 	$(BIN)/metairl reproduce rl2-bandits --committed --write results/tables/rl2-bandits
 	$(BIN)/metairl reproduce rl2-mdps --committed --write results/tables/rl2-mdps
+	$(BIN)/metairl reproduce rl2-mazes --committed --write results/tables/rl2-mazes
 	$(BIN)/metairl reproduce snail-mazes --committed --write results/tables/snail-mazes
 	$(BIN)/metairl reproduce snail-mazes-grid --committed --write results/tables/snail-mazes-grid
 

@@ -1,5 +1,6 @@
 """Tables from records: cells by hand, blanks, and the committed tables again, byte for byte."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from metairl import catalogue, report
 from metairl.cards import Column, TableCard
 from metairl.commands.reproduce import committed
+from metairl.errors import UsageError
 from metairl.record import Evaluation, RunFolder
 from metairl.stats import mean_over_seeds, permutation_test, standard_error
 
@@ -115,6 +117,24 @@ def test_standard_errors_by_hand() -> None:
     assert standard_error(np.array([1.0, 3.0])) == pytest.approx(1.0)
     assert np.isnan(standard_error(np.array([1.0])))
     assert mean_over_seeds(np.array([[1.0, 3.0]])) == (2.0, pytest.approx(1.0))
+    # Left out: the 9, and a task that no seed has. Tasks 1 and 5, seeds 3 and 3.
+    scores, counts = (
+        np.array([[1.0, 5.0, 9.0], [9.0, 3.0, 9.0]]),
+        np.array([[True, True, False], [False, True, False]]),
+    )
+    by_task, by_seed = np.array([1.0, 4.0]), np.array([3.0, 3.0])
+    assert mean_over_seeds(scores, counts) == (
+        3.0,
+        pytest.approx(np.hypot(standard_error(by_task), standard_error(by_seed))),
+    )
+
+
+def test_lengths_of_successes_leave_failures_out() -> None:
+    judged = Evaluation("test", 1, "", 0, 0, 0, 0, [0.0] * 3, [4, 100, 8], [1, 0, 1], {})
+    assert report.METRICS["length"](judged) == [4, 100, 8]
+    assert np.nanmean(report.METRICS["successful-length"](judged)) == 6
+    with pytest.raises(UsageError, match="reports success"):
+        report.METRICS["successful-length"](replace(judged, success=None))
 
 
 def test_permutation_test_knows_a_difference_and_its_absence() -> None:

@@ -25,4 +25,7 @@ def test_first_person_maze(benchmark: BenchmarkFixture, note: Note) -> None:
 
     rates = in_turns(ours, "miniworld", rounds=3)
     benchmark.pedantic(ours, rounds=1)
-    assert note("first-person maze, 1024 lanes / MiniWorld SyncVectorEnv", *rates, goal=20, unit="frames/s") >= 20
+    assert (
+        note("first-person maze, 1024 lanes / MiniWorld SyncVectorEnv", *rates, goal=20, unit="frames/s")
+        >= 20
+    )

@@ -1,7 +1,7 @@
 """MiniWorld alone: first-person mazes stepped in one process, a picture of 40 × 30 from each.
 
-1,024 of them need more than 40 GB, some 45 MB each, so there are 64. Its mazes are stepped one after another: more
-of them would not be quicker.
+1,024 of them need more than 40 GB, some 45 MB each, so there are 64. They are stepped one after another:
+more of them would not be quicker.
 """
 
 import json
