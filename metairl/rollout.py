@@ -1,26 +1,28 @@
 """Let a policy live through one trial in every lane of a world. No number leaves the device on the way.
 
-A lane whose K episodes are over is still stepped until all lanes are, in worlds whose episodes may end
-early; what it does then is marked as not counting.
+Where episodes may end early, a lane whose K episodes are over is idle until all are. What an idle lane does
+is marked as not counting, and once half of the lanes are idle the others go on alone, if the world can.
 """
 
 from collections.abc import Iterator
+from dataclasses import fields
 
 import torch
 from torch import Generator, Tensor
 
-from metairl.types import Context, Outcome, Policy, Sight, Step, Trial, World, encode_action
+from metairl.types import Context, Outcome, Policy, Sight, Step, ThinningWorld, Trial, World, encode_action
 
 Moment = tuple[Tensor, Tensor, Step, Tensor]  # observation, action, what came of it, whether it counts
-LOOK = 16  # steps between looks whether any lane still counts
+LOOK = 16  # steps between looks at which lanes still count
 
 
 @torch.no_grad()
 def rollout(policy: Policy, world: World, rng: Generator, sight: Sight) -> Trial:
     """One trial a lane, with all that was seen and done."""
+    task = world.task
     obs, actions, steps, counts = zip(*_live(policy, world, rng, sight), strict=True)
     seen, done = torch.stack(obs, dim=1), torch.stack(actions, dim=1)
-    return Trial(seen, done, _outcome(steps, counts), world.task, world.spec.actions)
+    return Trial(seen, done, _outcome(steps, counts), task, world.spec.actions)
 
 
 @torch.no_grad()
@@ -34,23 +36,55 @@ def outcome(policy: Policy, world: World, rng: Generator, sight: Sight) -> Outco
 
 def _live(policy: Policy, world: World, rng: Generator, sight: Sight) -> Iterator[Moment]:
     spec, lanes = world.spec, world.lanes
-    obs = world.reset()
-    state = policy.initial(lanes)
-    task = world.task if sight.task else None
-    action_before, reward, done = torch.zeros(lanes, spec.actions), torch.zeros(lanes), torch.zeros(lanes)
-    episode = torch.zeros(lanes)
+    context, state = _nothing_yet(world, sight), policy.initial(lanes)
+    episode, living = torch.zeros(lanes), torch.arange(lanes)
     for t in range(spec.steps):
         counts = episode < spec.episodes
-        if t % LOOK == 0 and not counts.any():
-            return
-        seen = reward[:, None] if sight.reward else None
-        context = Context(obs[:, None], action_before[:, None], seen, done[:, None], task)
+        if t % LOOK == 0:
+            if not counts.any():
+                return
+            if isinstance(world, ThinningWorld) and 2 * counts.sum() <= len(counts):
+                world, context = world.only(counts), context[counts]
+                state = tuple(memory[counts] for memory in state)
+                episode, living, counts = (x[counts] for x in (episode, living, counts))
         action, state = policy.act(context, state, rng)
         step = world.step(action)
-        yield obs, action, step, counts
-        obs, reward, done = step.obs, step.reward, step.done.float()
-        action_before = encode_action(action, spec.actions)
-        episode = episode + done
+        yield _among_all(lanes, living, context.obs[:, 0], action, step, counts)
+        context = _next(context, action, step, spec.actions)
+        episode = episode + step.done
+
+
+def _nothing_yet(world: World, sight: Sight) -> Context:
+    lanes, actions = world.lanes, world.spec.actions
+    return Context(
+        obs=world.reset()[:, None],
+        prev_action=torch.zeros(lanes, 1, actions),
+        prev_reward=torch.zeros(lanes, 1) if sight.reward else None,
+        prev_done=torch.zeros(lanes, 1),
+        task=world.task if sight.task else None,
+    )
+
+
+def _next(before: Context, action: Tensor, step: Step, actions: int) -> Context:
+    return Context(
+        obs=step.obs[:, None],
+        prev_action=encode_action(action, actions)[:, None],
+        prev_reward=None if before.prev_reward is None else step.reward[:, None],
+        prev_done=step.done.float()[:, None],
+        task=before.task,
+    )
+
+
+def _among_all(lanes: int, living: Tensor, obs: Tensor, action: Tensor, step: Step, counts: Tensor) -> Moment:
+    """What the living lanes did, in the rows of all lanes; zeros in those of the others."""
+    if len(living) == lanes:
+        return obs, action, step, counts
+
+    def spread(x: Tensor) -> Tensor:
+        return x.new_zeros(lanes, *x.shape[1:]).index_copy_(0, living, x)
+
+    whole = Step(*(spread(getattr(step, field.name)) for field in fields(step)))
+    return spread(obs), spread(action), whole, spread(counts)
 
 
 def _outcome(steps: tuple[Step, ...], counts: tuple[Tensor, ...]) -> Outcome:

@@ -7,7 +7,7 @@ between its episodes and cleared between tasks.
 """
 
 from dataclasses import dataclass, fields
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Generator, Tensor
@@ -174,6 +174,15 @@ class World(Protocol):
         ...
 
     def step(self, action: Tensor) -> Step: ...
+
+
+@runtime_checkable
+class ThinningWorld(World, Protocol):
+    """A world that can go on with some of its lanes alone."""
+
+    def only(self, rows: Tensor) -> "ThinningWorld":
+        """Those lanes as they are now, [B] bool; this world is then not stepped any more."""
+        ...
 
 
 def encode_action(action: Tensor, actions: int) -> Tensor:

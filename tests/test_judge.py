@@ -19,7 +19,7 @@ from metairl.rollout import outcome, rollout
 from metairl.run import build, judge, request
 from metairl.stats import rank
 from metairl.streams import stream
-from metairl.types import Context, Outcome, Sight, Spec, State, Step, Tasks
+from metairl.types import Context, Outcome, Sight, Spec, State, Step, Tasks, World
 
 GOALS, HORIZON = 4, 20
 SEES_REWARD = Sight()
@@ -154,6 +154,39 @@ def test_a_policy_that_spoils_the_tasks_it_is_told_spoils_no_later_judgement() -
 def test_steps_after_the_last_episode_do_not_count() -> None:
     world = Reach(goals(0, 1).tasks, HORIZON, 2, stream("counts"))
     assert outcome(Always(), world, stream("act"), Sight()).counts.sum(1).tolist() == [2, 2 * HORIZON]
+
+
+class Whole:
+    """A world whose lanes all go on until the last is done."""
+
+    def __init__(self, world: World):
+        self.spec, self.lanes, self.task = world.spec, world.lanes, world.task
+        self.reset, self.step = world.reset, world.step
+
+
+@pytest.mark.parametrize(
+    "method, task", [("shortest-path", "snail-maze-grid"), ("shortest-walk", "snail-maze")]
+)
+def test_going_on_without_idle_lanes_changes_nothing(method: str, task: str) -> None:
+    asked = request(method, task)
+    policy, _ = build(asked)
+    tasks = draws.task_set(asked.card, "validation").tasks
+    seen = []
+    for thins in (True, False):
+        world = protocol.WORLDS[asked.card.world](tasks, asked.card.horizon, 2, stream("thin"))
+        seen.append(rollout(policy, world if thins else Whole(world), stream("act"), Sight(task=True)))
+    ours, whole = seen
+    lived = whole.outcome.counts
+    assert torch.equal(ours.outcome.counts, lived) and lived.sum(1).unique().numel() > 10
+    assert torch.equal(ours.task, whole.task)
+    for x, y in [
+        (ours.obs, whole.obs),
+        (ours.action, whole.action),
+        *zip(vars(ours.outcome).values(), vars(whole.outcome).values(), strict=True),
+    ]:
+        assert torch.equal(x[lived], y[lived])
+    idle = ours.outcome.reward[:, -1][~lived[:, -1]]
+    assert (idle == 0).float().mean() > 0.5  # most were not stepped by then: a step costs
 
 
 def pooled_first_finished(trial: Outcome, episodes: int) -> float:

@@ -9,6 +9,8 @@ in the two directions differ in shade and darken with distance. The goal is a re
 Maze, start, first heading and goal stay the same in a trial.
 """
 
+from copy import copy
+from dataclasses import replace
 from math import pi, tan
 
 import torch
@@ -49,6 +51,15 @@ class Maze:
     def place(self) -> Tensor:
         """Rows and columns of where the lanes are, in squares, [B, 2]."""
         return self.here.clone()
+
+    def only(self, rows: Tensor) -> "Maze":
+        """Some of the lanes; where they are is an index into all plans, which stay."""
+        some = copy(self)
+        some.lanes = int(rows.sum())
+        some.floor = replace(self.floor, first=self.floor.first[rows])
+        for name in ("task", "start", "heading", "goal", "here", "facing", "age", "opening"):
+            setattr(some, name, getattr(self, name)[rows])
+        return some
 
     def reset(self) -> Tensor:
         self.here, self.facing = self.start.clone(), self.heading.clone()

@@ -6,6 +6,8 @@ What is seen is the 5 × 5 squares around: where walls are, and where the goal i
 in a trial, and every episode begins at the same start, so the second can go straight to what the first found.
 """
 
+from copy import copy
+
 import torch
 from einops import rearrange
 from torch import Generator, Tensor
@@ -39,6 +41,14 @@ class MazeGrid:
         side = round(self.spec.params**0.5)
         square = self.here - self.first
         return torch.stack([square // side, square % side], dim=1) + 0.5
+
+    def only(self, rows: Tensor) -> "MazeGrid":
+        """Some of the lanes; where they are is an index into all plans, which stay."""
+        some = copy(self)
+        some.lanes = int(rows.sum())
+        for name in ("task", "first", "start", "goal", "here", "age"):
+            setattr(some, name, getattr(self, name)[rows])
+        return some
 
     def reset(self) -> Tensor:
         self.here, self.age = self.start.clone(), torch.zeros_like(self.age)
