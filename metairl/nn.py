@@ -45,7 +45,7 @@ class Eyes(nn.Module):
         """[B, T, O] -> [B, T, width]."""
         if self.picture is None:
             return obs
-        frames = obs.view(-1, *self.picture).float() / 127.5 - 1
+        frames = obs.reshape(-1, *self.picture).float() / 127.5 - 1
         seen: Tensor = self.net(frames)
         return seen.view(*obs.shape[:2], self.width)
 

@@ -100,18 +100,24 @@ def test_pictures_are_read_one_step_at_a_time_too(name: str) -> None:
         encoding = encoder(part(c, slice(t, t + 1)), state)
         state = encoding.state
         torch.testing.assert_close(encoding.z[:, 0], whole[:, t], atol=1e-5, rtol=1e-5)
+    check_parts(encoder, c)
 
 
-def test_working_through_uneven_trials_in_parts_changes_nothing(encoder: torch.nn.Module) -> None:
+def check_parts(encoder: torch.nn.Module, c: Context) -> None:
+    """Working through uneven trials in parts changes nothing."""
     lengths = torch.tensor([8, 1, 5, 2, 8, 3])
     agent = Agent(encoder, find("ppo").learner[0](SPEC, encoder.width, ppo.Config()), "trial", Sight())
     lived = torch.arange(STEPS) < lengths.unsqueeze(1)
     encoder.parts = 3
-    whole = encoder(context(), encoder.initial(LANES)).z
-    z, aux = agent._encode(context(), lengths)
+    whole = encoder(c, encoder.initial(LANES)).z
+    z, aux = agent._encode(c, lengths)
     torch.testing.assert_close(z[lived], whole[lived])
     assert not z[lengths == 2, 2:].any()
     assert aux.shape == ()
+
+
+def test_working_through_uneven_trials_in_parts_changes_nothing(encoder: torch.nn.Module) -> None:
+    check_parts(encoder, context())
 
 
 def test_what_follows_the_last_episode_is_not_learned_from() -> None:
