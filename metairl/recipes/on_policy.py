@@ -26,6 +26,7 @@ class Config:
     epochs: int = 4  # passes over an iteration's trials
     minibatches: int = 4  # gradient steps a pass
     learning_rate: float = 1e-3  # Adam, falling linearly to zero over the budget
+    decay: float = 0.0  # of weights, a step, times the learning rate (AdamW)
     max_gradient: float = 1.0  # norm above which a gradient is scaled down
 
 
@@ -34,7 +35,10 @@ class OnPolicy:
         self.agent = agent
         self.make_world = make_world
         self.config = config
-        self.optimiser = torch.optim.Adam(agent.networks.parameters(), lr=config.learning_rate, eps=1e-5)
+        weights = agent.networks.parameters()
+        self.optimiser = torch.optim.AdamW(
+            weights, lr=config.learning_rate, eps=1e-5, weight_decay=config.decay
+        )
         self.streams = {name: stream("train", name, seed) for name in ("tasks", "world", "act", "shuffle")}
         self.env_steps = 0
         self.gradient_steps = 0
