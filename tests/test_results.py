@@ -26,13 +26,13 @@ def longer(ours: np.ndarray, theirs: np.ndarray) -> float:
     return permutation_test(ours, theirs, np.random.default_rng(0), rounds=2000)
 
 
-@pytest.mark.parametrize("method", ["rl2"])
+@pytest.mark.parametrize("method", ["rl2", "rl2-lstm"])
 def test_the_second_episode_is_shorter(method: str) -> None:
     assert len(lengths(method, SMALL, 1)) == 3000
     assert longer(lengths(method, SMALL, 1), lengths(method, SMALL, 2)) < 0.01
 
 
-@pytest.mark.parametrize("method", ["rl2"])
+@pytest.mark.parametrize("method", ["rl2", "rl2-lstm"])
 def test_small_mazes_teach_something_about_large_ones(method: str) -> None:
     random = lengths("random", SMALL, 2, "snail-maze-grid-large-v1")
     assert longer(random, lengths(method, LARGE, 2)) < 0.01
