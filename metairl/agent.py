@@ -16,9 +16,7 @@ class Encoder(Protocol):
     """Context in, task embedding out; one call serves a whole trial and a single step."""
 
     width: int  # Z
-    parts: (
-        int  # in how many parts trials of uneven length are worked through; 1 where steps take turns anyway
-    )
+    parts: int  # that trials of uneven length are worked through in; 1 where steps take turns anyway
 
     def initial(self, lanes: int) -> State: ...
 

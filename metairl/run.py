@@ -29,7 +29,7 @@ from metairl.cards import TaskCard, digest
 from metairl.errors import CardError, RunConflict, StorageError, UsageError
 from metairl.record import SCHEMA, Evaluation, Record, RunFolder, writing
 from metairl.track import Sink
-from metairl.types import Policy, Spec, World
+from metairl.types import Policy, Sight, Spec, World
 from metairl.worlds import WORLDS
 
 SECONDS_BETWEEN_CHECKPOINTS = float(os.environ.get("METAIRL_CHECKPOINT_SECONDS", "20"))
@@ -50,6 +50,10 @@ class Request:
     @property
     def card(self) -> TaskCard:
         return catalogue.task(self.task)
+
+    @property
+    def sight(self) -> Sight:
+        return methods.sight(methods.find(self.method), self.encoder)
 
     def folder(self, root: Path) -> Path:
         """Where this run stands under a root, so that no two requests share a place by accident."""
@@ -143,8 +147,9 @@ class Work:
 
     def judge_elsewhere(self) -> Iterator[list[Record]]:
         """On the test tasks of every card that this one transfers to; nothing there was trained on."""
-        for name in self.asked.card.transfer if self.recipe else ():
-            yield list(judge(self.asked, self.policy, "test", self.spent, catalogue.task(name)))
+        for other in map(catalogue.task, self.asked.card.transfer if self.recipe else ()):
+            if alike(self.asked.card, other, self.asked.sight.task):
+                yield list(judge(self.asked, self.policy, "test", self.spent, other))
 
 
 def judge(
@@ -152,8 +157,7 @@ def judge(
 ) -> list[Evaluation]:
     """On a split of the request's own card, or of another one, which the records then name."""
     card = on or asked.card
-    sight = methods.sight(methods.find(asked.method), asked.encoder)
-    judged = protocol.meta_test(policy, card, draws.task_set(card, split), sight, asked.seed, spent)
+    judged = protocol.meta_test(policy, card, draws.task_set(card, split), asked.sight, asked.seed, spent)
     return [replace(e, split=f"{card.id}:{split}") for e in judged] if on else judged
 
 
@@ -162,7 +166,7 @@ def build(asked: Request) -> tuple[Policy, protocol.Recipe | None]:
     chosen, card = methods.find(asked.method), asked.card
     spec = _spec(card)
     for other in card.transfer:
-        if not alike(card, catalogue.task(other)):
+        if not alike(card, catalogue.task(other), told=False):
             raise CardError(f"task '{card.id}' cannot transfer to '{other}': it sees or does something else")
     if chosen.recipe is None or asked.encoder is None:
         return methods.build_exact(chosen, spec, asked.settings), None
@@ -194,10 +198,11 @@ def reopen(folder: RunFolder) -> tuple[Request, Policy, protocol.Spent]:
     return asked, policy, protocol.Spent(recipe.env_steps, recipe.gradient_steps)
 
 
-def alike(card: TaskCard, other: TaskCard) -> bool:
-    """Whether what is trained on one card can act on the other."""
+def alike(card: TaskCard, other: TaskCard, told: bool) -> bool:
+    """Whether what is trained on one card can act on the other; what is told the task needs equal ones."""
     here, there = _spec(card), _spec(other)
-    return (here.obs, here.actions, here.discrete) == (there.obs, there.actions, there.discrete)
+    same = (here.obs, here.actions, here.discrete) == (there.obs, there.actions, there.discrete)
+    return same and (here.params == there.params or not told)
 
 
 def _spec(card: TaskCard) -> Spec:

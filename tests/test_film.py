@@ -10,6 +10,7 @@ from metairl import draws, film
 from metairl.cli import main
 from metairl.maps import WALL
 from metairl.protocol import Spent
+from metairl.record import RunFolder
 from metairl.run import build, execute, judge, request
 from metairl.types import Sight
 
@@ -58,6 +59,17 @@ def test_evaluate_on_the_task_it_transfers_to(tmp_path: Path, capsys: pytest.Cap
     assert "1000 tasks of snail-maze-grid-large-v1, test" in capsys.readouterr().out
     assert main(["evaluate", str(tmp_path), "--on", "bandit-5"]) == 2
     assert "what was trained on 'snail-maze-grid-v1' cannot act on 'bandit-5'" in capsys.readouterr().err
+
+
+def test_what_is_told_the_map_is_judged_on_maps_of_its_own_size(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    execute(request("shortest-path", "snail-maze-grid"), tmp_path / "told", [])
+    assert main(["evaluate", str(tmp_path / "told"), "--on", "snail-maze-grid-large"]) == 2
+    assert "cannot act on 'snail-maze-grid-large'" in capsys.readouterr().err
+    oracle = request("ppo", "snail-maze-grid", encoder="oracle", steps=1)
+    execute(oracle, tmp_path / "oracle", [])
+    assert RunFolder(tmp_path / "oracle").description()["status"] == "completed"
 
 
 def test_only_mazes_are_filmed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,31 +1,53 @@
-"""First-person mazes, 1,024 in one batch, against MiniWorld's rendered by OpenGL (Mesa on the same cores)."""
+"""Mazes, 1,024 in one batch, against other people's as Gymnasium environments in one process.
 
+In first person against MiniWorld, which draws by OpenGL (Mesa on the same cores); in squares against
+MiniGrid's four rooms.
+"""
+
+import pytest
 import torch
 from conftest import Note, in_turns
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from metairl import catalogue, draws
 from metairl.streams import stream
-from metairl.worlds.maze import Maze
+from metairl.worlds import WORLDS
 
 LANES = 1024
+FIRST_PERSON = "first-person maze, 1024 lanes / MiniWorld SyncVectorEnv"
+SQUARES = "grid maze / MiniGrid SyncVectorEnv, 1024 lanes"
 
 
-def test_first_person_maze(benchmark: BenchmarkFixture, note: Note) -> None:
-    torch.set_num_threads(2)
-    card, rng = catalogue.task("snail-maze"), stream("bench")
-    world = Maze(draws.train_tasks(card, LANES, rng).tasks, card.horizon, card.episodes, rng)
+@pytest.mark.parametrize(
+    "task, threads, steps, peer, row, goal, unit",
+    [
+        ("snail-maze", 2, 40, "miniworld", FIRST_PERSON, 20, "frames/s"),
+        ("snail-maze-grid", 1, 1000, "minigrid", SQUARES, 100, "steps/s"),
+    ],
+)
+def test_mazes(
+    task: str,
+    threads: int,
+    steps: int,
+    peer: str,
+    row: str,
+    goal: int,
+    unit: str,
+    benchmark: BenchmarkFixture,
+    note: Note,
+) -> None:
+    torch.set_num_threads(threads)
+    card, rng = catalogue.task(task), stream("bench")
+    tasks = draws.train_tasks(card, LANES, rng).tasks
+    world = WORLDS[card.world](tasks, card.horizon, card.episodes, rng)
     world.reset()
-    actions = torch.randint(3, (40, LANES), generator=rng)
+    actions = torch.randint(world.spec.actions, (steps, LANES), generator=rng)
 
     def ours() -> int:
         for action in actions:
             world.step(action)
         return len(actions) * LANES
 
-    rates = in_turns(ours, "miniworld", rounds=3)
+    rates = in_turns(ours, peer, rounds=3)
     benchmark.pedantic(ours, rounds=1)
-    assert (
-        note("first-person maze, 1024 lanes / MiniWorld SyncVectorEnv", *rates, goal=20, unit="frames/s")
-        >= 20
-    )
+    assert note(row, *rates, goal=goal, unit=unit) >= goal

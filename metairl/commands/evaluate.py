@@ -8,7 +8,7 @@ import torch
 import tyro
 from tyro.conf import Positional
 
-from metairl import catalogue, draws, methods
+from metairl import catalogue, draws
 from metairl.cards import TaskCard
 from metairl.commands.show import print_json, scores
 from metairl.errors import UsageError
@@ -33,18 +33,20 @@ def main(words: list[str]) -> int:
     folder = RunFolder(args.folder)
     run = folder.description()
     card = catalogue.task(args.on or run["task"])
+    if args.mazes < 1:
+        raise UsageError(f"--mazes must be 1 or more, not {args.mazes}")
     if args.video:
         _require_maze(card)
     torch.set_num_threads(args.threads or run["threads"])
     asked, policy, spent = reopen(folder)
-    if not alike(asked.card, card):
+    if not alike(asked.card, card, asked.sight.task):
         raise UsageError(f"what was trained on '{asked.task}' cannot act on '{args.on}'")
     elsewhere = card if args.on else None
     found = scores(
         judge(asked, policy, args.split, spent, elsewhere), catalogue.task_name(args.on or asked.task)
     )
     if args.video:
-        _show(args.video, asked, policy, card, args.split, max(1, args.mazes))
+        _show(args.video, asked, policy, card, args.split, args.mazes)
     if args.json:
         print_json({"method": asked.method, "encoder": asked.encoder, "seed": asked.seed} | found)
     else:
@@ -75,8 +77,7 @@ def _require_maze(card: TaskCard) -> None:
 def _show(folder: Path, asked: Request, policy: Policy, card: TaskCard, split: str, mazes: int) -> None:
     from metairl import film  # matplotlib and PyAV, which judging alone does not need
 
-    sight = methods.sight(methods.find(asked.method), asked.encoder)
-    shown = film.ways(policy, card, draws.task_set(card, split)[:mazes], sight, asked.seed)
+    shown = film.ways(policy, card, draws.task_set(card, split)[:mazes], asked.sight, asked.seed)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         film.write_picture(shown, folder / "ways.png")
