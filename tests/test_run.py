@@ -1,5 +1,6 @@
 """Runs in real processes: killed, doubled, starved of disk, diverging; and the numbers they end with."""
 
+import itertools
 import json
 import os
 import random
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 import torch
 
-from metairl import reproduce, run
+from metairl import protocol, reproduce, run
 from metairl.errors import Diverged, RunConflict, StorageError
 from metairl.record import RunFolder, from_line
 from metairl.run import execute, request
@@ -93,6 +94,40 @@ def test_asked_to_stop_it_stops_with_a_checkpoint_and_goes_on(uninterrupted: Pat
     assert list((tmp_path / "checkpoint").glob("*.pt"))
     subprocess.run(command(tmp_path), check=True, capture_output=True)
     assert numbers(tmp_path) == numbers(uninterrupted)
+
+
+class Counting:
+    """A recipe of ten steps an iteration, saved and loaded as its one number."""
+
+    def __init__(self, env_steps: int = 0):
+        self.env_steps = self.gradient_steps = env_steps
+
+    def iterate(self, progress: float) -> dict[str, float]:
+        self.env_steps += 10
+        return {"loss": 0.0}
+
+    def state(self) -> dict[str, Any]:
+        return {"env_steps": self.env_steps}
+
+    def load(self, state: dict[str, Any]) -> None:
+        self.env_steps = state["env_steps"]
+
+
+def test_whenever_a_checkpoint_is_written_the_same_records_follow() -> None:
+    def told(recipe: Counting, stop_after: int) -> list[str]:
+        iterations = protocol.meta_train(recipe, lambda: [f"judged at {recipe.env_steps}"], 100, dict(zero))  # type: ignore[list-item, return-value]
+        lines: list[str] = []
+        for records in itertools.islice(iterations, stop_after):
+            lines += [r if isinstance(r, str) else f"trained to {r.env_steps}" for r in records]
+        return lines
+
+    zero = {"train": 0.0, "eval": 0.0}
+    whole = told(Counting(), 100)
+    assert whole.count("judged at 0") == 1
+    for stop in range(1, 11):
+        recipe = Counting()
+        before = told(recipe, stop)
+        assert before + told(Counting(recipe.env_steps), 100) == whole
 
 
 def test_a_finished_run_is_left_as_it_is(uninterrupted: Path) -> None:
