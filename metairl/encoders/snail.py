@@ -4,7 +4,7 @@
     dense(x, d)_t = [x_t, tanh(u_t) ⊙ σ(v_t)],   [u_t, v_t] = A x_{t−d} + B x_t + b
     block(x)      = dense(… dense(dense(x, 1), 2) …, 2^(⌈log₂ T⌉ − 1))
     attention(x)_t = [x_t, Σ_{s ≤ t} softmax_s(q_t · k_s / √K) v_s],   q, k, v affine in x
-    z_t = attention(block(block(x)))_t
+    z_t = attention(block(… attention(block(x))))_t
 
 Temporal convolutions gather the recent past at every scale; attention picks from all of it. A trial is one
 forward; a single acting step reads what earlier steps left behind, A x of the last d steps for every
@@ -29,7 +29,7 @@ from metairl.types import Context, Encoding, Spec, State
 class Config:
     width: int = 32  # of x, the embedded input
     features: int = 32  # new ones from every convolution
-    blocks: int = 2  # of convolutions, before attention
+    blocks: int = 2  # of convolutions, each with attention after it
     key: int = 32  # K
     value: int = 32  # width of v
 
@@ -40,15 +40,20 @@ class Snail(nn.Module):
 
     def __init__(self, spec: Spec, config: Config):
         super().__init__()
-        dilations = [2**i for i in range(max(1, ceil(log2(spec.steps))))] * config.blocks
-        widths = [config.width + i * config.features for i in range(len(dilations) + 1)]
+        dilations = [2**i for i in range(max(1, ceil(log2(spec.steps))))]
         self.eyes = Eyes(spec)
         self.embed = linear(self.eyes.width + spec.actions + 2, config.width, gain=1.0)
-        dense = [Dense(width, config.features) for width in widths[:-1]]
-        layers: list[Any] = [*dense, Attention(widths[-1], config.key, config.value)]
+        layers: list[Any] = []
+        width = config.width
+        for _ in range(config.blocks):
+            for _ in dilations:
+                layers.append(Dense(width, config.features))
+                width += config.features
+            layers.append(Attention(width, config.key, config.value))
+            width += config.value
         self.layers = nn.ModuleList(layers)
-        self.memory = [(d, 2 * config.features) for d in dilations] + [(0, config.key + config.value)]
-        self.width = widths[-1] + config.value  # Z
+        self.memory = [*((d, 2 * config.features) for d in dilations), (0, config.key + config.value)] * config.blocks
+        self.width = width  # Z
 
     def initial(self, lanes: int) -> State:
         return tuple(torch.zeros(lanes, steps, width) for steps, width in self.memory)
