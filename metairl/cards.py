@@ -83,7 +83,58 @@ class Maps(Strict):
         return self
 
 
-Law = Annotated[Uniform | Normal | Simplex | Maze | Maps, Field(discriminator="law")]
+class Power(Strict):
+    """Every entry is base^u, u drawn from U[low, high): a multiplier, as often above 1 as below."""
+
+    law: Literal["power"]
+    base: float = Field(gt=0)
+    low: float
+    high: float
+    shape: list[int]
+
+
+class Disc(Strict):
+    """A point in the plane, drawn evenly from a disc around the origin."""
+
+    law: Literal["disc"]
+    radius: float = Field(gt=0)
+
+
+class Arc(Strict):
+    """A point in the plane, drawn evenly from a part of a circle around the origin; angles in half turns."""
+
+    law: Literal["arc"]
+    radius: float = Field(gt=0)
+    low: float
+    high: float
+
+
+class OneOf(Strict):
+    """One of a few numbers: drawn in training, in turn in held-out splits."""
+
+    law: Literal["one-of"]
+    values: list[float] = Field(min_length=2)
+
+
+Law = Annotated[
+    Uniform | Normal | Simplex | Maze | Maps | Power | Disc | Arc | OneOf, Field(discriminator="law")
+]
+
+
+class Physics(Strict):
+    """A MuJoCo body and what its reward is made of; see `metairl.worlds.locomotion`."""
+
+    body: str
+    xml: str | None = None  # another model of that body: its path, or its name among Gymnasium's
+    aim: str  # its target is the task parameter of this name
+    progress: float = 1.0  # weight of the aim
+    alive: float = 0.0  # reward of being healthy
+    control: float = 0.0  # cost of |u|²
+    contact: float = 0.0  # cost of squared contact forces
+    contact_limit: float = 1e9  # what that cost never exceeds
+    falls: bool = False  # an episode ends when the body is not healthy
+    sees_place: bool = False  # where it is, is part of what it sees
+    scale: dict[str, float] = {}  # fields of the model, "body_mass" or "body_mass:torso", times a number
 
 
 class Split(Strict):
@@ -117,7 +168,9 @@ class TaskCard(Strict):
     settable: dict[str, Literal["horizon", "episodes"]] = {}
     parameters: dict[str, Law]
     split: Split
-    score: Score
+    score: Score | None = None  # None: no expert is known yet
+    physics: Physics | None = None  # of worlds that MuJoCo steps
+    same_tasks: bool = False  # training and held-out tasks are the same by definition: no test of transfer
     transfer: list[str] = []  # other cards whose test tasks a trained run is judged on too
     notes: str = ""
 
@@ -138,11 +191,14 @@ class TaskCard(Strict):
     @property
     def sha256(self) -> str:
         """Of everything that decides a return, and of nothing else."""
-        words = {"title", "source", "tags", "notes", "settable", "score", "transfer"}
-        return digest(self.model_dump(exclude=words))
+        words = {"title", "source", "tags", "notes", "settable", "score", "transfer", "same_tasks"}
+        content = self.model_dump(exclude=words)
+        return digest(content if self.physics else {k: v for k, v in content.items() if k != "physics"})
 
-    def normalised(self, total: float, episodes: int) -> float:
+    def normalised(self, total: float, episodes: int) -> float | None:
         """The score of `episodes` episodes whose returns add up to `total`."""
+        if self.score is None:
+            return None
         units = episodes * (self.horizon if self.score.unit == "step" else 1)
         return (total / units - self.score.random) / (self.score.expert - self.score.random)
 

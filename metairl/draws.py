@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from metairl import catalogue
-from metairl.cards import Law, Maps, Maze, Normal, Simplex, TaskCard, Uniform
+from metairl.cards import Arc, Disc, Law, Maps, Maze, Normal, OneOf, Power, Simplex, TaskCard, Uniform
 from metairl.errors import CardError
 from metairl.floor_plans import draw_plans
 from metairl.maps import read_map
@@ -72,8 +72,10 @@ def train_tasks(card: TaskCard, count: int, rng: Generator) -> TaskSet:
 def held_out(card: TaskCard) -> frozenset[str]:
     """Digests of every validation and test task, those of cards it transfers to among them.
 
-    It is an error if two splits of the card share a task.
+    It is an error if two splits of the card share a task, unless the card says that they are the same.
     """
+    if card.same_tasks:
+        return frozenset()
     validation, test = task_set(card, "validation"), task_set(card, "test")
     require_unseen(validation, frozenset(test.digests))
     here = frozenset(validation.digests).union(test.digests)
@@ -100,7 +102,25 @@ def _sample(law: Law, split: str, count: int, rng: Generator) -> Tensor:
         case Simplex():
             weights = torch.empty((count, *law.shape)).exponential_(generator=rng)
             return weights / weights.sum(-1, keepdim=True)
+        case Power():
+            power = law.low + (law.high - law.low) * torch.rand((count, *law.shape), generator=rng)
+            return law.base**power
+        case Disc():
+            radius = law.radius * torch.rand(count, generator=rng).sqrt()
+            return _on_circle(radius, 2 * torch.rand(count, generator=rng))
+        case Arc():
+            turns = law.low + (law.high - law.low) * torch.rand(count, generator=rng)
+            return _on_circle(torch.full((count,), law.radius), turns)
+        case OneOf():
+            inside = torch.randint(len(law.values), (count,), generator=rng)
+            which = inside if split == "train" else torch.arange(count) % len(law.values)
+            return torch.tensor(law.values)[which, None]
         case Maze():
             return draw_plans(law.cells, count, rng)
         case Maps():
             return torch.tensor([read_map(text) for text in getattr(law, split)[:count]])
+
+
+def _on_circle(radius: Tensor, half_turns: Tensor) -> Tensor:
+    angle = torch.pi * half_turns
+    return torch.stack([radius * angle.cos(), radius * angle.sin()], dim=1)

@@ -23,7 +23,7 @@ from metairl.maps import GOAL, START, WALL
 from metairl.rollout import outcome
 from metairl.streams import stream
 from metairl.types import Policy, Sight, Step, Tasks
-from metairl.worlds import WORLDS
+from metairl.worlds import make
 
 FRAMES_A_SECOND = 12
 LINGER = 12  # frames for which the last moment stays
@@ -127,7 +127,7 @@ class _Watched:
     """A world of mazes that notes where its lanes are before every step."""
 
     def __init__(self, card: TaskCard, tasks: Tasks, rng: Generator):
-        self.world: Any = WORLDS[card.world](tasks, card.horizon, card.episodes, rng)
+        self.world: Any = make(card, tasks, rng)
         self.spec, self.lanes, self.task = self.world.spec, self.world.lanes, self.world.task
         self.places: list[Tensor] = []
 

@@ -21,7 +21,7 @@ from torch import Generator
 from metairl import catalogue, draws
 from metairl.errors import UsageError
 from metairl.types import World
-from metairl.worlds import WORLDS
+from metairl.worlds import make
 
 Obs = NDArray[Any]
 Info = dict[str, Any]
@@ -79,7 +79,7 @@ class TrialEnv(gymnasium.Env[Obs, Any]):
             tasks = drawn.tasks
         else:
             tasks = self.tasks[slice(which, which + 1)]
-        return WORLDS[self.card.world](tasks, self.card.horizon, self.card.episodes, rng)
+        return make(self.card, tasks, rng)
 
 
 for name in catalogue.task_ids():

@@ -3,6 +3,8 @@
 Data carries `discount` (γ, or 0 where nothing follows), so no function asks what "done" means.
 """
 
+from math import log, pi
+
 import torch
 from torch import Tensor
 
@@ -43,3 +45,9 @@ def clipped_surrogate(log_ratio: Tensor, advantage: Tensor, clip: float) -> Tens
 def categorical_entropy(log_prob: Tensor) -> Tensor:
     """−Σ_a π log π over the last axis."""
     return -(log_prob.exp() * log_prob).sum(-1)
+
+
+def gaussian_log_prob(x: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
+    """Σ_i −((x_i − μ_i) / σ_i)² / 2 − log σ_i − log √(2π) over the last axis."""
+    unit = (x - mean) / log_std.exp()
+    return -(unit.square() / 2 + log_std + 0.5 * log(2 * pi)).sum(-1)

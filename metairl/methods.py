@@ -17,7 +17,7 @@ from metairl.cards import TaskCard
 from metairl.encoders import ENCODERS
 from metairl.errors import CardError, UsageError, nearest
 from metairl.learners import bandit_rules as rules
-from metairl.learners import bayes_bandit, gittins, ppo, random, shortest_path
+from metairl.learners import bayes_bandit, gittins, ppo, random, shortest_path, straight
 from metairl.learners import tabular_rules as plans
 from metairl.recipes import on_policy
 from metairl.streams import seed_of
@@ -44,6 +44,7 @@ class Method:
 
 
 BANDIT, TABULAR, GRID, MAZE = ("bandit",), ("tabular",), ("maze-grid",), ("maze",)
+POINT = ("point", "point-sparse")
 PPO = (ppo.PPO, ppo.Config)
 ON_POLICY = (on_policy.OnPolicy, on_policy.Config)
 
@@ -80,6 +81,9 @@ METHODS: dict[str, Method] = {
         (shortest_path.ShortestWalk, NoConfig),
         worlds=MAZE,
         sees_task=True,
+    ),
+    "straight": Method(
+        "Straight to the goal, told", "bound", (straight.Straight, NoConfig), worlds=POINT, sees_task=True
     ),
     "value-iteration": Method(
         "Value iteration, told",

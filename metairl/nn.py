@@ -1,10 +1,13 @@
 """Network parts that more than one method uses."""
 
+from dataclasses import dataclass
 from itertools import pairwise
+from math import e, log, pi
 
 import torch
 from torch import Generator, Tensor, nn
 
+from metairl.losses import categorical_entropy, gaussian_log_prob
 from metairl.types import Spec
 
 PICTURE_WIDTH = 256
@@ -84,6 +87,56 @@ class Rescaled(nn.Module):
         now.lerp_(seen.where(reached > 0, now), self.rate)
         spread = (((target - now).square() * counts).sum() / counts.sum()).sqrt()
         self.std.lerp_(spread.clamp(min=1e-3), self.rate)
+
+
+class PolicyHead(nn.Module):
+    """From features to a distribution over actions: one of A, or A numbers where actions are continuous."""
+
+    def __init__(self, spec: Spec, width: int, hidden: tuple[int, ...]):
+        super().__init__()
+        self.net = mlp(width, *hidden, spec.actions, last_gain=0.01)
+        self.log_std = None if spec.discrete else nn.Parameter(torch.full((spec.actions,), -0.5))
+
+    def forward(self, z: Tensor) -> "Categorical | Gaussian":
+        out: Tensor = self.net(z)
+        return Categorical(out.log_softmax(-1)) if self.log_std is None else Gaussian(out, self.log_std)
+
+
+@dataclass(frozen=True)
+class Categorical:
+    log_p: Tensor  # [..., A]
+
+    def sample(self, rng: Generator) -> Tensor:
+        return sample_categorical(self.log_p, rng)
+
+    def mode(self) -> Tensor:
+        return self.log_p.argmax(-1)
+
+    def log_prob(self, action: Tensor) -> Tensor:
+        return self.log_p.gather(-1, action.unsqueeze(-1)).squeeze(-1)
+
+    def entropy(self) -> Tensor:
+        return categorical_entropy(self.log_p)
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """Independent numbers with a spread that does not depend on the state."""
+
+    mean: Tensor  # [..., A]
+    log_std: Tensor  # [A]
+
+    def sample(self, rng: Generator) -> Tensor:
+        return self.mean + self.log_std.exp() * torch.randn(self.mean.shape, generator=rng)
+
+    def mode(self) -> Tensor:
+        return self.mean
+
+    def log_prob(self, action: Tensor) -> Tensor:
+        return gaussian_log_prob(action, self.mean, self.log_std)
+
+    def entropy(self) -> Tensor:
+        return (self.log_std + 0.5 * log(2 * pi * e)).sum().expand(self.mean.shape[:-1])
 
 
 def sample_categorical(log_prob: Tensor, rng: Generator) -> Tensor:

@@ -26,7 +26,8 @@ from metairl.record import Evaluation, Record, Training
 from metairl.rollout import outcome
 from metairl.streams import stream
 from metairl.types import Outcome, Policy, Sight
-from metairl.worlds import WORLDS
+from metairl.worlds import make
+from metairl.worlds.engine import Kind
 
 LANES = 4096  # tasks judged at once; part of the protocol, since lanes share a random stream
 CURVE = 20  # times that a training run is judged on its validation tasks, beside its very beginning
@@ -94,11 +95,17 @@ def _require_finite(metrics: dict[str, float], recipe: Recipe) -> None:
 
 
 def meta_test(
-    policy: Policy, card: TaskCard, tasks: TaskSet, sight: Sight, seed: int, spent: Spent
+    policy: Policy,
+    card: TaskCard,
+    tasks: TaskSet,
+    sight: Sight,
+    seed: int,
+    spent: Spent,
+    engine: Kind = "cpu",
 ) -> list[Evaluation]:
     """Exactly K full episodes on every task, whatever the policy does; one record an episode index."""
     began = time.perf_counter()
-    judged = partial(_judge_lanes, policy, card, tasks, sight, seed)
+    judged = partial(_judge_lanes, policy, card, tasks, sight, seed, engine)
     # A policy that reads torch's global generator moves only ours; numbers do not depend on the threads.
     with torch.random.fork_rng(devices=[]), ThreadPoolExecutor(torch.get_num_threads()) as threads:
         scores = list(threads.map(judged, range(0, len(tasks), LANES)))
@@ -124,10 +131,10 @@ def meta_test(
 
 
 def _judge_lanes(
-    policy: Policy, card: TaskCard, tasks: TaskSet, sight: Sight, seed: int, first: int
+    policy: Policy, card: TaskCard, tasks: TaskSet, sight: Sight, seed: int, engine: Kind, first: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     chance, choice = (stream("judge", name, card.id, tasks.split, seed, first) for name in ("world", "act"))
-    world = WORLDS[card.world](tasks[slice(first, first + LANES)], card.horizon, card.episodes, chance)
+    world = make(card, tasks[slice(first, first + LANES)], chance, engine)
     return by_episode(outcome(policy, world, choice, sight), card.episodes)
 
 

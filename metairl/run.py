@@ -30,7 +30,8 @@ from metairl.errors import CardError, RunConflict, StorageError, UsageError
 from metairl.record import SCHEMA, Evaluation, Record, RunFolder, writing
 from metairl.track import Sink
 from metairl.types import Policy, Sight, Spec, World
-from metairl.worlds import WORLDS
+from metairl.worlds import make
+from metairl.worlds.engine import Kind, choose
 
 SECONDS_BETWEEN_CHECKPOINTS = float(os.environ.get("METAIRL_CHECKPOINT_SECONDS", "20"))
 VERSIONS = ("metairl", "torch", "numpy", "mujoco", "gymnasium", "metaworld", "wandb")
@@ -46,6 +47,7 @@ class Request:
     seed: int
     steps: int  # training budget; 0 where nothing is trained
     settings: Any  # the method's parts and their Configs
+    engine: Kind = "cpu"  # that steps worlds with physics
 
     @property
     def card(self) -> TaskCard:
@@ -70,6 +72,7 @@ class Request:
             "seed": self.seed,
             "steps": self.steps,
             "config": json.loads(json.dumps(asdict(self.settings))),
+            **({"engine": self.engine} if self.card.physics else {}),
         }
 
 
@@ -80,6 +83,7 @@ def request(
     seed: int = 0,
     steps: int | None = None,
     settings: Any = None,
+    engine: str = "auto",
 ) -> Request:
     """Checks the combination before any work starts and fills in what was tuned for it."""
     chosen = methods.find(method)
@@ -90,7 +94,9 @@ def request(
         raise UsageError(f"--steps must be 0 or more, not {steps}")
     tuned_steps, tuned_settings = methods.tuned(method, task, encoder)
     budget = (steps if steps is not None else tuned_steps) if chosen.recipe else 0
-    return Request(method, catalogue.task_name(task), encoder, seed, budget, settings or tuned_settings)
+    return Request(
+        method, catalogue.task_name(task), encoder, seed, budget, settings or tuned_settings, choose(engine)
+    )
 
 
 def execute(asked: Request, path: Path, sinks: Sequence[Sink]) -> dict[str, Any]:
@@ -157,7 +163,8 @@ def judge(
 ) -> list[Evaluation]:
     """On a split of the request's own card, or of another one, which the records then name."""
     card = on or asked.card
-    judged = protocol.meta_test(policy, card, draws.task_set(card, split), asked.sight, asked.seed, spent)
+    tasks = draws.task_set(card, split)
+    judged = protocol.meta_test(policy, card, tasks, asked.sight, asked.seed, spent, asked.engine)
     return [replace(e, split=f"{card.id}:{split}") for e in judged] if on else judged
 
 
@@ -172,7 +179,10 @@ def build(asked: Request) -> tuple[Policy, protocol.Recipe | None]:
         return methods.build_exact(chosen, spec, asked.settings), None
     agent = methods.build_agent(chosen, asked.encoder, spec, asked.settings, card, asked.seed)
     recipe = chosen.recipe[0](
-        agent, partial(_training_world, card, draws.held_out(card)), asked.settings.recipe, asked.seed
+        agent,
+        partial(_training_world, card, draws.held_out(card), asked.engine),
+        asked.settings.recipe,
+        asked.seed,
     )
     return agent.policy(explore=False), recipe
 
@@ -182,7 +192,8 @@ def requested(folder: RunFolder) -> Request:
     run = folder.description()
     method, encoder = methods.find(run["method"]), run["encoder"]
     settings = methods.settings_from(method, encoder, run["config"], str(folder.run_file))
-    return Request(run["method"], run["task"], encoder, run["seed"], run["steps"], settings)
+    engine = run.get("engine", "cpu")
+    return Request(run["method"], run["task"], encoder, run["seed"], run["steps"], settings, engine)
 
 
 def reopen(folder: RunFolder) -> tuple[Request, Policy, protocol.Spent]:
@@ -207,16 +218,21 @@ def alike(card: TaskCard, other: TaskCard, told: bool) -> bool:
 
 def _spec(card: TaskCard) -> Spec:
     one = draws.draw(card, 1, torch.Generator())
-    return WORLDS[card.world](one, card.horizon, card.episodes, torch.Generator()).spec
+    return make(card, one, torch.Generator()).spec
 
 
 def _training_world(
-    card: TaskCard, held_out: frozenset[str], lanes: int, tasks: torch.Generator, chance: torch.Generator
+    card: TaskCard,
+    held_out: frozenset[str],
+    engine: Kind,
+    lanes: int,
+    tasks: torch.Generator,
+    chance: torch.Generator,
 ) -> World:
     """A world of newly drawn training tasks, none of which is held out."""
     drawn = draws.train_tasks(card, lanes, tasks)
     draws.require_unseen(drawn, held_out)
-    return WORLDS[card.world](drawn.tasks, card.horizon, card.episodes, chance)
+    return make(card, drawn.tasks, chance, engine)
 
 
 def _work(work: Work) -> None:

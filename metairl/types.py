@@ -94,6 +94,7 @@ class Step:
     truncated: Tensor  # [B] bool, the horizon cut the episode
     success: Tensor  # [B] bool
     final_obs: Tensor  # [B, O], the observation this step led to, before any reset
+    lost: Tensor | None = None  # [B] bool, its simulation diverged; None where that cannot happen
 
     @property
     def done(self) -> Tensor:

@@ -20,6 +20,7 @@ from metairl.run import build, judge, request
 from metairl.stats import rank
 from metairl.streams import stream
 from metairl.types import Context, Outcome, Sight, Spec, State, Step, Tasks, World
+from metairl.worlds import WORLDS, make
 
 GOALS, HORIZON = 4, 20
 SEES_REWARD = Sight()
@@ -77,7 +78,7 @@ class Counting(Always):
 
 @pytest.fixture
 def reach(monkeypatch: pytest.MonkeyPatch) -> TaskCard:
-    monkeypatch.setitem(protocol.WORLDS, "reach", Reach)
+    monkeypatch.setitem(WORLDS, "reach", Reach)
     bandit = catalogue.task("bandit-5")
     return bandit.model_copy(
         update={
@@ -173,7 +174,7 @@ def test_going_on_without_idle_lanes_changes_nothing(method: str, task: str) -> 
     tasks = draws.task_set(asked.card, "validation").tasks
     seen = []
     for thins in (True, False):
-        world = protocol.WORLDS[asked.card.world](tasks, asked.card.horizon, 2, stream("thin"))
+        world = make(asked.card, tasks, stream("thin"))
         seen.append(rollout(policy, world if thins else Whole(world), stream("act"), Sight(task=True)))
     ours, whole = seen
     lived = whole.outcome.counts

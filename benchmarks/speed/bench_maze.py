@@ -11,7 +11,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from metairl import catalogue, draws
 from metairl.streams import stream
-from metairl.worlds import WORLDS
+from metairl.worlds import make
 
 LANES = 1024
 FIRST_PERSON = "first-person maze, 1024 lanes / MiniWorld SyncVectorEnv"
@@ -39,7 +39,7 @@ def test_mazes(
     torch.set_num_threads(threads)
     card, rng = catalogue.task(task), stream("bench")
     tasks = draws.train_tasks(card, LANES, rng).tasks
-    world = WORLDS[card.world](tasks, card.horizon, card.episodes, rng)
+    world = make(card, tasks, rng)
     world.reset()
     actions = torch.randint(world.spec.actions, (steps, LANES), generator=rng)
 

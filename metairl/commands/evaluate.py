@@ -58,7 +58,8 @@ def main(words: list[str]) -> int:
 def _print(found: dict[str, Any]) -> None:
     print(f"judged on {found['tasks']} tasks of {found['task']}, {found['split'].rpartition(':')[2]}")
     print(f"  return      {found['return']:.3f} ± {found['standard_error']:.3f}")
-    print(f"  normalised  {found['normalised']:.3f}")
+    if found["normalised"] is not None:
+        print(f"  normalised  {found['normalised']:.3f}")
     for name, values in found.items():
         if name.endswith("_by_episode") and len(values) > 1:
             label = name.replace("_", " ")

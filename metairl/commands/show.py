@@ -59,11 +59,11 @@ def print_scores(folder: RunFolder) -> None:
     run = folder.description()
     judged = [r for r in folder.records() if isinstance(r, Evaluation) and r.split == "test"]
     found = scores(judged, run["task"])
-    expert = catalogue.task(run["task"]).score.expert_method
+    score = catalogue.task(run["task"]).score
+    scale = f", normalised {found['normalised']:.3f} (0 random, 1 {score.expert_method})" if score else ""
     print(
         f"{run['method']} on {run['task']}, seed {run['seed']}: return {found['return']:.3f} "
-        f"± {found['standard_error']:.3f} on {found['tasks']} held-out tasks, "
-        f"normalised {found['normalised']:.3f} (0 random, 1 {expert})"
+        f"± {found['standard_error']:.3f} on {found['tasks']} held-out tasks{scale}"
     )
 
 

@@ -52,7 +52,10 @@ class Snail(nn.Module):
             layers.append(Attention(width, config.key, config.value))
             width += config.value
         self.layers = nn.ModuleList(layers)
-        self.memory = [*((d, 2 * config.features) for d in dilations), (0, config.key + config.value)] * config.blocks
+        self.memory = [
+            *((d, 2 * config.features) for d in dilations),
+            (0, config.key + config.value),
+        ] * config.blocks
         self.width = width  # Z
 
     def initial(self, lanes: int) -> State:

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor, nn
 
-from metairl.losses import categorical_entropy, clipped_surrogate, gae, mean, standardised
-from metairl.nn import Rescaled, mlp, sample_categorical
+from metairl.losses import clipped_surrogate, gae, mean, standardised
+from metairl.nn import PolicyHead, Rescaled, mlp
 from metairl.types import Features, Spec
 
 
@@ -50,16 +50,17 @@ class PPO(nn.Module):
     def __init__(self, spec: Spec, width: int, config: Config):
         super().__init__()
         self.config = config
-        self.policy = mlp(width, *config.hidden, spec.actions, last_gain=0.01)
+        self.policy = PolicyHead(spec, width, config.hidden)
         self.value = Rescaled(mlp(width, *config.hidden, 1, last_gain=0.1), spec.steps, rate=0.1)
 
     def act(self, z: Tensor, rng: Generator, explore: bool) -> Tensor:
-        log_prob = self.policy(z).log_softmax(-1)
-        return sample_categorical(log_prob, rng) if explore else log_prob.argmax(-1)
+        pi = self.policy(z)
+        action: Tensor = pi.sample(rng) if explore else pi.mode()
+        return action
 
     @torch.no_grad()
     def targets(self, f: Features, progress: float) -> Targets:
-        log_prob = self.policy(f.z).log_softmax(-1).gather(-1, f.action.unsqueeze(-1)).squeeze(-1)
+        log_prob = self.policy(f.z).log_prob(f.action)
         value = self.value(f.z)
         advantage = gae(f.reward, value, self.config.gamma * f.follows, self.config.trace)
         target = advantage + value
@@ -69,13 +70,11 @@ class PPO(nn.Module):
         return Targets(log_prob, advantage, target, entropy)
 
     def losses(self, f: Features, old: Targets) -> dict[str, Tensor]:
-        log_pi = self.policy(f.z).log_softmax(-1)  # [B, T, A]
-        log_prob = log_pi.gather(-1, f.action.unsqueeze(-1)).squeeze(-1)
+        pi = self.policy(f.z)
+        log_ratio = pi.log_prob(f.action) - old.log_prob
         error = (old.value - self.value(f.z)) / self.value.std
         return {
-            "policy": mean(
-                clipped_surrogate(log_prob - old.log_prob, old.advantage, self.config.clip), f.counts
-            ),
+            "policy": mean(clipped_surrogate(log_ratio, old.advantage, self.config.clip), f.counts),
             "value": self.config.value * mean(error.square(), f.counts) / 2,
-            "entropy": -old.entropy * mean(categorical_entropy(log_pi), f.counts),
+            "entropy": -old.entropy * mean(pi.entropy(), f.counts),
         }

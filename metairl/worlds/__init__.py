@@ -2,15 +2,30 @@
 
 from collections.abc import Callable
 
-from metairl.types import World
+from torch import Generator
+
+from metairl.cards import TaskCard
+from metairl.types import Tasks, World
 from metairl.worlds.bandit import Bandit
+from metairl.worlds.engine import Kind
+from metairl.worlds.locomotion import Locomotion
 from metairl.worlds.maze import Maze
 from metairl.worlds.maze_grid import MazeGrid
+from metairl.worlds.point import Point, SparsePoint
 from metairl.worlds.tabular import Tabular
 
 WORLDS: dict[str, Callable[..., World]] = {
     "bandit": Bandit,
+    "locomotion": Locomotion,
     "maze": Maze,
     "maze-grid": MazeGrid,
+    "point": Point,
+    "point-sparse": SparsePoint,
     "tabular": Tabular,
 }
+
+
+def make(card: TaskCard, tasks: Tasks, rng: Generator, engine: Kind = "cpu") -> World:
+    """A world of these tasks as the card has it; one with physics is stepped by an engine."""
+    body = {"physics": card.physics, "engine": engine} if card.physics else {}
+    return WORLDS[card.world](tasks, card.horizon, card.episodes, rng, **body)

@@ -1,0 +1,136 @@
+"""Gymnasium's v5 bodies, unmodified: where each begins, what is seen of it, when it has fallen.
+
+Every function is of an engine's fields alone, so it serves one engine as it serves the other.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Generator, Tensor
+
+from metairl.worlds.engine import FORCES, Engine
+
+Reading = Callable[[Engine], Tensor]
+
+
+@dataclass(frozen=True)
+class Body:
+    xml: str  # among Gymnasium's assets
+    substeps: int  # of physics in a step
+    axes: int  # of the ground it moves on: 1 in a plane, 2; its first so many coordinates say where it is
+    noise: float  # of the state that an episode begins in
+    gaussian: bool  # noise of velocities, else uniform like that of positions
+    reads: tuple[str, ...]  # derived fields
+    observe: Reading  # [B, O], without where it is
+    place: Reading  # [B, axes], the place whose change is its velocity
+    healthy: Reading  # [B] bool
+    contact: Reading  # [B], squared contact forces as its reward counts them
+
+    def start(self, qpos: Tensor, velocities: int, lanes: int, rng: Generator) -> tuple[Tensor, Tensor]:
+        """States that episodes begin in: noise around the model's own."""
+        away = 2 * torch.rand(lanes, len(qpos), generator=rng) - 1
+        if self.gaussian:
+            speed = torch.randn(lanes, velocities, generator=rng)
+        else:
+            speed = 2 * torch.rand(lanes, velocities, generator=rng) - 1
+        return qpos + self.noise * away, self.noise * speed
+
+
+def _planar(engine: Engine, limit: float = float("inf")) -> Tensor:
+    return torch.cat([engine.field("qpos")[:, 1:], engine.field("qvel").clamp(-limit, limit)], dim=1)
+
+
+def _along(engine: Engine) -> Tensor:
+    return engine.field("qpos")[:, :1]
+
+
+def _always(engine: Engine) -> Tensor:
+    return torch.ones(engine.lanes, dtype=torch.bool)
+
+
+def _weightless(engine: Engine) -> Tensor:
+    return torch.zeros(engine.lanes)
+
+
+def _hopper_stands(engine: Engine) -> Tensor:
+    qpos, qvel = engine.field("qpos"), engine.field("qvel")
+    bounded = (qpos[:, 2:].abs() < 100).all(1) & (qvel.abs() < 100).all(1)
+    return bounded & (qpos[:, 1] > 0.7) & (qpos[:, 2].abs() < 0.2)
+
+
+def _walker_stands(engine: Engine) -> Tensor:
+    z, angle = engine.field("qpos")[:, 1], engine.field("qpos")[:, 2]
+    return (z > 0.8) & (z < 2.0) & (angle.abs() < 1.0)
+
+
+def _ant(engine: Engine) -> Tensor:
+    forces = engine.field(FORCES)[:, 1:].clamp(-1, 1).flatten(1)
+    return torch.cat([engine.field("qpos")[:, 2:], engine.field("qvel"), forces], dim=1)
+
+
+def _torso(engine: Engine) -> Tensor:
+    return engine.field("xpos")[:, 1, :2]
+
+
+def _ant_stands(engine: Engine) -> Tensor:
+    z = engine.field("qpos")[:, 2]
+    return (z >= 0.2) & (z <= 1.0)
+
+
+def _clipped_forces(engine: Engine) -> Tensor:
+    return engine.field(FORCES).clamp(-1, 1).square().sum((1, 2))
+
+
+def _humanoid(engine: Engine) -> Tensor:
+    bodies = [engine.field(name)[:, 1:].flatten(1) for name in ("cinert", "cvel")]
+    motors, forces = engine.field("qfrc_actuator")[:, 6:], engine.field(FORCES)[:, 1:].flatten(1)
+    return torch.cat([engine.field("qpos")[:, 2:], engine.field("qvel"), *bodies, motors, forces], dim=1)
+
+
+def _centre_of_mass(engine: Engine) -> Tensor:
+    mass = engine.field("body_mass").unsqueeze(-1)  # [B, bodies, 1]
+    return ((mass * engine.field("xipos")).sum(1) / mass.sum(1))[:, :2]
+
+
+def _humanoid_stands(engine: Engine) -> Tensor:
+    z = engine.field("qpos")[:, 2]
+    return (z > 1.0) & (z < 2.0)
+
+
+def _forces(engine: Engine) -> Tensor:
+    return engine.field(FORCES).square().sum((1, 2))
+
+
+BODIES = {
+    "half-cheetah": Body("half_cheetah.xml", 5, 1, 0.1, True, (), _planar, _along, _always, _weightless),
+    "hopper": Body(
+        "hopper.xml", 4, 1, 5e-3, False, (), partial(_planar, limit=10), _along, _hopper_stands, _weightless
+    ),
+    "walker": Body(
+        "walker2d_v5.xml",
+        4,
+        1,
+        5e-3,
+        False,
+        (),
+        partial(_planar, limit=10),
+        _along,
+        _walker_stands,
+        _weightless,
+    ),
+    "ant": Body("ant.xml", 5, 2, 0.1, True, ("xpos", FORCES), _ant, _torso, _ant_stands, _clipped_forces),
+    "humanoid": Body(
+        "humanoid.xml",
+        5,
+        2,
+        1e-2,
+        False,
+        ("body_mass", "xipos", "cinert", "cvel", "qfrc_actuator", FORCES),
+        _humanoid,
+        _centre_of_mass,
+        _humanoid_stands,
+        _forces,
+    ),
+}

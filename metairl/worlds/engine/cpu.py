@@ -1,0 +1,68 @@
+"""MuJoCo on all cores: `mujoco.batch`, one state row a lane, views of it as tensors, nothing copied."""
+
+import warnings
+from typing import Any
+
+import mujoco
+import numpy as np
+import torch
+from mujoco.batch import MODEL_FIELDS, Batch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from metairl.worlds.engine import FORCES
+from metairl.worlds.engine.runge_kutta import RungeKutta
+
+ALL = int(mujoco.mjtStage.mjSTAGE_ACC)
+NOTHING = int(mujoco.mjtStage.mjSTAGE_NONE)
+DIVERGED = [int(getattr(mujoco.mjtWarning, f"mjWARN_BAD{what}")) for what in ("QPOS", "QVEL", "QACC")]
+
+
+class Cpu:
+    def __init__(self, model: mujoco.MjModel, lanes: int, reads: tuple[str, ...]):
+        self.lanes = lanes
+        self.lost = torch.zeros(lanes, dtype=torch.bool)
+        self.batch = Batch(model, lanes, torch.get_num_threads())
+        self.fields = {name: self._view(name) for name in {"qpos", "qvel", "ctrl", *reads}}
+        self.by_evaluations = FORCES in reads and model.opt.integrator == mujoco.mjtIntegrator.mjINT_RK4
+        self.last_substep = RungeKutta(self.batch)
+
+    def field(self, name: str) -> Tensor:
+        return self.fields[name]
+
+    def scale(self, name: str, factor: Tensor) -> None:
+        values = self.batch.expand(name)
+        values *= factor.numpy()
+        self.batch.set_const()
+
+    def put(self, lanes: Tensor, qpos: Tensor, qvel: Tensor) -> None:
+        chosen = lanes.numpy()
+        self.batch.reset(chosen, stage=NOTHING)
+        self.fields["qpos"][lanes] = qpos.double()
+        self.fields["qvel"][lanes] = qvel.double()
+        self.batch.forward(chosen, stage=ALL)
+
+    def step(self, substeps: int) -> None:
+        """MuJoCo itself restarts a lane that diverges, and counts it; a last substep by hand does not."""
+        before = self._divergences()
+        self.batch.step(nstep=substeps - self.by_evaluations)
+        if self.by_evaluations:
+            self.last_substep.take()
+        bad = (self._divergences() > before) | ~np.isfinite(self.batch.state).all(1)
+        self.lost = torch.from_numpy(bad)
+
+    def save(self) -> Tensor:
+        return torch.from_numpy(self.batch.state.copy())
+
+    def load(self, state: Tensor) -> None:
+        self.batch.state[:] = state.numpy()
+
+    def _view(self, name: str) -> Tensor:
+        array = self.batch.expand(name) if name in MODEL_FIELDS else self.batch.bind(name)
+        with warnings.catch_warnings():  # torch warns that outputs must not be written to; nobody does
+            warnings.simplefilter("ignore", UserWarning)
+            return torch.from_numpy(array)
+
+    def _divergences(self) -> NDArray[Any]:
+        counts: NDArray[Any] = self.batch.warning[:, DIVERGED, 1].sum(1)
+        return counts

@@ -1,0 +1,77 @@
+"""One simulation after another, as Gymnasium steps them: slow, obvious, the other engines' oracle."""
+
+import copy
+from typing import Any
+
+import mujoco
+import numpy as np
+import torch
+from mujoco.batch import MODEL_FIELDS
+from numpy.typing import NDArray
+from torch import Tensor
+
+DIVERGED = [int(getattr(mujoco.mjtWarning, f"mjWARN_BAD{what}")) for what in ("QPOS", "QVEL", "QACC")]
+EVERYTHING = int(mujoco.mjtState.mjSTATE_INTEGRATION)
+
+
+class Serial:
+    def __init__(self, model: mujoco.MjModel, lanes: int, reads: tuple[str, ...]):
+        self.lanes = lanes
+        self.lost = torch.zeros(lanes, dtype=torch.bool)
+        self.models = [copy.copy(model) for _ in range(lanes)]
+        self.data = [mujoco.MjData(model) for model in self.models]
+        self.fields = {name: self._stacked(name) for name in ("qpos", "qvel", "ctrl", *reads)}
+
+    def field(self, name: str) -> Tensor:
+        return self.fields[name]
+
+    def scale(self, name: str, factor: Tensor) -> None:
+        for model, data, by in zip(self.models, self.data, factor.numpy(), strict=True):
+            getattr(model, name)[:] *= by
+            mujoco.mj_setConst(model, data)
+        self.fields.update({name: self._stacked(name) for name in self.fields if name in MODEL_FIELDS})
+
+    def put(self, lanes: Tensor, qpos: Tensor, qvel: Tensor) -> None:
+        self.fields["qpos"][lanes], self.fields["qvel"][lanes] = qpos.double(), qvel.double()
+        for i in lanes.nonzero().flatten().tolist():
+            mujoco.mj_resetData(self.models[i], self.data[i])
+            self._write(i)
+            mujoco.mj_forward(self.models[i], self.data[i])
+            self._read(i)
+
+    def step(self, substeps: int) -> None:
+        for i, (model, data) in enumerate(zip(self.models, self.data, strict=True)):
+            self._write(i)
+            before = self._divergences(i)
+            mujoco.mj_step(model, data, nstep=substeps)
+            mujoco.mj_rnePostConstraint(model, data)
+            self._read(i)
+            self.lost[i] = self._divergences(i) > before
+
+    def save(self) -> Tensor:
+        state = np.empty((self.lanes, mujoco.mj_stateSize(self.models[0], EVERYTHING)))
+        for model, data, row in zip(self.models, self.data, state, strict=True):
+            mujoco.mj_getState(model, data, row, EVERYTHING)
+        return torch.from_numpy(state)
+
+    def load(self, state: Tensor) -> None:
+        for i, (model, data, row) in enumerate(zip(self.models, self.data, state.numpy(), strict=True)):
+            mujoco.mj_setState(model, data, row, EVERYTHING)
+            self._read(i)
+
+    def _stacked(self, name: str) -> Tensor:
+        return torch.tensor(np.stack([self._value(i, name) for i in range(self.lanes)]))
+
+    def _write(self, i: int) -> None:
+        for name in ("qpos", "qvel", "ctrl"):
+            getattr(self.data[i], name)[:] = self.fields[name][i].numpy()
+
+    def _read(self, i: int) -> None:
+        for name, values in self.fields.items():
+            values[i] = torch.from_numpy(self._value(i, name))
+
+    def _value(self, i: int, name: str) -> NDArray[Any]:
+        return np.asarray(getattr(self.models[i] if name in MODEL_FIELDS else self.data[i], name))
+
+    def _divergences(self, i: int) -> int:
+        return sum(self.data[i].warning[kind].number for kind in DIVERGED)
