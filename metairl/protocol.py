@@ -109,7 +109,7 @@ def meta_test(
     # A policy that reads torch's global generator moves only ours; numbers do not depend on the threads.
     with torch.random.fork_rng(devices=[]), ThreadPoolExecutor(torch.get_num_threads()) as threads:
         scores = list(threads.map(judged, range(0, len(tasks), LANES)))
-    returns, lengths, success = (torch.cat(columns) for columns in zip(*scores, strict=True))  # [N, K]
+    returns, lengths, success, lost = (torch.cat(columns) for columns in zip(*scores, strict=True))  # [N, K]
     seconds = {"eval": time.perf_counter() - began}
     before = (lengths.cumsum(1) - lengths).sum(0)
     return [
@@ -125,6 +125,7 @@ def meta_test(
             lengths=_one_if_equal(lengths[:, k].tolist()),
             success=success[:, k].int().tolist() if card.reports_success else None,
             seconds=seconds,
+            lost=int(lost[:, k].sum()),
         )
         for k in range(card.episodes)
     ]
@@ -132,14 +133,14 @@ def meta_test(
 
 def _judge_lanes(
     policy: Policy, card: TaskCard, tasks: TaskSet, sight: Sight, seed: int, engine: Kind, first: int
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     chance, choice = (stream("judge", name, card.id, tasks.split, seed, first) for name in ("world", "act"))
     world = make(card, tasks[slice(first, first + LANES)], chance, engine)
     return by_episode(outcome(policy, world, choice, sight), card.episodes)
 
 
-def by_episode(trial: Outcome, episodes: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return, length and success of each lane's first K episodes, [B, K]; later ones do not count.
+def by_episode(trial: Outcome, episodes: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return, length, success and breakdown of each lane's first K episodes, [B, K]; later ones do not count.
 
     A lane that finishes early starts episode K + 1 while others are still at work. Counting those, or the
     first episodes to finish anywhere, would favour the tasks that a policy already solves.
@@ -149,8 +150,10 @@ def by_episode(trial: Outcome, episodes: int) -> tuple[Tensor, Tensor, Tensor]:
     empty = torch.zeros(len(index), episodes)
     returns = empty.scatter_add(1, index, trial.reward.where(trial.counts, 0.0))
     lengths = empty.scatter_add(1, index, trial.counts.float()).long()
-    success = empty.scatter_add(1, index, (trial.success & trial.counts).float()) > 0
-    return returns, lengths, success
+    success, lost = (
+        empty.scatter_add(1, index, (flag & trial.counts).float()) > 0 for flag in (trial.success, trial.lost)
+    )
+    return returns, lengths, success, lost
 
 
 def _one_if_equal(lengths: list[int]) -> int | list[int]:

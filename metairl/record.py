@@ -47,6 +47,7 @@ class Evaluation:
     lengths: int | list[int]  # one number where all are equal
     success: list[int] | None  # None where the world has no notion of success
     seconds: dict[str, float]
+    lost: int = 0  # tasks whose simulation diverged in this episode, which ended there
 
     @property
     def all_lengths(self) -> list[int]:

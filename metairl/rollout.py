@@ -5,7 +5,6 @@ is marked as not counting, and once half of the lanes are idle the others go on 
 """
 
 from collections.abc import Iterator
-from dataclasses import fields
 
 import torch
 from torch import Generator, Tensor
@@ -83,7 +82,7 @@ def _among_all(lanes: int, living: Tensor, obs: Tensor, action: Tensor, step: St
     def spread(x: Tensor) -> Tensor:
         return x.new_zeros(lanes, *x.shape[1:]).index_copy_(0, living, x)
 
-    whole = Step(*(spread(getattr(step, field.name)) for field in fields(step)))
+    whole = Step(**{name: spread(value) for name, value in vars(step).items() if value is not None})
     return spread(obs), spread(action), whole, spread(counts)
 
 
@@ -94,4 +93,7 @@ def _outcome(steps: tuple[Step, ...], counts: tuple[Tensor, ...]) -> Outcome:
         terminated=torch.stack([step.terminated for step in steps], dim=1),
         success=torch.stack([step.success for step in steps], dim=1),
         counts=torch.stack(counts, dim=1),
+        lost=torch.stack(
+            [torch.zeros_like(step.done) if step.lost is None else step.lost for step in steps], dim=1
+        ),
     )

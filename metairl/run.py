@@ -83,7 +83,7 @@ def request(
     seed: int = 0,
     steps: int | None = None,
     settings: Any = None,
-    engine: str = "auto",
+    engine: str = "cpu",
 ) -> Request:
     """Checks the combination before any work starts and fills in what was tuned for it."""
     chosen = methods.find(method)
@@ -92,6 +92,7 @@ def request(
     encoder = methods.choose_encoder(method, chosen, encoder)
     if steps is not None and steps < 0:
         raise UsageError(f"--steps must be 0 or more, not {steps}")
+    kind = choose(engine) if card.physics else "cpu"
     tuned_steps, tuned_settings = methods.tuned(method, task, encoder)
     budget = (steps if steps is not None else tuned_steps) if chosen.recipe else 0
     return Request(

@@ -110,6 +110,7 @@ class Outcome:
     terminated: Tensor  # [B, T] bool
     success: Tensor  # [B, T] bool
     counts: Tensor  # [B, T] bool, the step is in one of the trial's K episodes
+    lost: Tensor  # [B, T] bool, the simulation diverged
 
     def __getitem__(self, rows: Tensor) -> "Outcome":
         """The same in fewer lanes."""

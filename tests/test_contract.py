@@ -47,6 +47,7 @@ def context(sight: Sight = Sight(task=True)) -> Context:  # noqa: B008
             terminated=torch.zeros(LANES, STEPS, dtype=torch.bool),
             success=torch.zeros(LANES, STEPS, dtype=torch.bool),
             counts=torch.ones(LANES, STEPS, dtype=torch.bool),
+            lost=torch.zeros(LANES, STEPS, dtype=torch.bool),
         ),
         task=torch.randn(LANES, SPEC.params, generator=rng),
         actions=SPEC.actions,

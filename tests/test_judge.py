@@ -226,7 +226,8 @@ def test_hidden_reward_is_absent_from_whole_trials_too() -> None:
 def test_only_rows_that_say_so_are_told_the_task(name: str) -> None:
     method = find(name)
     told = sight(method, method.encoder).task
-    assert told == (name in ("best-arm", "value-iteration", "shortest-path", "shortest-walk"))
+    bounds = ("best-arm", "value-iteration", "shortest-path", "shortest-walk", "straight")
+    assert told == (name in bounds)
 
 
 # 4
@@ -255,7 +256,7 @@ def test_judging_more_often_changes_nothing() -> None:
 
 def test_a_judge_that_draws_from_trainings_stream_would_be_noticed() -> None:
     def greedy_judge(asked: Any, policy: Any) -> None:
-        policy.agent.learner.policy[0].bias.data.add_(torch.randn(64) * 1e-3)
+        policy.agent.learner.policy.net[0].bias.data.add_(torch.randn(64) * 1e-3)
 
     assert not same(trained(lambda asked, policy: None), trained(greedy_judge))
 
@@ -356,9 +357,13 @@ def test_training_never_meets_the_test_split(tmp_path: Any) -> None:
 # 7
 
 
-@pytest.mark.parametrize("task", catalogue.task_ids())
+SCORED = [name for name in catalogue.task_ids() if catalogue.task(name).score]
+
+
+@pytest.mark.parametrize("task", SCORED)
 def test_expert_scores_one_and_random_zero(task: str) -> None:
     card = catalogue.task(task)
+    assert card.score
     tasks = TaskSet(card.id, "test", draws.task_set(card, "test")[slice(0, 400)])
     for method, expected in ((card.score.expert_method, 1.0), ("random", 0.0)):
         asked = request(method, task)
@@ -368,6 +373,18 @@ def test_expert_scores_one_and_random_zero(task: str) -> None:
         score = [card.normalised(float(value), card.episodes) for value in trial]
         error = np.std(score, ddof=1) / np.sqrt(len(score))
         assert abs(np.mean(score) - expected) < 4 * error + 1e-9, (method, np.mean(score), error)
+
+
+@pytest.mark.parametrize("task", sorted({*catalogue.task_ids()}.difference(SCORED)))
+def test_tasks_without_an_expert_can_be_judged_too(task: str) -> None:
+    card = catalogue.task(task)
+    tasks = TaskSet(card.id, "test", draws.task_set(card, "test")[slice(0, 2)])
+    evaluations = protocol.meta_test(
+        build(request("random", task))[0], card, tasks, Sight(), 0, protocol.Spent()
+    )
+    assert len(evaluations) == card.episodes
+    assert all(np.isfinite(e.returns).all() and np.std(e.returns) > 0 and not e.lost for e in evaluations)
+    assert card.normalised(1.0, 1) is None
 
 
 # 8
@@ -393,7 +410,7 @@ def test_later_episodes_and_their_nans_do_not_count() -> None:
 
     reward, done = columns()
     blank = torch.zeros(1, 3, dtype=torch.bool)
-    trial = Outcome(reward, done, done, blank, counts=torch.tensor([[True, True, False]]))
-    returns, lengths, _ = protocol.by_episode(trial, 2)
+    trial = Outcome(reward, done, done, blank, torch.tensor([[True, True, False]]), blank)
+    returns, lengths, _, _ = protocol.by_episode(trial, 2)
     assert returns.tolist() == [[1.0, 2.0]]
     assert lengths.tolist() == [[1, 1]]

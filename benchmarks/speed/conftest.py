@@ -70,8 +70,11 @@ def side_by_side(ours: Callable[[], int], peer: Callable[[], int], rounds: int) 
     return statistics.median(rates[0]), statistics.median(rates[1])
 
 
-def in_turns(ours: Callable[[], int], peer: str, rounds: int) -> tuple[float, float]:
-    """The same where the peer has an environment of its own, peers/NAME; skipped where that is not there."""
+def in_turns(ours: Callable[[], int], peer: str, rounds: int, *words: str) -> tuple[float, float]:
+    """The same where the peer has an environment of its own, peers/NAME; skipped where that is not there.
+
+    `words` are told to the peer's program.
+    """
     folder = Path(__file__).parent / "peers" / peer
     python = folder / ".venv" / "bin" / "python"
     if not python.exists():
@@ -82,7 +85,8 @@ def in_turns(ours: Callable[[], int], peer: str, rounds: int) -> tuple[float, fl
         began = time.perf_counter()
         units = ours()
         rates[0].append(units / (time.perf_counter() - began))
-        said = subprocess.run([python, folder / "run.py"], capture_output=True, text=True, check=True)
+        command = [python, folder / "run.py", *words]
+        said = subprocess.run(command, capture_output=True, text=True, check=True)
         told = json.loads(said.stdout.splitlines()[-1])
         rates[1].append(told["units"] / told["seconds"])
     return statistics.median(rates[0]), statistics.median(rates[1])

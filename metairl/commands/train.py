@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import tyro
@@ -24,6 +24,7 @@ class Train:
     steps: int | None = None  # training steps in the world; by default the tuned budget
     out: Path | None = None  # the run's folder; by default runs/METHOD/TASK/seed-SEED
     threads: int | None = None  # of torch; numbers repeat only at equal thread counts
+    engine: Literal["auto", "cpu", "gpu"] = "auto"  # of MuJoCo tasks; auto: gpu where there is one
     wandb: Mode = "auto"  # auto: online where a key is present, else offline
 
 
@@ -32,7 +33,7 @@ def main(words: list[str]) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
     settings = _settings(args, rest)
-    asked = request(args.method, args.task, args.encoder, args.seed, args.steps, settings)
+    asked = request(args.method, args.task, args.encoder, args.seed, args.steps, settings, args.engine)
     folder = args.out or asked.folder(Path("runs"))
     execute(asked, folder, [Console(), Wandb(args.wandb)])
     print_scores(RunFolder(folder))

@@ -53,7 +53,8 @@ class OnPolicy:
         self.env_steps += int(counts.sum())
         sums = self._improve(trial, progress)
         total = (trial.outcome.reward * counts).sum(1).mean().item()
-        return {"return": total} | {k: v.item() for k, v in sums.items()}
+        lost = (trial.outcome.lost & counts).sum().item()
+        return {"return": total} | {k: v.item() for k, v in sums.items()} | {"lost": lost}
 
     def state(self) -> dict[str, Any]:
         return {

@@ -34,6 +34,8 @@ class Locomotion:
     ):
         if physics.body not in BODIES:
             raise CardError(f"no body '{physics.body}'; {nearest(physics.body, BODIES)}")
+        if physics.aim not in AIMS:
+            raise CardError(f"no aim '{physics.aim}'; {nearest(physics.aim, AIMS)}")
         self.physics, self.body, self.rng = physics, BODIES[physics.body], rng
         self.task = torch.cat([values.flatten(1) for values in tasks.values()], dim=1).float()
         self.lanes = len(self.task)

@@ -14,6 +14,7 @@ from metairl.errors import CardError, nearest
 from metairl.worlds.engine import FORCES
 
 ASSETS = Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets"
+FIELDS = frozenset(name for name in MODEL_FIELDS if not name.startswith("opt."))
 PARTS = {  # how a field's name begins, what its rows are, and how many a model has
     "body": ("body", "nbody"),
     "geom": ("geom", "ngeom"),
@@ -39,7 +40,12 @@ def compiled(xml: str, reads: tuple[str, ...]) -> mujoco.MjModel:
         if FORCES in reads:
             acceleration, body = mujoco.mjtSensor.mjSENS_FRAMELINACC, mujoco.mjtObj.mjOBJ_BODY
             spec.add_sensor(type=acceleration, objtype=body, objname=spec.worldbody.first_body().name)
-        return spec.compile()
+        mass, spec.compiler.settotalmass = spec.compiler.settotalmass, -1  # it warns of this one
+        model = spec.compile()
+        if mass > 0:
+            mujoco.mj_setTotalmass(model, mass)
+            mujoco.mj_setConst(model, mujoco.MjData(model))
+        return model
     except (ValueError, OSError) as fault:
         raise CardError(f"{path}: MuJoCo cannot read it ({fault})") from None
 
@@ -47,8 +53,8 @@ def compiled(xml: str, reads: tuple[str, ...]) -> mujoco.MjModel:
 def factor(model: mujoco.MjModel, field: str, by: Tensor) -> Tensor:
     """What to multiply a field of every lane with, [B, …]: `body_mass`, or `body_mass:torso` of one part."""
     name, _, part = field.partition(":")
-    if name not in MODEL_FIELDS:
-        raise CardError(f"no field '{name}' in a MuJoCo model; {nearest(name, MODEL_FIELDS)}")
+    if name not in FIELDS:
+        raise CardError(f"no field '{name}' in a MuJoCo model; {nearest(name, FIELDS)}")
     shape = getattr(model, name).shape
     whole = torch.ones(len(by), *shape, dtype=torch.float64)
     rows = _rows(model, name, part) if part else list(range(shape[0]))

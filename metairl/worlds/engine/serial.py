@@ -42,11 +42,12 @@ class Serial:
     def step(self, substeps: int) -> None:
         for i, (model, data) in enumerate(zip(self.models, self.data, strict=True)):
             self._write(i)
-            before = self._divergences(i)
+            for kind in DIVERGED:
+                data.warning[kind].number = 0
             mujoco.mj_step(model, data, nstep=substeps)
             mujoco.mj_rnePostConstraint(model, data)
             self._read(i)
-            self.lost[i] = self._divergences(i) > before
+            self.lost[i] = any(data.warning[kind].number for kind in DIVERGED)
 
     def save(self) -> Tensor:
         state = np.empty((self.lanes, mujoco.mj_stateSize(self.models[0], EVERYTHING)))
@@ -72,6 +73,3 @@ class Serial:
 
     def _value(self, i: int, name: str) -> NDArray[Any]:
         return np.asarray(getattr(self.models[i] if name in MODEL_FIELDS else self.data[i], name))
-
-    def _divergences(self, i: int) -> int:
-        return sum(self.data[i].warning[kind].number for kind in DIVERGED)
