@@ -95,9 +95,7 @@ def request(
     kind = choose(engine) if card.physics else "cpu"
     tuned_steps, tuned_settings = methods.tuned(method, task, encoder)
     budget = (steps if steps is not None else tuned_steps) if chosen.recipe else 0
-    return Request(
-        method, catalogue.task_name(task), encoder, seed, budget, settings or tuned_settings, choose(engine)
-    )
+    return Request(method, catalogue.task_name(task), encoder, seed, budget, settings or tuned_settings, kind)
 
 
 def execute(asked: Request, path: Path, sinks: Sequence[Sink]) -> dict[str, Any]:
