@@ -99,7 +99,8 @@ class TrialEnv(gymnasium.Env[Obs, Any]):
         }
         self.episode += done
         over = self.episode >= self.trials.card.episodes
-        return step.obs[0].numpy().copy(), float(step.reward[0]), False, over, info
+        seen = step.final_obs if over else step.obs  # the next trial's first is its reset's to give
+        return seen[0].numpy().copy(), float(step.reward[0]), False, over, info
 
     def _world(self, which: list[int] | None, rng: Generator) -> World:
         return make(self.trials.card, self.trials.draw(1, which, rng), rng)

@@ -88,7 +88,7 @@ class TrialVectorEnv(VectorEnv[Obs, Any, NDArray[Any]]):
         if over.any():
             final = np.full(self.num_envs, None, dtype=object)
             for lane in np.flatnonzero(over):
-                final[lane] = obs[lane].copy()
+                final[lane] = step.final_obs[lane].numpy().copy()
             obs[over], beginning = self._next_trials(over)
             infos = _together(infos, beginning)
             infos |= {"final_obs": final, "_final_obs": over.copy()}
