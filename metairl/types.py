@@ -187,6 +187,18 @@ class ThinningWorld(World, Protocol):
         ...
 
 
+@runtime_checkable
+class RenewingWorld(World, Protocol):
+    """A world whose lanes may be given new tasks while the others go on.
+
+    Every world whose episodes may end early is one; in the others all lanes' trials end together.
+    """
+
+    def renew(self, lanes: Tensor, tasks: Tasks) -> Tensor:
+        """Begin anew in some lanes, [B] bool, one task a chosen lane; returns what those see first."""
+        ...
+
+
 def encode_action(action: Tensor, actions: int) -> Tensor:
     """Discrete actions become one-hot rows; continuous ones are already what a network reads."""
     if action.dtype == torch.int64:

@@ -11,6 +11,8 @@ from metairl import catalogue, draws
 from metairl.errors import UsageError
 from metairl.gym import TrialEnv
 
+pytestmark = pytest.mark.filterwarnings("ignore:compiler attribute 'settotalmass'")  # of half_cheetah.xml
+
 
 @pytest.mark.filterwarnings("ignore:.*A Box observation space:UserWarning")  # worlds state no bounds
 @pytest.mark.parametrize("name", catalogue.task_ids())
@@ -31,6 +33,14 @@ def test_a_trial_has_its_episodes_and_one_task() -> None:
         ends.append(info["episode_done"])
         assert not terminated
     assert len(ends) == 30 and [i for i, end in enumerate(ends) if end] == [9, 19, 29]
+
+
+def test_between_episodes_one_sees_the_next_and_at_the_end_where_the_last_step_led() -> None:
+    env = gymnasium.make("metairl/point-robot-v1")
+    env.reset(seed=0)
+    seen = np.stack([env.step(np.array([1.0, 0.5], dtype=np.float32))[0] for _ in range(40)])
+    assert seen[19].tolist() == [0, 0]  # the second episode's start
+    np.testing.assert_allclose(seen[39], [2.0, 1.0], rtol=1e-5)
 
 
 def validation_task(index: int) -> Tensor:

@@ -9,7 +9,6 @@ the body `falls`, also as soon as it is not healthy. A lane whose simulation div
 reward for the step, and is marked.
 """
 
-import mujoco
 import torch
 from torch import Generator, Tensor
 
@@ -37,11 +36,11 @@ class Locomotion:
         if physics.aim not in AIMS:
             raise CardError(f"no aim '{physics.aim}'; {nearest(physics.aim, AIMS)}")
         self.physics, self.body, self.rng = physics, BODIES[physics.body], rng
-        self.task = torch.cat([values.flatten(1) for values in tasks.values()], dim=1).float()
+        self.task = _flat(tasks)
         self.lanes = len(self.task)
-        model = compiled(physics.xml or self.body.xml, self.body.reads)
+        self.model = model = compiled(physics.xml or self.body.xml, self.body.reads)
         self.engine = engines.make(model, self.lanes, self.body.reads, engine)
-        self._change(model, tasks)
+        self._change(tasks)
         self.aim = AIMS[physics.aim]
         self.wanted = tasks.get(physics.aim, torch.ones(self.lanes, 1)).double()
         self.origin, self.velocities = torch.from_numpy(model.qpos0.copy()), model.nv
@@ -59,6 +58,15 @@ class Locomotion:
     def reset(self) -> Tensor:
         self._begin(self.everyone)
         return self._see()
+
+    def renew(self, lanes: Tensor, tasks: Tasks) -> Tensor:
+        self.task = self.task.index_put((lanes,), _flat(tasks))
+        if self.physics.aim in tasks:
+            self.wanted = self.wanted.index_put((lanes,), tasks[self.physics.aim].to(self.wanted))
+        if set(tasks) - {self.physics.aim}:
+            self._change(tasks, lanes)
+        self._begin(lanes)
+        return self._see()[lanes]
 
     def step(self, action: Tensor) -> Step:
         before = self.place
@@ -106,9 +114,19 @@ class Locomotion:
         self.age[lanes] = 0
         self.place = self.body.place(self.engine).clone()
 
-    def _change(self, model: mujoco.MjModel, tasks: Tasks) -> None:
-        """The card's own changes of the model, and those that are tasks."""
-        fixed = {field: torch.full((self.lanes, 1), by) for field, by in self.physics.scale.items()}
+    def _change(self, tasks: Tasks, lanes: Tensor | None = None) -> None:
+        """The card's own changes of the model, and those that are tasks, in some lanes or all."""
+        count = len(next(iter(tasks.values())))
+        fixed = {field: torch.full((count, 1), by) for field, by in self.physics.scale.items()}
         varied = {name: by for name, by in tasks.items() if name != self.physics.aim}
+        factors: dict[str, Tensor] = {}  # by field; several parts of it may be changed
         for field, by in (*fixed.items(), *varied.items()):
-            self.engine.scale(field.partition(":")[0], factor(model, field, by))
+            name = field.partition(":")[0]
+            factors[name] = factors.get(name, 1.0) * factor(self.model, field, by)
+        for name, by in factors.items():
+            self.engine.scale(name, by, lanes)
+
+
+def _flat(tasks: Tasks) -> Tensor:
+    """All parameters of a task in a row, [B, P]."""
+    return torch.cat([values.flatten(1) for values in tasks.values()], dim=1).float()

@@ -35,7 +35,7 @@ CEILING, FLOOR, RED, STONE = (
 
 class Maze:
     def __init__(self, tasks: Tasks, horizon: int, episodes: int, rng: Generator):
-        plans = tasks["plan"]  # [B, side, side]
+        plans, self.rng = tasks["plan"], rng  # [B, side, side]
         self.lanes, side, _ = plans.shape
         self.task = plans.flatten(1).float()
         picture = (3, TALL, WIDE)
@@ -65,6 +65,15 @@ class Maze:
         self.here, self.facing = self.start.clone(), self.heading.clone()
         self.age = torch.zeros_like(self.age)
         return self.opening
+
+    def renew(self, lanes: Tensor, tasks: Tasks) -> Tensor:
+        new = Maze(tasks, self.spec.horizon, self.spec.episodes, self.rng)
+        plans = self.floor.walls.view(self.lanes, -1)
+        walls = plans.index_put((lanes,), new.floor.walls.view(new.lanes, -1)).flatten()
+        self.floor = replace(self.floor, walls=walls)
+        for name in ("task", "start", "heading", "goal", "here", "facing", "age", "opening"):
+            setattr(self, name, getattr(self, name).index_put((lanes,), getattr(new, name)))
+        return new.opening
 
     def step(self, action: Tensor) -> Step:
         self.here, self.facing, bump = walk(self.floor, self.here, self.facing, action)

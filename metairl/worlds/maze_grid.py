@@ -22,7 +22,7 @@ STEP_COST, BUMP_COST = 0.01, 0.001
 
 class MazeGrid:
     def __init__(self, tasks: Tasks, horizon: int, episodes: int, rng: Generator):
-        plans = tasks["plan"]  # [B, side, side]
+        plans, self.rng = tasks["plan"], rng  # [B, side, side]
         self.lanes, side, _ = plans.shape
         self.task = plans.flatten(1).float()
         self.views = views(plans)  # [B · squares, 2 · window]
@@ -53,6 +53,18 @@ class MazeGrid:
     def reset(self) -> Tensor:
         self.here, self.age = self.start.clone(), torch.zeros_like(self.age)
         return self.views[self.here]
+
+    def renew(self, lanes: Tensor, tasks: Tasks) -> Tensor:
+        new = MazeGrid(tasks, self.spec.horizon, self.spec.episodes, self.rng)
+        for name in ("views", "walls"):  # one row a square
+            squares = getattr(self, name).unflatten(0, (self.lanes, -1))
+            anew = getattr(new, name).unflatten(0, (new.lanes, -1))
+            setattr(self, name, squares.index_put((lanes,), anew).flatten(0, 1))
+        away = self.first[lanes] - new.first
+        new.start, new.goal, new.here = new.start + away, new.goal + away, new.here + away
+        for name in ("task", "start", "goal", "here", "age"):
+            setattr(self, name, getattr(self, name).index_put((lanes,), getattr(new, name)))
+        return self.views[new.here]
 
     def step(self, action: Tensor) -> Step:
         there = self.here + self.move[action]

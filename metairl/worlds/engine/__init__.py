@@ -31,8 +31,11 @@ class Engine(Protocol):
         """[B, …], live: qpos, qvel and ctrl may be written, derived fields are refreshed by every call."""
         ...
 
-    def scale(self, name: str, factor: Tensor) -> None:
-        """Multiply a field of every lane's model, [B, …]; constants that follow from it follow."""
+    def scale(self, name: str, factor: Tensor, lanes: Tensor | None = None) -> None:
+        """A field of the model becomes its own times a factor, [chosen, …], in some lanes, [B] bool, or all.
+
+        Constants that follow from it follow. A lane that is scaled again forgets the first factor.
+        """
         ...
 
     def put(self, lanes: Tensor, qpos: Tensor, qvel: Tensor) -> None:

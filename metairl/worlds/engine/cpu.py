@@ -29,10 +29,10 @@ class Cpu:
     def field(self, name: str) -> Tensor:
         return self.fields[name]
 
-    def scale(self, name: str, factor: Tensor) -> None:
-        values = self.batch.expand(name)
-        values *= factor.numpy()
-        self.batch.set_const()
+    def scale(self, name: str, factor: Tensor, lanes: Tensor | None = None) -> None:
+        chosen = np.ones(self.lanes, dtype=bool) if lanes is None else lanes.numpy()
+        self.batch.expand(name)[chosen] = getattr(self.batch.model, name) * factor.numpy()
+        self.batch.set_const(chosen)
 
     def put(self, lanes: Tensor, qpos: Tensor, qvel: Tensor) -> None:
         chosen = lanes.numpy()

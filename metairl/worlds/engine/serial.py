@@ -18,6 +18,7 @@ class Serial:
     def __init__(self, model: mujoco.MjModel, lanes: int, reads: tuple[str, ...]):
         self.lanes = lanes
         self.lost = torch.zeros(lanes, dtype=torch.bool)
+        self.model = model
         self.models = [copy.copy(model) for _ in range(lanes)]
         self.data = [mujoco.MjData(model) for model in self.models]
         self.fields = {name: self._stacked(name) for name in ("qpos", "qvel", "ctrl", *reads)}
@@ -25,10 +26,11 @@ class Serial:
     def field(self, name: str) -> Tensor:
         return self.fields[name]
 
-    def scale(self, name: str, factor: Tensor) -> None:
-        for model, data, by in zip(self.models, self.data, factor.numpy(), strict=True):
-            getattr(model, name)[:] *= by
-            mujoco.mj_setConst(model, data)
+    def scale(self, name: str, factor: Tensor, lanes: Tensor | None = None) -> None:
+        chosen = range(self.lanes) if lanes is None else lanes.nonzero().flatten().tolist()
+        for i, by in zip(chosen, factor.numpy(), strict=True):
+            getattr(self.models[i], name)[:] = getattr(self.model, name) * by
+            mujoco.mj_setConst(self.models[i], self.data[i])
         self.fields.update({name: self._stacked(name) for name in self.fields if name in MODEL_FIELDS})
 
     def put(self, lanes: Tensor, qpos: Tensor, qvel: Tensor) -> None:

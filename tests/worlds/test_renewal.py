@@ -1,0 +1,88 @@
+"""A lane that is given a new task is the lane of a new world, and the others do not notice."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from metairl import catalogue, draws
+from metairl.cards import TaskCard
+from metairl.streams import stream
+from metairl.types import RenewingWorld, Spec, Step, Tasks, World
+from metairl.worlds import WORLDS, make
+from metairl.worlds.engine import Kind
+from metairl.worlds.locomotion import Locomotion
+
+LANES, BEFORE, AFTER, HORIZON = 5, 4, 4, 6  # an age that is kept would end a renewed lane's episode
+RENEWED = torch.tensor([True, False, False, True, False])
+BODIES = ("half-cheetah-vel-heavy", "hopper-rand-params", "ant-goal-crippled")
+CASES = [(maze, "cpu") for maze in ("snail-maze", "snail-maze-grid")] + [
+    (body, engine) for body in BODIES for engine in ("cpu", "serial")
+]
+ENDS_TOGETHER = {"bandit", "tabular", "point", "point-sparse"}
+
+pytestmark = pytest.mark.filterwarnings("ignore:compiler attribute 'settotalmass'")  # of half_cheetah.xml
+
+
+def test_every_world_can_renew_or_ends_all_trials_together() -> None:
+    assert {name for name, world in WORLDS.items() if not hasattr(world, "renew")} == ENDS_TOGETHER
+
+
+@pytest.mark.parametrize("name, engine", CASES)
+def test_a_renewed_lane_is_one_of_a_new_world(name: str, engine: Kind) -> None:
+    card = catalogue.task(name).model_copy(update={"horizon": HORIZON})
+    world, later = begun(card, engine)
+    seen = world.renew(RENEWED, later)
+    new = make(card, later, stream("new"), engine)
+    assert torch.equal(world.task[RENEWED], new.task)
+    begin_alike(new, world, seen)
+    for action in actions(world.spec, AFTER):
+        alike(world.step(action), RENEWED, new.step(action[RENEWED]))
+
+
+@pytest.mark.parametrize("name, engine", CASES)
+def test_the_other_lanes_do_not_notice(name: str, engine: Kind) -> None:
+    world, later = begun(catalogue.task(name), engine)
+    undisturbed, _ = begun(catalogue.task(name), engine)
+    world.renew(RENEWED, later)
+    for action in actions(world.spec, AFTER):
+        step, wanted = world.step(action), undisturbed.step(action)
+        others = Step(*(getattr(wanted, part)[~RENEWED] for part in PARTS))
+        alike(step, ~RENEWED, others)
+
+
+PARTS = ("obs", "reward", "terminated", "truncated", "success", "final_obs")
+
+
+def begun(card: TaskCard, engine: Kind) -> tuple[RenewingWorld, Tasks]:
+    """A world in the middle of its first episode, and tasks for lanes to be renewed."""
+    rng = stream("renewal", card.id)
+    first, later = (draws.train_tasks(card, count, rng).tasks for count in (LANES, int(RENEWED.sum())))
+    world = make(card, first, rng, engine)
+    world.reset()
+    for action in actions(world.spec, BEFORE):
+        world.step(action)
+    assert isinstance(world, RenewingWorld)
+    return world, later
+
+
+def begin_alike(new: World, world: RenewingWorld, seen: Tensor) -> None:
+    """A body begins somewhere at random: both at the same place. Elsewhere the first sight is the task's."""
+    if isinstance(new, Locomotion) and isinstance(world, Locomotion):
+        lanes = torch.ones(new.lanes, dtype=torch.bool)
+        new.engine.put(lanes, *(world.engine.field(name)[RENEWED] for name in ("qpos", "qvel")))
+        new.place = new.body.place(new.engine).clone()
+        assert torch.equal(seen, new._see())
+    else:
+        assert torch.equal(seen, new.reset())
+
+
+def actions(spec: Spec, count: int) -> list[Tensor]:
+    rng = stream("actions", count)
+    if spec.discrete:
+        return list(torch.randint(spec.actions, (count, LANES), generator=rng))
+    return list(2 * torch.rand(count, LANES, spec.actions, generator=rng) - 1)
+
+
+def alike(step: Step, lanes: Tensor, wanted: Step) -> None:
+    for part in PARTS:
+        assert torch.equal(getattr(step, part)[lanes], getattr(wanted, part)), part
