@@ -45,7 +45,8 @@ class Cpu:
     def step(self, substeps: int) -> None:
         """MuJoCo itself restarts a lane that diverges, and counts it; a last substep by hand does not."""
         before = self._divergences()
-        self.batch.step(nstep=substeps - self.by_evaluations)
+        if substeps > self.by_evaluations:
+            self.batch.step(nstep=substeps - self.by_evaluations)
         if self.by_evaluations:
             self.last_substep.take()
         bad = (self._divergences() > before) | ~np.isfinite(self.batch.state).all(1)
