@@ -4,6 +4,7 @@ Half-cheetah serves what must stay quick: a second body's kernels take as long t
 """
 
 import copy
+import json
 
 import mujoco
 import pytest
@@ -14,6 +15,8 @@ from torch.testing import assert_close
 pytest.importorskip("mujoco_warp")
 
 from metairl import catalogue, draws
+from metairl.cli import main
+from metairl.commands import gpu_check
 from metairl.errors import PhysicsError
 from metairl.streams import stream
 from metairl.worlds import engine as engines
@@ -58,10 +61,10 @@ def test_half_cheetah_stays_with_mujoco_for_fifty_steps(cheetah: mujoco.MjModel)
 def test_derived_fields_are_those_of_the_last_evaluation(cheetah: mujoco.MjModel) -> None:
     ours, exact = both(cheetah)
     rng = stream("derived")
-    begin_alike(cheetah, ours, exact, rng)
+    begin_alike(cheetah, (ours, exact), rng)
     assert_same_fields(ours, exact, within=1e-5)
     for _ in range(4):
-        drive_alike(cheetah, ours, exact, 5, rng)
+        drive_alike(cheetah, (ours, exact), 5, rng)
     assert exact.field(FORCES).abs().max() > 1
     assert_same_fields(ours, exact, within=1e-3)
     moved = (ours.field("qpos") - ours.field("qvel") * cheetah.opt.timestep)[:, :1]
@@ -85,8 +88,8 @@ def test_every_lane_has_a_model_of_its_own(cheetah: mujoco.MjModel) -> None:
 def test_beginning_anew_leaves_the_other_lanes_alone(cheetah: mujoco.MjModel) -> None:
     ours, exact = both(cheetah)
     rng = stream("put")
-    begin_alike(cheetah, ours, exact, rng)
-    drive_alike(cheetah, ours, exact, 5, rng)
+    begin_alike(cheetah, (ours, exact), rng)
+    drive_alike(cheetah, (ours, exact), 5, rng)
     chosen, before = tensor([True, False, False, True]), everything(ours)
     for engine in (ours, exact):
         engine.put(chosen, torch.zeros(2, cheetah.nq), torch.ones(2, cheetah.nv))
@@ -94,19 +97,19 @@ def test_beginning_anew_leaves_the_other_lanes_alone(cheetah: mujoco.MjModel) ->
         assert torch.equal(ours.field(name)[~chosen], values[~chosen]), name
     assert_same_fields(ours, exact, within=1e-3)
     assert (ours.field("qvel")[chosen] == 1).all()
-    drive_alike(cheetah, ours, exact, 5, rng)
+    drive_alike(cheetah, (ours, exact), 5, rng)
     assert_close(ours.field("qpos").cpu().double(), exact.field("qpos").clone(), atol=1e-4, rtol=0)
 
 
 def test_a_saved_simulation_goes_on_to_the_last_bit(cheetah: mujoco.MjModel) -> None:
     ours, exact = both(cheetah)
     rng = stream("save")
-    begin_alike(cheetah, ours, exact, rng)
-    drive_alike(cheetah, ours, exact, 10, rng)
+    begin_alike(cheetah, (ours, exact), rng)
+    drive_alike(cheetah, (ours, exact), 10, rng)
     saved, ways = ours.save(), []
     for _ in range(2):
         ours.load(saved)
-        drive_alike(cheetah, ours, exact, 10, stream("later"))
+        drive_alike(cheetah, (ours, exact), 10, stream("later"))
         ways.append(everything(ours))
         ours.put(EVERYONE, torch.zeros(LANES, cheetah.nq), torch.zeros(LANES, cheetah.nv))
     for name, values in ways[0].items():
@@ -116,7 +119,7 @@ def test_a_saved_simulation_goes_on_to_the_last_bit(cheetah: mujoco.MjModel) -> 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), 1e12])
 def test_a_lane_that_diverges_is_marked_and_finite(cheetah: mujoco.MjModel, bad: float) -> None:
     ours, exact = both(cheetah)
-    begin_alike(cheetah, ours, exact, stream("lost"))
+    begin_alike(cheetah, (ours, exact), stream("lost"))
     ours.field("qvel")[1, 3] = bad
     ours.step(5)
     assert ours.lost.tolist() == [False, True, False, False]
@@ -155,6 +158,27 @@ def test_a_world_of_the_gpu_engine_pays_like_one_of_the_cpu_engine() -> None:
         assert ours.obs.device.type == ours.reward.device.type == ours.done.device.type == "cpu"
 
 
+def test_doctor_says_that_there_is_no_device(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert main(["doctor", "--gpu", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"gpu": "skipped: no CUDA device"}
+
+
+def test_doctor_measures(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not torch.cuda.is_available():
+        monkeypatch.setattr(gpu_check, "get_device_name", lambda: "Warp's CPU device")
+        monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (2**30, 3 * 2**30))
+    monkeypatch.setattr(gpu_check, "SECONDS", 0.1)
+    monkeypatch.setattr(gpu_check, "TIMED", ("half-cheetah",))
+    monkeypatch.setattr(gpu_check, "SIZES", (8,))
+    found = gpu_check.measure()
+    assert list(found) == ["gpu", "half-cheetah parity", "half-cheetah x 8"]
+    assert "2.0 GiB" in found["half-cheetah x 8"] or torch.cuda.is_available()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("integrator, within", [("RK4", 1e-3), ("EULER", 1e-2)])
 def test_ant_stays_with_mujoco_where_friction_has_no_corners(integrator: str, within: float) -> None:
@@ -167,8 +191,8 @@ def test_ant_stays_with_mujoco_where_friction_has_no_corners(integrator: str, wi
     assert apart.median() < 1e-3
     assert apart.quantile(0.9) < within
     rng = stream("forces")
-    begin_alike(ant, ours, exact, rng)
+    begin_alike(ant, (ours, exact), rng)
     for _ in range(20):
-        drive_alike(ant, ours, exact, 1, rng)
+        drive_alike(ant, (ours, exact), 1, rng)
     assert exact.field(FORCES).abs().max() > 1
     assert_same_fields(ours, exact, within=1e-3)

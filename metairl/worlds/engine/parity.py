@@ -1,5 +1,7 @@
 """How far two engines drift apart that begin alike and are driven alike."""
 
+from collections.abc import Sequence
+
 import mujoco
 import torch
 from torch import Generator, Tensor
@@ -11,10 +13,10 @@ SPREAD = 0.1  # of the states that they begin in, around the model's own
 
 def drift(model: mujoco.MjModel, one: Engine, other: Engine, steps: int, rng: Generator) -> Tensor:
     """[steps, B], after each step of physics the largest difference of a lane's coordinates."""
-    begin_alike(model, one, other, rng)
+    begin_alike(model, (one, other), rng)
     apart = []
     for _ in range(steps):
-        drive_alike(model, one, other, 1, rng)
+        drive_alike(model, (one, other), 1, rng)
         apart.append((where(one) - where(other)).abs().amax(1))
     return torch.stack(apart)
 
@@ -24,17 +26,17 @@ def where(engine: Engine) -> Tensor:
     return engine.field("qpos").double().cpu().clone()
 
 
-def begin_alike(model: mujoco.MjModel, one: Engine, other: Engine, rng: Generator) -> None:
+def begin_alike(model: mujoco.MjModel, engines: Sequence[Engine], rng: Generator) -> None:
     """In 32-bit states, which every engine holds exactly."""
-    away, speed = (torch.randn(one.lanes, width, generator=rng) for width in (model.nq, model.nv))
+    away, speed = (torch.randn(engines[0].lanes, width, generator=rng) for width in (model.nq, model.nv))
     qpos, qvel = torch.from_numpy(model.qpos0).float() + SPREAD * away, SPREAD * speed
-    for engine in (one, other):
+    for engine in engines:
         everyone = torch.ones_like(engine.lost)
         engine.put(everyone, qpos, qvel)
 
 
-def drive_alike(model: mujoco.MjModel, one: Engine, other: Engine, substeps: int, rng: Generator) -> None:
-    control = 2 * torch.rand(one.lanes, model.nu, generator=rng) - 1
-    for engine in (one, other):
+def drive_alike(model: mujoco.MjModel, engines: Sequence[Engine], substeps: int, rng: Generator) -> None:
+    control = 2 * torch.rand(engines[0].lanes, model.nu, generator=rng) - 1
+    for engine in engines:
         engine.field("ctrl").copy_(control)
         engine.step(substeps)
