@@ -46,6 +46,12 @@ class Diverged(MetairlError):
     code = 7
 
 
+class PhysicsError(MetairlError):
+    """A simulation that has outgrown the memory it was given, and would go on without what did not fit."""
+
+    code = 8
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint that names the closest valid word, or lists the valid ones when none is close."""
     names = sorted(known)

@@ -13,24 +13,25 @@ import tyro
 from metairl import catalogue
 from metairl.commands.show import print_json
 
-PACKAGES = ("metairl", "torch", "numpy", "mujoco", "metaworld", "gymnasium", "wandb", "einops")
+PACKAGES = ("metairl", "torch", "numpy", "mujoco", "mujoco-warp", "metaworld", "gymnasium", "wandb", "einops")
 FRAME = "import mujoco; mujoco.Renderer(mujoco.MjModel.from_xml_string('<mujoco/>'), 16, 16).render()"
 
 
 @dataclass(frozen=True)
 class Doctor:
     json: bool = False  # print one object
+    gpu: bool = False  # measure the gpu engine instead: parity with the cpu engine, speed, memory
 
 
 def main(words: list[str]) -> int:
     args = tyro.cli(Doctor, prog="metairl doctor", description=__doc__, args=words)
-    findings = examine()
+    findings = _gpu() if args.gpu else examine()
     if args.json:
         print_json(findings)
     else:
         for name, finding in findings.items():
             print(f"{name:<12} {finding}")
-    return 0 if findings["torch"] != MISSING else 1
+    return 1 if MISSING in findings.get("torch", "") else 0
 
 
 MISSING = "not installed"
@@ -47,6 +48,12 @@ def examine() -> dict[str, str]:
         "tasks": f"{len(catalogue.task_ids())} cards on {', '.join(map(str, catalogue.shelves()))}",
         "disk": f"{shutil.disk_usage(Path.cwd()).free / 2**30:.0f} GiB free in {Path.cwd()}",
     }
+
+
+def _gpu() -> dict[str, str]:
+    from metairl.commands import gpu_check
+
+    return gpu_check.examine()
 
 
 def _version(package: str) -> str:

@@ -47,11 +47,11 @@ def _along(engine: Engine) -> Tensor:
 
 
 def _always(engine: Engine) -> Tensor:
-    return torch.ones(engine.lanes, dtype=torch.bool)
+    return torch.ones_like(engine.lost)
 
 
 def _weightless(engine: Engine) -> Tensor:
-    return torch.zeros(engine.lanes)
+    return torch.zeros_like(engine.field("qpos")[:, 0])
 
 
 def _hopper_stands(engine: Engine) -> Tensor:

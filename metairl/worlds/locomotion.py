@@ -7,6 +7,9 @@ both. Speed is how far `place` moved in a step, divided by its duration, as in G
 [−1, 1] and are stretched to what the motors take. An episode ends at its horizon; where the card says that
 the body `falls`, also as soon as it is not healthy. A lane whose simulation diverges ends too, with no
 reward for the step, and is marked.
+
+Rewards and observations are computed where the engine keeps its state and as precisely. What leaves the world
+is 32-bit and on the CPU, whichever the engine, since that is where policies live.
 """
 
 import torch
@@ -42,22 +45,23 @@ class Locomotion:
         self.engine = engines.make(model, self.lanes, self.body.reads, engine)
         self._change(tasks)
         self.aim = AIMS[physics.aim]
-        self.wanted = tasks.get(physics.aim, torch.ones(self.lanes, 1)).double()
+        self.state = self.engine.field("qpos")
+        self.wanted = tasks.get(physics.aim, torch.ones(self.lanes, 1)).to(self.state)
         self.origin, self.velocities = torch.from_numpy(model.qpos0.copy()), model.nv
         self.seconds = model.opt.timestep * self.body.substeps
-        low, high = torch.from_numpy(model.actuator_ctrlrange.copy()).T
+        low, high = torch.from_numpy(model.actuator_ctrlrange.copy()).to(self.state).T
         self.middle, self.reach = (low + high) / 2, (high - low) / 2
         self.horizon = horizon
-        self.age = torch.zeros(self.lanes, dtype=torch.int64)
-        self.never = torch.zeros(self.lanes, dtype=torch.bool)
+        self.never = torch.zeros_like(self.engine.lost)
+        self.age = self.never.long()
         self.everyone = ~self.never
-        self.place = torch.zeros(self.lanes, self.body.axes)
+        self.place = torch.zeros_like(self.state[:, : self.body.axes])
         self._begin(self.everyone)
         self.spec = Spec(self._see().shape[1], model.nu, False, horizon, episodes, self.task.shape[1])
 
     def reset(self) -> Tensor:
         self._begin(self.everyone)
-        return self._see()
+        return self._see().cpu()
 
     def renew(self, lanes: Tensor, tasks: Tasks) -> Tensor:
         self.task = self.task.index_put((lanes,), _flat(tasks))
@@ -66,11 +70,11 @@ class Locomotion:
         if set(tasks) - {self.physics.aim}:
             self._change(tasks, lanes)
         self._begin(lanes)
-        return self._see()[lanes]
+        return self._see()[lanes].cpu()
 
     def step(self, action: Tensor) -> Step:
         before = self.place
-        control = self.middle + self.reach * action.clamp(-1, 1)
+        control = self.middle + self.reach * action.to(self.state).clamp(-1, 1)
         self.engine.field("ctrl").copy_(control)
         self.engine.step(self.body.substeps)
         self.age += 1
@@ -86,8 +90,9 @@ class Locomotion:
             self._begin(over)
             obs = self._see()
             final = torch.where(lost[:, None], obs, final)
-        success = self.never
-        return Step(obs, reward.where(~lost, 0.0).float(), terminated, truncated, success, final, lost)
+        reward = reward.where(~lost, 0.0).float()
+        outcome = (value.cpu() for value in (obs, reward, terminated, truncated, self.never, final, lost))
+        return Step(*outcome)
 
     def _reward(self, speed: Tensor, control: Tensor, healthy: Tensor) -> Tensor:
         weights = self.physics

@@ -44,7 +44,8 @@ class Cpu:
     def step(self, substeps: int) -> None:
         """MuJoCo itself restarts a lane that diverges, and counts it; a last substep by hand does not."""
         self.batch.warning[:] = 0
-        self.batch.step(nstep=substeps - self.by_evaluations)
+        if substeps > self.by_evaluations:
+            self.batch.step(nstep=substeps - self.by_evaluations)
         if self.by_evaluations:
             self.last_substep.take()
         told = self.batch.warning[:, DIVERGED, 1].any(1)
