@@ -147,18 +147,21 @@ def test_states_and_returns_of_a_film_are_those_of_the_rollout() -> None:
             assert life.speed(4) == pytest.approx(float(speeds.mean()))
 
 
-TARGETS = [  # two of a card's
-    ("half-cheetah-vel", [0.5], [2.5]),
-    ("half-cheetah-dir", [1.0], [-1.0]),
-    ("ant-dir", [0.5], [2.0]),
-    ("ant-goal", [2.0, 0.0], [0.0, 2.0]),
+RIGHT, FAR = ("right", "left"), ("far", "near")
+TARGETS = [  # two of a card's, and on which sides of the picture they lie
+    ("half-cheetah-vel", [2.5], [-2.5], RIGHT),
+    ("half-cheetah-dir", [1.0], [-1.0], RIGHT),
+    ("ant-dir", [0.0], [torch.pi], RIGHT),
+    ("ant-dir", [-torch.pi / 2], [torch.pi / 2], FAR[::-1]),
+    ("ant-goal", [2.0, 0.0], [-2.0, 0.0], RIGHT),
+    ("ant-goal", [0.0, 2.0], [0.0, -2.0], FAR),
 ]
 
 
 @pytest.mark.usefixtures("gl")
-@pytest.mark.parametrize("name, one, other", TARGETS)
-def test_the_target_is_in_the_picture_and_moves_with_the_task(
-    name: str, one: list[float], other: list[float]
+@pytest.mark.parametrize("name, one, other, sides", TARGETS)
+def test_the_target_is_in_the_picture_on_its_side_of_the_body(
+    name: str, one: list[float], other: list[float], sides: tuple[str, str]
 ) -> None:
     from metairl.film.stage import Stage
 
@@ -166,11 +169,18 @@ def test_the_target_is_in_the_picture_and_moves_with_the_task(
     assert card.physics
     stage = Stage(card.physics)
     pose = torch.from_numpy(stage.model.qpos0.copy())
-    nothing, first, second = (stage.draw(pose, wanted, 0.0) for wanted in (None, one, other))
+    assert _green(stage.draw(pose, None, 0.0)) == set()
+    middles = []
+    for wanted in (one, other):
+        green = _green(stage.draw(pose, wanted, 0.0))
+        assert len(green) > 30
+        middles.append(np.mean(list(green), axis=0))
     stage.close()
-    assert _green(nothing) == set()
-    assert len(_green(first)) > 30 and len(_green(second)) > 30
-    assert len(_green(first) ^ _green(second)) > 30
+    (row, column), (row_of_other, column_of_other) = middles
+    if sides == RIGHT:
+        assert column > 170 and column_of_other < 150
+    else:
+        assert (row < row_of_other - 10) == (sides == FAR) and abs(row - row_of_other) > 10
 
 
 @pytest.mark.usefixtures("gl")
