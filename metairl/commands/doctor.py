@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -10,11 +9,10 @@ from pathlib import Path
 
 import tyro
 
-from metairl import catalogue
+from metairl import catalogue, opengl
 from metairl.commands.show import print_json
 
 PACKAGES = ("metairl", "torch", "numpy", "mujoco", "mujoco-warp", "metaworld", "gymnasium", "wandb", "einops")
-FRAME = "import mujoco; mujoco.Renderer(mujoco.MjModel.from_xml_string('<mujoco/>'), 16, 16).render()"
 
 
 @dataclass(frozen=True)
@@ -71,16 +69,8 @@ def _device() -> str:
 
 
 def _rendering() -> str:
-    """A renderer that fails may take its process along, so each is tried in a process of its own."""
-    for backend in ("egl", "osmesa"):
-        command, env = [sys.executable, "-c", FRAME], os.environ | {"MUJOCO_GL": backend}
-        try:
-            drawn = subprocess.run(command, env=env, capture_output=True, timeout=60, check=False)
-        except subprocess.TimeoutExpired:
-            continue
-        if drawn.returncode == 0:
-            return f"works with MUJOCO_GL={backend}"
-    return "none (Debian: apt-get install libegl1 or libosmesa6); training does not need it"
+    backend = opengl.find()
+    return f"works with MUJOCO_GL={backend}" if backend else f"none ({opengl.INSTALL}); only --video needs it"
 
 
 def _wandb_mode() -> str:

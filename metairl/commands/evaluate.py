@@ -8,13 +8,13 @@ import torch
 import tyro
 from tyro.conf import Positional
 
-from metairl import catalogue, draws
+from metairl import catalogue, draws, opengl
 from metairl.cards import TaskCard
 from metairl.commands.show import print_json, scores
 from metairl.errors import UsageError
-from metairl.record import RunFolder, writing
+from metairl.record import RunFolder
 from metairl.run import Request, alike, judge, reopen
-from metairl.types import Policy
+from metairl.types import Policy, Tasks
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Evaluate:
     on: str | None = None  # another task to judge it on, with the same observations and actions
     threads: int | None = None  # of torch; by default as many as the run was trained with
     json: bool = False  # print one object
-    video: Path | None = None  # a folder for ways.png and ways.mp4: what it does in mazes of the split
-    mazes: int = 4  # how many the video shows
+    video: Path | None = None  # a folder for a picture and a film of what it does in tasks of the split
+    tasks: int = 4  # how many the video shows
 
 
 def main(words: list[str]) -> int:
@@ -33,10 +33,10 @@ def main(words: list[str]) -> int:
     folder = RunFolder(args.folder)
     run = folder.description()
     card = catalogue.task(args.on or run["task"])
-    if args.mazes < 1:
-        raise UsageError(f"--mazes must be 1 or more, not {args.mazes}")
+    if args.tasks < 1:
+        raise UsageError(f"--tasks must be 1 or more, not {args.tasks}")
     if args.video:
-        _require_maze(card)
+        _require_stage(card)
     torch.set_num_threads(args.threads or run["threads"])
     asked, policy, spent = reopen(folder)
     if not alike(asked.card, card, asked.sight.task):
@@ -46,7 +46,7 @@ def main(words: list[str]) -> int:
         judge(asked, policy, args.split, spent, elsewhere), catalogue.task_name(args.on or asked.task)
     )
     if args.video:
-        _show(args.video, asked, policy, card, args.split, args.mazes)
+        _show(args.video, asked, policy, card, draws.task_set(card, args.split)[: args.tasks])
     if args.json:
         print_json({"method": asked.method, "encoder": asked.encoder, "seed": asked.seed} | found)
     else:
@@ -66,20 +66,21 @@ def _print(found: dict[str, Any]) -> None:
             print(f"  {label:<30} " + "  ".join("-" if value is None else f"{value:.2f}" for value in values))
 
 
-def _require_maze(card: TaskCard) -> None:
-    if "plan" not in card.parameters:
-        raise UsageError(f"task '{card.id}' has no map to draw on; --video is for mazes")
+def _require_stage(card: TaskCard) -> None:
+    """What is missing for a film is said before the judge begins."""
+    if not card.physics and "plan" not in card.parameters:
+        raise UsageError(f"task '{card.id}' has no map and no body to draw; --video is for mazes and MuJoCo")
     try:
         import av  # noqa: F401
     except ImportError:
         raise UsageError("--video needs PyAV: install metairl's extra 'video', or the package 'av'") from None
+    if card.physics:
+        opengl.choose()
 
 
-def _show(folder: Path, asked: Request, policy: Policy, card: TaskCard, split: str, mazes: int) -> None:
+def _show(folder: Path, asked: Request, policy: Policy, card: TaskCard, tasks: Tasks) -> None:
     from metairl import film  # matplotlib and PyAV, which judging alone does not need
+    from metairl.film import bodies, mazes
 
-    shown = film.ways(policy, card, draws.task_set(card, split)[:mazes], asked.sight, asked.seed)
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        film.write_picture(shown, folder / "ways.png")
-        film.write_film(shown, folder / "ways.mp4")
+    shoot = bodies.shoot if card.physics else mazes.shoot
+    film.write(shoot(policy, card, tasks, asked.sight, asked.seed), folder)

@@ -59,6 +59,11 @@ class Locomotion:
         self._begin(self.everyone)
         self.spec = Spec(self._see().shape[1], model.nu, False, horizon, episodes, self.task.shape[1])
 
+    @property
+    def qpos(self) -> Tensor:
+        """How every body stands, [B, nq], live: to be looked at."""
+        return self.engine.field("qpos")
+
     def reset(self) -> Tensor:
         self._begin(self.everyone)
         return self._see().cpu()
