@@ -13,14 +13,19 @@ from metairl.stats import permutation_test
 
 @pytest.mark.learning
 @pytest.mark.parametrize(
-    "method, encoder, better_than", [("rl2", None, "random"), ("ppo", "oracle", "greedy")]
+    "task, method, encoder, better_than",
+    [
+        ("bandit-5", "rl2", None, "random"),
+        ("bandit-5", "ppo", "oracle", "greedy"),
+        ("point-robot", "ppo", "oracle", "random"),
+    ],
 )
 def test_it_adapts_to_tasks_it_never_saw(
-    tmp_path: Path, method: str, encoder: str | None, better_than: str
+    tmp_path: Path, task: str, method: str, encoder: str | None, better_than: str
 ) -> None:
-    execute(request(method, "bandit-5", encoder, steps=250_000), tmp_path, [])
+    execute(request(method, task, encoder, steps=250_000), tmp_path, [])
     ours = [r for r in RunFolder(tmp_path).records() if isinstance(r, Evaluation) and r.split == "test"]
-    rival = request(better_than, "bandit-5")
+    rival = request(better_than, task)
     theirs = judge(rival, build(rival)[0], "test", Spent())
     sample = slice(0, 500)
     scores = (np.array(moment[0].returns, dtype=float)[sample] for moment in (ours, theirs))
