@@ -60,8 +60,9 @@ def test_a_thousand_steps_are_gymnasiums(body: str) -> None:
     env: Any = gymnasium.make(OFFICIAL[body].id).unwrapped
     physics = Physics(body=body, aim="forward", **OFFICIAL[body].weights)
     world = Locomotion({"forward": torch.ones(1, 1)}, 200, 1, stream("parity"), physics)
-    world.reset()
+    obs = world.reset()
     begin_alike(world, env)
+    torch.testing.assert_close(obs[0], torch.tensor(env._get_obs()).float(), rtol=1e-6, atol=1e-6)
     ends = 0
     for action in np.random.default_rng(0).uniform(-1, 1, (1000, world.spec.actions)):
         obs, reward, terminated, _, _ = env.step(action * env.model.actuator_ctrlrange[:, 1])
@@ -72,6 +73,9 @@ def test_a_thousand_steps_are_gymnasiums(body: str) -> None:
         if step.done[0]:
             ends += 1
             begin_alike(world, env)
+            torch.testing.assert_close(
+                step.obs[0], torch.tensor(env._get_obs()).float(), rtol=1e-6, atol=1e-6
+            )
     assert ends >= 5
 
 

@@ -39,7 +39,10 @@ class Engine(Protocol):
         ...
 
     def put(self, lanes: Tensor, qpos: Tensor, qvel: Tensor) -> None:
-        """Begin anew in some lanes, [B] bool, from these states, one row a chosen lane."""
+        """Begin anew in some lanes, [B] bool, from these states, one row a chosen lane.
+
+        Contact forces are zero until the first step, as Gymnasium's are.
+        """
         ...
 
     def step(self, substeps: int) -> None: ...

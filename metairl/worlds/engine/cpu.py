@@ -23,8 +23,11 @@ class Cpu:
         self.lost = torch.zeros(lanes, dtype=torch.bool)
         self.batch = Batch(model, lanes, torch.get_num_threads())
         self.fields = {name: self._view(name) for name in {"qpos", "qvel", "ctrl", *reads}}
-        self.by_evaluations = FORCES in reads and model.opt.integrator == mujoco.mjtIntegrator.mjINT_RK4
-        self.last_substep = RungeKutta(self.batch)
+        self.forces = None
+        if FORCES in reads:  # kept apart: what a call does not compute may be another lane's
+            self.forces, self.fields[FORCES] = self.fields[FORCES], torch.zeros_like(self.fields[FORCES])
+        by_evaluations = FORCES in reads and model.opt.integrator == mujoco.mjtIntegrator.mjINT_RK4
+        self.last_substep = RungeKutta(self.batch) if by_evaluations else None
 
     def field(self, name: str) -> Tensor:
         return self.fields[name]
@@ -40,14 +43,19 @@ class Cpu:
         self.fields["qpos"][lanes] = qpos.double()
         self.fields["qvel"][lanes] = qvel.double()
         self.batch.forward(chosen, stage=ALL)
+        if self.forces is not None:
+            self.fields[FORCES][lanes] = 0.0
 
     def step(self, substeps: int) -> None:
         """MuJoCo itself restarts a lane that diverges, and counts it; a last substep by hand does not."""
         self.batch.warning[:] = 0
-        if substeps > self.by_evaluations:
-            self.batch.step(nstep=substeps - self.by_evaluations)
-        if self.by_evaluations:
+        whole = substeps - (self.last_substep is not None)
+        if whole:
+            self.batch.step(nstep=whole)
+        if self.last_substep:
             self.last_substep.take()
+        if self.forces is not None:
+            self.fields[FORCES].copy_(self.forces)
         told = self.batch.warning[:, DIVERGED, 1].any(1)
         self.lost = torch.from_numpy(told | ~np.isfinite(self.batch.state).all(1))
 

@@ -90,6 +90,8 @@ class Gpu:
         self._complain_if_short_of_room()
         for values, kept in zip(derived, before, strict=True):
             values.copy_(values.where(chosen.view(-1, *[1] * (values.dim() - 1)), kept))
+        if FORCES in self.reads:
+            self.fields[FORCES][chosen] = 0.0
 
     def step(self, substeps: int) -> None:
         self._do(("step", substeps), partial(self._substeps, substeps))
@@ -137,7 +139,6 @@ class Gpu:
 
     def _forward(self) -> None:
         mjw.forward(self.model, self.data)
-        self._find_forces()
 
     def _substeps(self, count: int) -> None:
         for _ in range(count):
