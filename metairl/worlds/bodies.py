@@ -5,7 +5,6 @@ Every function is of an engine's fields alone, so it serves one engine as it ser
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Generator, Tensor
@@ -38,8 +37,12 @@ class Body:
         return qpos + self.noise * away, self.noise * speed
 
 
-def _planar(engine: Engine, limit: float = float("inf")) -> Tensor:
-    return torch.cat([engine.field("qpos")[:, 1:], engine.field("qvel").clamp(-limit, limit)], dim=1)
+def _planar(engine: Engine) -> Tensor:
+    return torch.cat([engine.field("qpos")[:, 1:], engine.field("qvel")], dim=1)
+
+
+def _planar_clipped(engine: Engine) -> Tensor:
+    return torch.cat([engine.field("qpos")[:, 1:], engine.field("qvel").clamp(-10, 10)], dim=1)
 
 
 def _along(engine: Engine) -> Tensor:
@@ -105,9 +108,7 @@ def _forces(engine: Engine) -> Tensor:
 
 BODIES = {
     "half-cheetah": Body("half_cheetah.xml", 5, 1, 0.1, True, (), _planar, _along, _always, _weightless),
-    "hopper": Body(
-        "hopper.xml", 4, 1, 5e-3, False, (), partial(_planar, limit=10), _along, _hopper_stands, _weightless
-    ),
+    "hopper": Body("hopper.xml", 4, 1, 5e-3, False, (), _planar_clipped, _along, _hopper_stands, _weightless),
     "walker": Body(
         "walker2d_v5.xml",
         4,
@@ -115,7 +116,7 @@ BODIES = {
         5e-3,
         False,
         (),
-        partial(_planar, limit=10),
+        _planar_clipped,
         _along,
         _walker_stands,
         _weightless,

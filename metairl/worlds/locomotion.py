@@ -79,31 +79,30 @@ class Locomotion:
 
     def step(self, action: Tensor) -> Step:
         before = self.place
-        control = self.middle + self.reach * action.to(self.state).clamp(-1, 1)
+        control = torch.addcmul(self.middle, self.reach, action.to(self.state).clamp(-1, 1))
         self.engine.field("ctrl").copy_(control)
         self.engine.step(self.body.substeps)
         self.age += 1
-        lost = self.engine.lost
-        healthy = self.body.healthy(self.engine)
+        terminated = lost = self.engine.lost
+        if self.physics.falls:
+            terminated = ~self.body.healthy(self.engine) | lost
         self.place = self.body.place(self.engine).clone()
-        reward = self._reward((self.place - before) / self.seconds, control, healthy)
-        terminated = (~healthy if self.physics.falls else self.never) | lost
-        truncated = (self.age >= self.horizon) & ~terminated
+        reward = self._reward((self.place - before) / self.seconds, control).float()
+        over = terminated | (self.age >= self.horizon)
         obs = final = self._see()
-        over = terminated | truncated
         if over.any():
             self._begin(over)
             obs = self._see()
             final = torch.where(lost[:, None], obs, final)
-        reward = reward.where(~lost, 0.0).float()
-        outcome = (value.cpu() for value in (obs, reward, terminated, truncated, self.never, final, lost))
-        return Step(*outcome)
+            reward = reward.where(~lost, 0.0)
+        outcome = (obs, reward, terminated, over & ~terminated, self.never, final, lost)
+        return Step(*(value.cpu() for value in outcome))
 
-    def _reward(self, speed: Tensor, control: Tensor, healthy: Tensor) -> Tensor:
+    def _reward(self, speed: Tensor, control: Tensor) -> Tensor:
         weights = self.physics
         reward = weights.progress * self.aim(speed, self.place, self.wanted)
         if weights.alive:
-            reward = reward + weights.alive * healthy
+            reward = reward + weights.alive * self.body.healthy(self.engine)
         if weights.control:
             reward = reward - weights.control * control.square().sum(1)
         if weights.contact:

@@ -20,7 +20,7 @@ DIVERGED = [int(getattr(mujoco.mjtWarning, f"mjWARN_BAD{what}")) for what in ("Q
 class Cpu:
     def __init__(self, model: mujoco.MjModel, lanes: int, reads: tuple[str, ...]):
         self.lanes = lanes
-        self.lost = torch.zeros(lanes, dtype=torch.bool)
+        self.lost = self.none = torch.zeros(lanes, dtype=torch.bool)
         self.batch = Batch(model, lanes, torch.get_num_threads())
         self.fields = {name: self._view(name) for name in {"qpos", "qvel", "ctrl", *reads}}
         self.forces = None
@@ -47,17 +47,19 @@ class Cpu:
             self.fields[FORCES][lanes] = 0.0
 
     def step(self, substeps: int) -> None:
-        """MuJoCo itself restarts a lane that diverges, and counts it; a last substep by hand does not."""
-        self.batch.warning[:] = 0
-        whole = substeps - (self.last_substep is not None)
-        if whole:
-            self.batch.step(nstep=whole)
-        if self.last_substep:
+        self.lost = self.none
+        if self.last_substep is None:
+            self.batch.step(nstep=substeps)
+        else:
+            if substeps > 1:
+                self.batch.step(nstep=substeps - 1)
             self.last_substep.take()
+            self.lost = torch.from_numpy(~np.isfinite(self.batch.state).all(1))
+        if self.batch.warning.any():  # MuJoCo itself restarts a lane that diverges in one of its own steps
+            self.lost = self.lost | torch.from_numpy(self.batch.warning[:, DIVERGED, 1].any(1))
+            self.batch.warning[:] = 0
         if self.forces is not None:
             self.fields[FORCES].copy_(self.forces)
-        told = self.batch.warning[:, DIVERGED, 1].any(1)
-        self.lost = torch.from_numpy(told | ~np.isfinite(self.batch.state).all(1))
 
     def save(self) -> Tensor:
         return torch.from_numpy(self.batch.state.copy())
