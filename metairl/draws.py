@@ -96,7 +96,8 @@ def require_unseen(drawn: TaskSet, held_out: frozenset[str]) -> None:
 def _sample(law: Law, split: str, count: int, rng: Generator) -> Tensor:
     match law:
         case Uniform():
-            return law.low + (law.high - law.low) * torch.rand((count, *law.shape), generator=rng)
+            kind = torch.float64 if law.shape == [1] else torch.float32  # 24 bits would meet held-out ones
+            return law.low + (law.high - law.low) * torch.rand((count, *law.shape), generator=rng, dtype=kind)
         case Normal():
             return law.mean + law.std * torch.randn((count, *law.shape), generator=rng)
         case Simplex():
@@ -109,8 +110,8 @@ def _sample(law: Law, split: str, count: int, rng: Generator) -> Tensor:
             radius = law.radius * torch.rand(count, generator=rng).sqrt()
             return _on_circle(radius, 2 * torch.rand(count, generator=rng))
         case Arc():
-            turns = law.low + (law.high - law.low) * torch.rand(count, generator=rng)
-            return _on_circle(torch.full((count,), law.radius), turns)
+            turns = torch.rand(count, generator=rng, dtype=torch.float64)
+            return _on_circle(torch.tensor(law.radius), law.low + (law.high - law.low) * turns)
         case OneOf():
             inside = torch.randint(len(law.values), (count,), generator=rng)
             which = inside if split == "train" else torch.arange(count) % len(law.values)

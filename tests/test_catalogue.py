@@ -3,10 +3,12 @@
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from metairl import catalogue, draws, methods
+from metairl.cards import TaskCard
 from metairl.errors import CardError, UsageError
 from metairl.run import build, request
 from metairl.streams import stream
@@ -101,8 +103,42 @@ def test_every_card_draws_disjoint_and_repeatable_tasks(name: str) -> None:
     assert len(test) == card.split.test
     train = draws.train_tasks(card, 2000, stream("train", "tasks", 0))
     draws.require_unseen(train, draws.held_out(card))
+    if card.same_tasks:
+        assert {*train.digests} == {*test.digests} and not draws.held_out(card)
+        return
     elsewhere = sum(catalogue.task(other).split.test for other in card.transfer)
     assert len(draws.held_out(card)) == card.split.validation + card.split.test + elsewhere
+
+
+def law(words: str, split: str = "train", count: int = 20_000) -> torch.Tensor:
+    laws = GOOD[GOOD.index("[parameters") : GOOD.index("[split]")]
+    card = TaskCard.model_validate(tomllib.loads(GOOD.replace(laws, f"[parameters.x]\n{words}\n")))
+    return draws.draw(card, count, stream("law"), split)["x"]
+
+
+def test_multipliers_lie_around_one() -> None:
+    x = law('law = "power"\nbase = 1.5\nlow = -3.0\nhigh = 3.0\nshape = [2]')
+    assert x.shape == (20_000, 2)
+    assert x.min() >= 1.5**-3 and x.max() < 1.5**3
+    assert abs(x.log().mean()) < 0.02 and abs(x.log().std() - 6 * np.log(1.5) / 12**0.5) < 0.01
+
+
+def test_places_in_a_disc_are_as_dense_everywhere() -> None:
+    x = law('law = "disc"\nradius = 3.0')
+    assert x.norm(dim=1).max() <= 3 and abs((x.norm(dim=1) < 1.5).float().mean() - 0.25) < 0.015
+    assert x.mean(0).abs().max() < 0.05
+
+
+def test_places_on_an_arc() -> None:
+    x = law('law = "arc"\nradius = 2.0\nlow = 0.0\nhigh = 1.0')
+    torch.testing.assert_close(x.norm(dim=1).float(), torch.full((20_000,), 2.0))
+    assert x[:, 1].min() >= -1e-6 and abs((x[:, 0] > 0).float().mean() - 0.5) < 0.015
+
+
+def test_one_of_a_few_is_drawn_in_training_and_takes_turns_elsewhere() -> None:
+    words = 'law = "one-of"\nvalues = [1.0, -1.0]'
+    assert abs(law(words).mean()) < 0.03
+    assert law(words, "test", 4).flatten().tolist() == [1.0, -1.0, 1.0, -1.0]
 
 
 def test_laws() -> None:

@@ -18,7 +18,7 @@ NEAR = 0.2  # where a sparse goal begins to pay
 
 class Point:
     def __init__(self, tasks: Tasks, horizon: int, episodes: int, rng: Generator):
-        self.task = tasks["goal"]  # [B, 2]
+        self.task = tasks["goal"].float()  # [B, 2]
         self.lanes = len(self.task)
         self.spec = Spec(obs=2, actions=2, discrete=False, horizon=horizon, episodes=episodes, params=2)
         self.origin = torch.zeros(self.lanes, 2)

@@ -26,7 +26,7 @@ from metairl.worlds.engine import FORCES, gpu
 from metairl.worlds.engine.parity import begin_alike, drift, drive_alike
 from metairl.worlds.model import compiled
 
-pytestmark = pytest.mark.filterwarnings("ignore:compiler attribute 'settotalmass'")
+pytestmark = pytest.mark.slow  # the first time, kernels are compiled for a minute or more
 LANES = 4
 FIELDS = ("xpos", "xipos", "cinert", "cvel", "qfrc_actuator", FORCES, "body_mass")
 EVERYONE = torch.ones(LANES, dtype=torch.bool)
@@ -179,7 +179,6 @@ def test_doctor_measures(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "2.0 GiB" in found["half-cheetah x 8"] or torch.cuda.is_available()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("integrator, within", [("RK4", 1e-3), ("EULER", 1e-2)])
 def test_ant_stays_with_mujoco_where_friction_has_no_corners(integrator: str, within: float) -> None:
     """Euler's way is the more sensitive: MuJoCo itself comes 1e-2 away when it begins 1e-6 away."""
