@@ -60,8 +60,7 @@ def meta_train(
 ) -> Iterator[list[Record]]:
     """Iterate until the budget is spent; after every iteration, what there is to record, if anything.
 
-    When to judge depends on steps alone, so an interrupted run judges at the same moments when it goes on;
-    what is judged before the first step is recorded with it, never at a moment to go on from.
+    When to judge depends on steps alone, so an interrupted run judges at the same moments when it goes on.
     """
 
     def timed() -> list[Record]:
@@ -70,18 +69,19 @@ def meta_train(
         seconds["eval"] += time.perf_counter() - began
         return records
 
-    records = timed() if recipe.env_steps == 0 else []
+    if recipe.env_steps == 0:
+        yield timed()
     while recipe.env_steps < steps:
         before, began = recipe.env_steps, time.perf_counter()
         metrics = recipe.iterate(before / steps)
         seconds["train"] += time.perf_counter() - began
         _require_finite(metrics, recipe)
+        records: list[Record] = []
         if _crosses(before, recipe.env_steps, steps / LINES):
             records.append(Training(recipe.env_steps, recipe.gradient_steps, metrics, dict(seconds)))
         if _crosses(before, recipe.env_steps, steps / CURVE):
             records += timed()
         yield records
-        records = []
 
 
 def _crosses(before: int, after: int, stride: float) -> bool:

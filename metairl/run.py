@@ -259,6 +259,8 @@ def _train(work: Work, recipe: protocol.Recipe, stopping: Callable[[], bool]) ->
     validate = partial(work.judge, "validation")
     for records in protocol.meta_train(recipe, validate, work.asked.steps, work.seconds):
         work.keep(records)
+        if recipe.env_steps == 0:
+            continue  # a run that goes on from here would be judged untrained once more
         over = recipe.env_steps >= work.asked.steps
         if over or stopping() or time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS:
             content = {"recipe": recipe.state(), "seconds": work.seconds, "records": work.folder.size()}

@@ -1,6 +1,6 @@
 """Runs in real processes: killed, doubled, starved of disk, diverging; and the numbers they end with."""
 
-import itertools
+import contextlib
 import json
 import os
 import random
@@ -11,17 +11,19 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
-from metairl import protocol, reproduce, run
+from metairl import reproduce, run
 from metairl.errors import Diverged, RunConflict, StorageError
-from metairl.record import RunFolder, from_line
-from metairl.run import execute, request
+from metairl.record import Record, RunFolder, Training, from_line
+from metairl.run import Work, execute, request
 
 STEPS = 30_000
+NO_TIME = {"train": 0.0, "eval": 0.0}
 
 
 def command(folder: Path, *more: str) -> list[str]:
@@ -113,21 +115,30 @@ class Counting:
         self.env_steps = state["env_steps"]
 
 
-def test_whenever_a_checkpoint_is_written_the_same_records_follow() -> None:
-    def told(recipe: Counting, stop_after: int) -> list[str]:
-        iterations = protocol.meta_train(recipe, lambda: [f"judged at {recipe.env_steps}"], 100, dict(zero))  # type: ignore[list-item, return-value]
-        lines: list[str] = []
-        for records in itertools.islice(iterations, stop_after):
-            lines += [r if isinstance(r, str) else f"trained to {r.env_steps}" for r in records]
-        return lines
+class Judged(Work):
+    """Judging is a record of its moment."""
 
-    zero = {"train": 0.0, "eval": 0.0}
-    whole = told(Counting(), 100)
-    assert whole.count("judged at 0") == 1
-    for stop in range(1, 11):
-        recipe = Counting()
-        before = told(recipe, stop)
-        assert before + told(Counting(recipe.env_steps), 100) == whole
+    def judge(self, split: str) -> list[Record]:
+        return [Training(self.recipe.env_steps if self.recipe else 0, 0, {"judged": 1.0}, {})]
+
+
+@pytest.mark.parametrize("stop_at", range(0, 100, 10))
+def test_wherever_it_is_stopped_the_same_records_follow(tmp_path: Path, stop_at: int) -> None:
+    def records(name: str, stop_at: int | None) -> list[Any]:
+        work: Any = Judged(
+            SimpleNamespace(steps=100), RunFolder(tmp_path / name), None, None, [], dict(NO_TIME)
+        )  # type: ignore[arg-type]
+        work.folder.create()
+        for limit in (1000, 1000) if stop_at is None else (stop_at, 1000):
+            work.recipe = Counting()
+            run._resume(work, work.recipe)
+            with contextlib.suppress(KeyboardInterrupt):
+                run._train(work, work.recipe, lambda limit=limit: work.recipe.env_steps >= limit)
+        return numbers(work.folder.path)
+
+    whole = records("whole", None)
+    assert [r["env_steps"] for r in whole if "judged" in r["metrics"]] == list(range(0, 101, 10))
+    assert records("stopped", stop_at) == whole
 
 
 def test_a_finished_run_is_left_as_it_is(uninterrupted: Path) -> None:
