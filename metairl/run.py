@@ -191,7 +191,7 @@ def requested(folder: RunFolder) -> Request:
     run = folder.description()
     method, encoder = methods.find(run["method"]), run["encoder"]
     settings = methods.settings_from(method, encoder, run["config"], str(folder.run_file))
-    engine = run.get("engine", "cpu")
+    engine = choose(run.get("engine", "cpu"))
     return Request(run["method"], run["task"], encoder, run["seed"], run["steps"], settings, engine)
 
 

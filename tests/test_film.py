@@ -1,6 +1,7 @@
 """Films show what was done: ways in mazes and bodies at their tasks; the files play."""
 
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -8,9 +9,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor
 
 from metairl import catalogue, draws, film, opengl
-from metairl.cards import TaskCard
 from metairl.cli import main
 from metairl.film import bodies, mazes
 from metairl.maps import WALL
@@ -163,12 +164,7 @@ TARGETS = [  # two of a card's, and on which sides of the picture they lie
 def test_the_target_is_in_the_picture_on_its_side_of_the_body(
     name: str, one: list[float], other: list[float], sides: tuple[str, str]
 ) -> None:
-    from metairl.film.stage import Stage
-
-    card: TaskCard = catalogue.task(name)
-    assert card.physics
-    stage = Stage(card.physics)
-    pose = torch.from_numpy(stage.model.qpos0.copy())
+    stage, pose = _stage_and_pose(name)
     assert _green(stage.draw(pose, None, 0.0)) == set()
     middles = []
     for wanted in (one, other):
@@ -185,17 +181,21 @@ def test_the_target_is_in_the_picture_on_its_side_of_the_body(
 
 @pytest.mark.usefixtures("gl")
 def test_an_arrow_is_as_long_as_the_speed_that_it_stands_for() -> None:
-    from metairl.film.stage import Stage
-
-    card = catalogue.task("half-cheetah-vel")
-    assert card.physics
-    stage = Stage(card.physics)
-    pose = torch.from_numpy(stage.model.qpos0.copy())
+    stage, pose = _stage_and_pose("half-cheetah-vel")
     columns = [[x for _, x in _green(stage.draw(pose, [wanted], 0.0))] for wanted in (1.0, 2.0, -2.0)]
     stage.close()
     one, two, back = (max(max(xs) - 160, 160 - min(xs), key=abs) for xs in columns)
     assert two == pytest.approx(2 * one, rel=0.1) and back == pytest.approx(two, rel=0.1)
     assert 130 < two * 3 / 2 < 160  # the card's fastest, 3 metres a second, is just in sight
+
+
+def _stage_and_pose(task: str) -> tuple[Any, Tensor]:
+    from metairl.film.stage import Stage
+
+    card = catalogue.task(task)
+    assert card.physics
+    stage = Stage(card.physics)
+    return stage, torch.from_numpy(stage.model.qpos0.copy())
 
 
 def _green(picture: NDArray[np.uint8]) -> set[tuple[int, int]]:
@@ -205,12 +205,7 @@ def _green(picture: NDArray[np.uint8]) -> set[tuple[int, int]]:
 
 @pytest.mark.usefixtures("gl")
 def test_a_goal_stays_in_sight_wherever_the_body_goes() -> None:
-    from metairl.film.stage import Stage
-
-    card = catalogue.task("ant-goal")
-    assert card.physics
-    stage = Stage(card.physics)
-    pose = torch.from_numpy(stage.model.qpos0.copy())
+    stage, pose = _stage_and_pose("ant-goal")
     for place in ([0.0, 0.0], [-4.0, 3.0], [5.0, 0.0], [0.0, -6.0], [1.0, 7.0]):
         pose[:2] = torch.tensor(place)
         picture = stage.draw(pose, [2.0, -1.0], 0.0)

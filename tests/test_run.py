@@ -125,9 +125,9 @@ class Judged(Work):
 @pytest.mark.parametrize("stop_at", range(0, 100, 10))
 def test_wherever_it_is_stopped_the_same_records_follow(tmp_path: Path, stop_at: int) -> None:
     def records(name: str, stop_at: int | None) -> list[Any]:
-        work: Any = Judged(
-            SimpleNamespace(steps=100), RunFolder(tmp_path / name), None, None, [], dict(NO_TIME)
-        )  # type: ignore[arg-type]
+        asked: Any = SimpleNamespace(steps=100)
+        nobody: Any = None
+        work: Any = Judged(asked, RunFolder(tmp_path / name), nobody, None, [], dict(NO_TIME))
         work.folder.create()
         for limit in (1000, 1000) if stop_at is None else (stop_at, 1000):
             work.recipe = Counting()

@@ -20,6 +20,9 @@ from torch import Tensor
 from metairl.errors import UsageError, nearest
 
 Kind = Literal["cpu", "gpu", "serial"]
+DIVERGED = [  # MuJoCo's own words for it
+    int(getattr(mujoco.mjtWarning, f"mjWARN_BAD{what}")) for what in ("QPOS", "QVEL", "QACC")
+]
 FORCES = "cfrc_ext"  # contact forces on every body; MuJoCo computes them only when asked
 
 

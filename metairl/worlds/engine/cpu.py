@@ -8,13 +8,12 @@ import torch
 from mujoco.batch import MODEL_FIELDS, Batch
 from torch import Tensor
 
-from metairl.worlds.engine import FORCES
+from metairl.worlds.engine import DIVERGED, FORCES
 from metairl.worlds.engine.runge_kutta import RungeKutta
 
 ALL = int(mujoco.mjtStage.mjSTAGE_ACC)
 NOTHING = int(mujoco.mjtStage.mjSTAGE_NONE)
 mujoco.set_mju_user_warning(lambda message: None)  # lanes that diverge are marked; MuJoCo would write a log
-DIVERGED = [int(getattr(mujoco.mjtWarning, f"mjWARN_BAD{what}")) for what in ("QPOS", "QVEL", "QACC")]
 
 
 class Cpu:

@@ -10,7 +10,8 @@ from mujoco.batch import MODEL_FIELDS
 from numpy.typing import NDArray
 from torch import Tensor
 
-DIVERGED = [int(getattr(mujoco.mjtWarning, f"mjWARN_BAD{what}")) for what in ("QPOS", "QVEL", "QACC")]
+from metairl.worlds.engine import DIVERGED
+
 EVERYTHING = int(mujoco.mjtState.mjSTATE_INTEGRATION)
 
 
