@@ -84,10 +84,11 @@ class Locomotion:
         self.engine.step(self.body.substeps)
         self.age += 1
         terminated = lost = self.engine.lost
+        healthy = self.body.healthy(self.engine)
         if self.physics.falls:
-            terminated = ~self.body.healthy(self.engine) | lost
+            terminated = ~healthy | lost
         self.place = self.body.place(self.engine).clone()
-        reward = self._reward((self.place - before) / self.seconds, control).float()
+        reward = self._reward((self.place - before) / self.seconds, control, healthy).float()
         over = terminated | (self.age >= self.horizon)
         obs = final = self._see()
         if over.any():
@@ -98,11 +99,11 @@ class Locomotion:
         outcome = (obs, reward, terminated, over & ~terminated, self.never, final, lost)
         return Step(*(value.cpu() for value in outcome))
 
-    def _reward(self, speed: Tensor, control: Tensor) -> Tensor:
+    def _reward(self, speed: Tensor, control: Tensor, healthy: Tensor) -> Tensor:
         weights = self.physics
         reward = weights.progress * self.aim(speed, self.place, self.wanted)
         if weights.alive:
-            reward = reward + weights.alive * self.body.healthy(self.engine)
+            reward = reward + weights.alive * healthy
         if weights.control:
             reward = reward - weights.control * control.square().sum(1)
         if weights.contact:

@@ -11,8 +11,11 @@ from torch import Tensor
 from metairl.worlds.engine import DIVERGED, FORCES
 from metairl.worlds.engine.runge_kutta import RungeKutta
 
-ALL = int(mujoco.mjtStage.mjSTAGE_ACC)
-NOTHING = int(mujoco.mjtStage.mjSTAGE_NONE)
+STAGES = {  # what has to be computed, in a state just put there, before a field can be read
+    "xpos": mujoco.mjtStage.mjSTAGE_POS,
+    "xipos": mujoco.mjtStage.mjSTAGE_POS,
+    FORCES: mujoco.mjtStage.mjSTAGE_NONE,  # zero there, see `put`
+}
 mujoco.set_mju_user_warning(lambda message: None)  # lanes that diverge are marked; MuJoCo would write a log
 
 
@@ -21,6 +24,9 @@ class Cpu:
         self.lanes = lanes
         self.lost = self.none = torch.zeros(lanes, dtype=torch.bool)
         self.batch = Batch(model, lanes, torch.get_num_threads())
+        self.fresh = self.batch.state[0].copy()
+        derived = [name for name in reads if name not in MODEL_FIELDS]
+        self.stage = max((int(STAGES.get(name, mujoco.mjtStage.mjSTAGE_ACC)) for name in derived), default=0)
         self.fields = {name: self._view(name) for name in {"qpos", "qvel", "ctrl", *reads}}
         self.forces = None
         if FORCES in reads:  # kept apart: what a call does not compute may be another lane's
@@ -38,10 +44,11 @@ class Cpu:
 
     def put(self, lanes: Tensor, qpos: Tensor, qvel: Tensor) -> None:
         chosen = lanes.numpy()
-        self.batch.reset(chosen, stage=NOTHING)
+        self.batch.state[chosen] = self.fresh
         self.fields["qpos"][lanes] = qpos.double()
         self.fields["qvel"][lanes] = qvel.double()
-        self.batch.forward(chosen, stage=ALL)
+        if self.stage:
+            self.batch.forward(chosen, stage=self.stage)
         if self.forces is not None:
             self.fields[FORCES][lanes] = 0.0
 
