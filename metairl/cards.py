@@ -137,6 +137,12 @@ class Physics(Strict):
     scale: dict[str, float] = {}  # fields of the model, "body_mass" or "body_mass:torso", times a number
 
 
+class Arm(Strict):
+    """Meta-World's robot; see `metairl.worlds.metaworld`."""
+
+    sees_goal: bool  # else it has to find out
+
+
 class Split(Strict):
     """How many tasks each split holds; "endless" draws new training tasks for every trial."""
 

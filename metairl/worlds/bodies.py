@@ -27,14 +27,14 @@ class Body:
     healthy: Reading  # [B] bool
     contact: Reading  # [B], squared contact forces as its reward counts them
 
-    def start(self, qpos: Tensor, velocities: int, lanes: int, rng: Generator) -> tuple[Tensor, Tensor]:
+    def start(self, qpos: Tensor, velocities: int, lanes: int, rng: Generator) -> dict[str, Tensor]:
         """States that episodes begin in: noise around the model's own."""
         away = 2 * torch.rand(lanes, len(qpos), generator=rng) - 1
         if self.gaussian:
             speed = torch.randn(lanes, velocities, generator=rng)
         else:
             speed = 2 * torch.rand(lanes, velocities, generator=rng) - 1
-        return qpos + self.noise * away, self.noise * speed
+        return {"qpos": qpos + self.noise * away, "qvel": self.noise * speed}
 
 
 def _planar(engine: Engine) -> Tensor:

@@ -120,7 +120,7 @@ class Locomotion:
 
     def _begin(self, lanes: Tensor) -> None:
         count = int(lanes.sum())
-        self.engine.put(lanes, *self.body.start(self.origin, self.velocities, count, self.rng))
+        self.engine.put(lanes, self.body.start(self.origin, self.velocities, count, self.rng))
         self.age[lanes] = 0
         self.place = self.body.place(self.engine).clone()
 

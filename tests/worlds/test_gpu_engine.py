@@ -92,7 +92,7 @@ def test_beginning_anew_leaves_the_other_lanes_alone(cheetah: mujoco.MjModel) ->
     drive_alike(cheetah, (ours, exact), 5, rng)
     chosen, before = tensor([True, False, False, True]), everything(ours)
     for engine in (ours, exact):
-        engine.put(chosen, torch.zeros(2, cheetah.nq), torch.ones(2, cheetah.nv))
+        engine.put(chosen, {"qpos": torch.zeros(2, cheetah.nq), "qvel": torch.ones(2, cheetah.nv)})
     for name, values in before.items():
         assert torch.equal(ours.field(name)[~chosen], values[~chosen]), name
     assert_same_fields(ours, exact, within=1e-3)
@@ -111,7 +111,7 @@ def test_a_saved_simulation_goes_on_to_the_last_bit(cheetah: mujoco.MjModel) -> 
         ours.load(saved)
         drive_alike(cheetah, (ours, exact), 10, stream("later"))
         ways.append(everything(ours))
-        ours.put(EVERYONE, torch.zeros(LANES, cheetah.nq), torch.zeros(LANES, cheetah.nv))
+        ours.put(EVERYONE, {"qpos": torch.zeros(LANES, cheetah.nq)})
     for name, values in ways[0].items():
         assert torch.equal(ways[1][name], values), name
 
@@ -140,7 +140,7 @@ def test_too_little_room_is_an_error(
     lying = torch.zeros(LANES, cheetah.nq)
     lying[:, 1] = -0.55
     with pytest.raises(PhysicsError, match=what) as fault:
-        engine.put(EVERYONE, lying, torch.zeros(LANES, cheetah.nv))
+        engine.put(EVERYONE, {"qpos": lying})
     assert "CONTACTS_PER_GEOM" in str(fault.value)
     assert fault.value.code == 8
 

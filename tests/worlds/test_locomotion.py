@@ -79,10 +79,11 @@ def test_a_thousand_steps_are_gymnasiums(body: str) -> None:
     assert ends >= 5
 
 
-def states(model: mujoco.MjModel, lanes: int) -> tuple[Tensor, Tensor]:
+def states(model: mujoco.MjModel, lanes: int) -> dict[str, Tensor]:
     rng = stream("states")
     qpos = torch.from_numpy(model.qpos0) + 0.1 * (2 * torch.rand(lanes, model.nq, generator=rng) - 1)
-    return qpos, 0.1 * torch.randn(lanes, model.nv, generator=rng, dtype=torch.float64)
+    qvel = 0.1 * torch.randn(lanes, model.nv, generator=rng, dtype=torch.float64)
+    return {"qpos": qpos, "qvel": qvel}
 
 
 def controls(model: mujoco.MjModel, steps: int, lanes: int) -> Tensor:
@@ -102,7 +103,7 @@ def test_sixty_four_bodies_are_sixty_four_simulations(body: str) -> None:
     for engine in both:
         for name, values in by.items():
             engine.scale(name, factor(model, name, values))
-        engine.put(torch.ones(lanes, dtype=torch.bool), *states(model, lanes))
+        engine.put(torch.ones(lanes, dtype=torch.bool), states(model, lanes))
         for control in controls(model, 20, lanes):
             engine.field("ctrl").copy_(control)
             engine.step(5)
@@ -115,7 +116,7 @@ def test_sixty_four_bodies_are_sixty_four_simulations(body: str) -> None:
 def test_saved_and_restored_it_goes_on_to_the_last_bit() -> None:
     model = compiled("ant.xml", ("cfrc_ext",))
     engine = engines.make(model, 4, ("cfrc_ext",), "cpu")
-    engine.put(torch.ones(4, dtype=torch.bool), *states(model, 4))
+    engine.put(torch.ones(4, dtype=torch.bool), states(model, 4))
 
     def ends(steps: Tensor) -> list[Tensor]:
         for control in steps:
@@ -136,14 +137,14 @@ def test_saved_and_restored_it_goes_on_to_the_last_bit() -> None:
 def test_beginning_anew_in_some_lanes_leaves_the_others_alone() -> None:
     model = compiled("ant.xml", ("xpos", "cfrc_ext"))
     engine = engines.make(model, 3, ("xpos", "cfrc_ext"), "cpu")
-    qpos, qvel = states(model, 3)
-    engine.put(torch.ones(3, dtype=torch.bool), qpos, qvel)
+    start = states(model, 3)
+    engine.put(torch.ones(3, dtype=torch.bool), start)
     engine.step(5)
     before = {name: engine.field(name).clone() for name in ("qpos", "qvel", "xpos", "cfrc_ext")}
-    engine.put(torch.tensor([False, True, False]), qpos[1:2], qvel[1:2])
+    engine.put(torch.tensor([False, True, False]), {name: rows[1:2] for name, rows in start.items()})
     for name, values in before.items():
         assert torch.equal(engine.field(name)[[0, 2]], values[[0, 2]]), name
-    assert torch.equal(engine.field("qpos")[1], qpos[1])
+    assert torch.equal(engine.field("qpos")[1], start["qpos"][1])
     assert not engine.field("cfrc_ext")[
         1
     ].any()  # Gymnasium's is zero at a start, and at its start an ant flies

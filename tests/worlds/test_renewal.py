@@ -69,7 +69,7 @@ def begin_alike(new: World, world: RenewingWorld, seen: Tensor) -> None:
     """A body begins somewhere at random: both at the same place. Elsewhere the first sight is the task's."""
     if isinstance(new, Locomotion) and isinstance(world, Locomotion):
         lanes = torch.ones(new.lanes, dtype=torch.bool)
-        new.engine.put(lanes, *(world.engine.field(name)[RENEWED] for name in ("qpos", "qvel")))
+        new.engine.put(lanes, {name: world.engine.field(name)[RENEWED] for name in ("qpos", "qvel")})
         new.place = new.body.place(new.engine).clone()
         assert torch.equal(seen, new._see())
     else:

@@ -7,8 +7,10 @@
 Fields are named as in MuJoCo. State is live: writing `qpos` is the simulation's state at its next step.
 Derived fields are what MuJoCo's own step leaves behind, which with its Euler and Runge–Kutta integrators
 belongs to the last evaluation of forces, not to the new state; Gymnasium's observations are made of them.
+An engine that is asked to be `current` computes positions once more, at the new state.
 """
 
+from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Literal, Protocol
@@ -41,8 +43,12 @@ class Engine(Protocol):
         """
         ...
 
-    def put(self, lanes: Tensor, qpos: Tensor, qvel: Tensor) -> None:
-        """Begin anew in some lanes, [B] bool, from these states, one row a chosen lane.
+    def assign(self, name: str, values: Tensor, lanes: Tensor | None = None) -> None:
+        """A field of the model becomes these values, [chosen, …]. Constants that follow from it stay."""
+        ...
+
+    def put(self, lanes: Tensor, start: Mapping[str, Tensor]) -> None:
+        """Begin anew in some lanes, [B] bool: `qpos`, `qvel` and whatever else a state has, a row a lane.
 
         Contact forces are zero until the first step, as Gymnasium's are.
         """
@@ -57,10 +63,12 @@ class Engine(Protocol):
     def load(self, state: Tensor) -> None: ...
 
 
-def make(model: mujoco.MjModel, lanes: int, reads: tuple[str, ...], kind: Kind) -> Engine:
+def make(
+    model: mujoco.MjModel, lanes: int, reads: tuple[str, ...], kind: Kind, current: bool = False
+) -> Engine:
     """`reads` names the derived fields that will be asked for."""
     module = import_module(f"metairl.worlds.engine.{kind}")
-    engine: Engine = getattr(module, kind.capitalize())(model, lanes, reads)
+    engine: Engine = getattr(module, kind.capitalize())(model, lanes, reads, current)
     return engine
 
 

@@ -1,6 +1,7 @@
 """MuJoCo on all cores: `mujoco.batch`, one state row a lane, views of it as tensors, nothing copied."""
 
 import warnings
+from collections.abc import Mapping
 
 import mujoco
 import numpy as np
@@ -11,22 +12,23 @@ from torch import Tensor
 from metairl.worlds.engine import DIVERGED, FORCES
 from metairl.worlds.engine.runge_kutta import RungeKutta
 
+EVERYTHING = int(mujoco.mjtStage.mjSTAGE_ACC)
+NOTHING, POSITIONS = int(mujoco.mjtStage.mjSTAGE_NONE), int(mujoco.mjtStage.mjSTAGE_POS)
 STAGES = {  # what has to be computed, in a state just put there, before a field can be read
-    "xpos": mujoco.mjtStage.mjSTAGE_POS,
-    "xipos": mujoco.mjtStage.mjSTAGE_POS,
-    FORCES: mujoco.mjtStage.mjSTAGE_NONE,  # zero there, see `put`
+    **dict.fromkeys(("xpos", "xquat", "xipos", "site_xpos", "geom_xpos", "geom_xmat"), POSITIONS),
+    FORCES: NOTHING,  # zero there, see `put`
 }
 mujoco.set_mju_user_warning(lambda message: None)  # lanes that diverge are marked; MuJoCo would write a log
 
 
 class Cpu:
-    def __init__(self, model: mujoco.MjModel, lanes: int, reads: tuple[str, ...]):
-        self.lanes = lanes
+    def __init__(self, model: mujoco.MjModel, lanes: int, reads: tuple[str, ...], current: bool = False):
+        self.lanes, self.after = lanes, POSITIONS if current else NOTHING
         self.lost = self.none = torch.zeros(lanes, dtype=torch.bool)
         self.batch = Batch(model, lanes, torch.get_num_threads())
         self.fresh = self.batch.state[0].copy()
         derived = [name for name in reads if name not in MODEL_FIELDS]
-        self.stage = max((int(STAGES.get(name, mujoco.mjtStage.mjSTAGE_ACC)) for name in derived), default=0)
+        self.stage = max((STAGES.get(name, EVERYTHING) for name in derived), default=NOTHING)
         self.fields = {name: self._view(name) for name in {"qpos", "qvel", "ctrl", *reads}}
         self.forces = None
         if FORCES in reads:  # kept apart: what a call does not compute may be another lane's
@@ -35,6 +37,8 @@ class Cpu:
         self.last_substep = RungeKutta(self.batch) if by_evaluations else None
 
     def field(self, name: str) -> Tensor:
+        if name not in self.fields:
+            self.fields[name] = self._view(name)
         return self.fields[name]
 
     def scale(self, name: str, factor: Tensor, lanes: Tensor | None = None) -> None:
@@ -42,11 +46,15 @@ class Cpu:
         self.batch.expand(name)[chosen] = getattr(self.batch.model, name) * factor.numpy()
         self.batch.set_const(chosen)
 
-    def put(self, lanes: Tensor, qpos: Tensor, qvel: Tensor) -> None:
+    def assign(self, name: str, values: Tensor, lanes: Tensor | None = None) -> None:
+        chosen = np.ones(self.lanes, dtype=bool) if lanes is None else lanes.numpy()
+        self.batch.expand(name)[chosen] = values.numpy()
+
+    def put(self, lanes: Tensor, start: Mapping[str, Tensor]) -> None:
         chosen = lanes.numpy()
         self.batch.state[chosen] = self.fresh
-        self.fields["qpos"][lanes] = qpos.double()
-        self.fields["qvel"][lanes] = qvel.double()
+        for name, rows in start.items():
+            self.field(name)[lanes] = rows.double()
         if self.stage:
             self.batch.forward(chosen, stage=self.stage)
         if self.forces is not None:
@@ -55,7 +63,7 @@ class Cpu:
     def step(self, substeps: int) -> None:
         self.lost = self.none
         if self.last_substep is None:
-            self.batch.step(nstep=substeps)
+            self.batch.step(nstep=substeps, stage=self.after)
         else:
             if substeps > 1:
                 self.batch.step(nstep=substeps - 1)

@@ -14,7 +14,7 @@ Folder of compiled kernels: METAIRL_KERNEL_CACHE, else Warp's own choice.
 import copy
 import gc
 import os
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from functools import partial
 from typing import Any
 
@@ -49,8 +49,8 @@ CONSTANTS = (  # that follow from other fields of a model and that dynamics depe
 
 
 class Gpu:
-    def __init__(self, model: mujoco.MjModel, lanes: int, reads: tuple[str, ...]):
-        self.lanes, self.reads, self.plain = lanes, reads, model
+    def __init__(self, model: mujoco.MjModel, lanes: int, reads: tuple[str, ...], current: bool = False):
+        self.lanes, self.reads, self.plain, self.current = lanes, reads, model, current
         self.on_cuda = torch.cuda.is_available()
         _settle(self.on_cuda)
         self.contacts, self.constraints = room(model)
@@ -65,27 +65,33 @@ class Gpu:
         self.lost = torch.zeros_like(wp.to_torch(self.chosen))
 
     def field(self, name: str) -> Tensor:
+        if name not in self.fields:
+            self.fields[name] = self._view(name)
         return self.fields[name]
 
     def scale(self, name: str, factor: Tensor, lanes: Tensor | None = None) -> None:
-        for widened in (name, *CONSTANTS):
-            self._give_each_lane_its_own(widened)
-        values = wp.to_torch(getattr(self.model, name))
-        chosen = torch.ones_like(self.lost) if lanes is None else lanes.to(self.lost)
-        values[chosen] = torch.from_numpy(getattr(self.plain, name)).to(values) * factor.to(values)
+        for follows in CONSTANTS:
+            self._give_each_lane_its_own(follows)
+        self.assign(name, torch.from_numpy(getattr(self.plain, name)) * factor, lanes)
         mjw.set_const(self.model, self.data)
+
+    def assign(self, name: str, values: Tensor, lanes: Tensor | None = None) -> None:
+        self._give_each_lane_its_own(name)
+        field = wp.to_torch(getattr(self.model, name))
+        chosen = torch.ones_like(self.lost) if lanes is None else lanes.to(self.lost)
+        field[chosen] = values.to(field)
         self.graphs.clear()
         self.fields.update({name: self._view(name) for name in self.reads if name in MODEL_FIELDS})
 
-    def put(self, lanes: Tensor, qpos: Tensor, qvel: Tensor) -> None:
+    def put(self, lanes: Tensor, start: Mapping[str, Tensor]) -> None:
         """Warp evaluates all lanes; those that were not chosen get back what their own last step left."""
         derived = [self.fields[name] for name in self.reads if name not in MODEL_FIELDS]
         before = [values.clone() for values in derived]
         chosen = wp.to_torch(self.chosen)
         chosen.copy_(lanes)
         self._do("reset", self._reset)
-        for name, rows in (("qpos", qpos), ("qvel", qvel)):
-            self.fields[name][chosen] = rows.to(self.fields[name])
+        for name, rows in start.items():
+            self.field(name)[chosen] = rows.to(self.field(name))
         self._do("forward", self._forward)
         self._complain_if_short_of_room()
         for values, kept in zip(derived, before, strict=True):
@@ -100,7 +106,7 @@ class Gpu:
         if self.lost.any():
             count = int(self.lost.sum())
             nothing = self.fields["qvel"].new_zeros(count, self.fields["qvel"].shape[1])
-            self.put(self.lost, self.start[:1].expand(count, -1), nothing)
+            self.put(self.lost, {"qpos": self.start[:1].expand(count, -1), "qvel": nothing})
 
     def save(self) -> Tensor:
         return torch.cat(self._state(), dim=1)
@@ -144,6 +150,8 @@ class Gpu:
         for _ in range(count):
             mjw.step(self.model, self.data)
         self._find_forces()
+        if self.current:
+            mjw.kinematics(self.model, self.data)
 
     def _find_forces(self) -> None:
         """From the contacts that the last evaluation found, as Gymnasium asks for them after its steps."""

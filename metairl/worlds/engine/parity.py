@@ -32,7 +32,7 @@ def begin_alike(model: mujoco.MjModel, engines: Sequence[Engine], rng: Generator
     qpos, qvel = torch.from_numpy(model.qpos0).float() + SPREAD * away, SPREAD * speed
     for engine in engines:
         everyone = torch.ones_like(engine.lost)
-        engine.put(everyone, qpos, qvel)
+        engine.put(everyone, {"qpos": qpos, "qvel": qvel})
 
 
 def drive_alike(model: mujoco.MjModel, engines: Sequence[Engine], substeps: int, rng: Generator) -> None:

@@ -1,6 +1,7 @@
 """One simulation after another, as Gymnasium steps them: slow, obvious, the other engines' oracle."""
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 import mujoco
@@ -13,16 +14,17 @@ from torch import Tensor
 from metairl.worlds.engine import DIVERGED
 
 EVERYTHING = int(mujoco.mjtState.mjSTATE_INTEGRATION)
+STATE = ("qpos", "qvel", "ctrl", "mocap_pos", "mocap_quat", "qacc_warmstart")
 
 
 class Serial:
-    def __init__(self, model: mujoco.MjModel, lanes: int, reads: tuple[str, ...]):
-        self.lanes = lanes
+    def __init__(self, model: mujoco.MjModel, lanes: int, reads: tuple[str, ...], current: bool = False):
+        self.lanes, self.current = lanes, current
         self.lost = torch.zeros(lanes, dtype=torch.bool)
         self.model = model
         self.models = [copy.copy(model) for _ in range(lanes)]
         self.data = [mujoco.MjData(model) for model in self.models]
-        self.fields = {name: self._stacked(name) for name in ("qpos", "qvel", "ctrl", *reads)}
+        self.fields = {name: self._stacked(name) for name in (*STATE, *reads)}
 
     def field(self, name: str) -> Tensor:
         return self.fields[name]
@@ -34,10 +36,19 @@ class Serial:
             mujoco.mj_setConst(self.models[i], self.data[i])
         self.fields.update({name: self._stacked(name) for name in self.fields if name in MODEL_FIELDS})
 
-    def put(self, lanes: Tensor, qpos: Tensor, qvel: Tensor) -> None:
-        self.fields["qpos"][lanes], self.fields["qvel"][lanes] = qpos.double(), qvel.double()
-        for i in lanes.nonzero().flatten().tolist():
+    def assign(self, name: str, values: Tensor, lanes: Tensor | None = None) -> None:
+        chosen = range(self.lanes) if lanes is None else lanes.nonzero().flatten().tolist()
+        for i, row in zip(chosen, values.numpy(), strict=True):
+            getattr(self.models[i], name)[:] = row
+
+    def put(self, lanes: Tensor, start: Mapping[str, Tensor]) -> None:
+        chosen = lanes.nonzero().flatten().tolist()
+        for i in chosen:
             mujoco.mj_resetData(self.models[i], self.data[i])
+            self._read(i)
+        for name, rows in start.items():
+            self.fields[name][lanes] = rows.double()
+        for i in chosen:
             self._write(i)
             mujoco.mj_forward(self.models[i], self.data[i])
             self._read(i)
@@ -49,6 +60,8 @@ class Serial:
                 data.warning[kind].number = 0
             mujoco.mj_step(model, data, nstep=substeps)
             mujoco.mj_rnePostConstraint(model, data)
+            if self.current:
+                mujoco.mj_fwdPosition(model, data)
             self._read(i)
             self.lost[i] = any(data.warning[kind].number for kind in DIVERGED)
 
@@ -67,7 +80,7 @@ class Serial:
         return torch.tensor(np.stack([self._value(i, name) for i in range(self.lanes)]))
 
     def _write(self, i: int) -> None:
-        for name in ("qpos", "qvel", "ctrl"):
+        for name in STATE:
             getattr(self.data[i], name)[:] = self.fields[name][i].numpy()
 
     def _read(self, i: int) -> None:

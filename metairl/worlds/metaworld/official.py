@@ -1,0 +1,122 @@
+"""The one place that touches the `metaworld` package: its classes, its scenes, its way to begin an episode.
+
+metaworld 3.0.0 was written for an older MuJoCo, whose welds had one number less; its own reset of them fails
+with every scene. The number that is new says where the weld's relative pose comes from, and 0 keeps the old way.
+
+Task objects of the package are pickles, which can run code; none is ever read here. A goal is six numbers.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from metairl.errors import CardError, UsageError, nearest
+
+VERSION = "3.0.0"
+GOAL = 6  # numbers of a goal vector; a skill that needs three leaves the rest zero
+STATE = ("qpos", "qvel", "mocap_pos", "mocap_quat", "qacc_warmstart")
+FIXTURES = ("body_pos", "site_pos")  # what the beginning of an episode moves in a model
+LONGEST = 7  # numbers of a remembered value: a place and an orientation
+Rows = dict[str, NDArray[np.float64]]
+
+
+@cache
+def package() -> Any:
+    """The installed package, mended."""
+    try:
+        found = version("metaworld")
+    except PackageNotFoundError:
+        raise UsageError("Meta-World tasks need a package: pip install metaworld==3.0.0") from None
+    if found != VERSION:
+        raise UsageError(f"Meta-World tasks are those of metaworld {VERSION}, and {found} is installed")
+    import metaworld
+    from metaworld.sawyer_xyz_env import SawyerMocapBase
+
+    SawyerMocapBase.reset_mocap_welds = lambda env: reset_welds(env.model)
+    return metaworld
+
+
+def reset_welds(model: mujoco.MjModel) -> None:
+    """By which the hand follows its mocap: [0, 0, 0, 0, 0, 0, −1, 0, 0, 0, 5] and now a 0."""
+    welds = model.eq_type == mujoco.mjtEq.mjEQ_WELD
+    model.eq_data[welds] = 0.0
+    model.eq_data[welds, 6], model.eq_data[welds, 10] = -1.0, 5.0
+
+
+def classes() -> dict[str, Any]:
+    """The class of every skill."""
+    package()
+    from metaworld.env_dict import ALL_V3_ENVIRONMENTS
+
+    return dict(ALL_V3_ENVIRONMENTS)
+
+
+def scene(skill: str) -> Path:
+    """The file of a skill's scene."""
+    known = classes()
+    if skill not in known:
+        raise CardError(f"no Meta-World task '{skill}'; {nearest(skill, known)}")
+    kind = known[skill]
+    path = Path(kind.model_name.fget(kind))
+    if not path.is_file():
+        raise UsageError(f"metaworld is installed without the scene of '{skill}': {path.name} is missing")
+    return path
+
+
+def make(skill: str, sees_goal: bool = True) -> Any:
+    """One environment of the package, waiting for a goal."""
+    scene(skill)
+    env = classes()[skill]()
+    env._partially_observable = not sees_goal
+    env._set_task_called, env._freeze_rand_vec = True, True
+    env.__dict__.pop("sawyer_observation_space", None)  # kept from when its goal was hidden
+    return env
+
+
+def begin(env: Any, goal: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What is seen first in an episode with this goal."""
+    env._last_rand_vec = goal[: env._random_reset_space.low.size].copy()
+    seen: NDArray[np.float64] = env.reset()[0]
+    return seen
+
+
+def started(env: Any, goal: NDArray[np.float64]) -> Rows:
+    """Everything that an episode begins with, a row each: state, fixtures, what is seen, what is remembered."""
+    seen = begin(env, goal)
+    rows = {name: getattr(env.data, name).flatten() for name in STATE}
+    rows |= {name: getattr(env.model, name).flatten() for name in FIXTURES}
+    rows |= {"goal_low": env.goal_space.low, "goal_high": env.goal_space.high, "seen": seen[:18]}
+    return rows | {f"was.{name}": value for name, value in _remembered(env)}
+
+
+def _remembered(env: Any) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    """Numbers that an environment keeps of its beginning; not those that are live views of its simulation."""
+    for name, value in vars(env).items():
+        if isinstance(value, int | float | np.ndarray) and not isinstance(value, bool):
+            array = np.asarray(value)
+            if array.size <= LONGEST and array.dtype.kind in "fi" and not _is_live(env, array):
+                yield name, array.astype(np.float64).flatten()
+
+
+def _is_live(env: Any, array: NDArray[Any]) -> bool:
+    return any(
+        np.shares_memory(array, part) for part in (env.data.xpos, env.data.site_xpos, env.data.geom_xpos)
+    )
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """The package draws its goals from numpy's global generator."""
+    before = np.random.get_state()
+    np.random.seed(seed)
+    try:
+        yield
+    finally:
+        np.random.set_state(before)

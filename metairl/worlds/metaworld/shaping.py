@@ -1,0 +1,50 @@
+"""The pieces that Meta-World's rewards are made of, for many lanes at once, in 64-bit.
+
+    tolerance(x) = 1 inside [low, high], else s(d / margin), d the distance to the nearest bound
+        long tail   s(x) = 1 / ((3 x)² + 1)              1/10 at the margin
+        gaussian    s(x) = exp(−x² · ln 10)              1/10 at the margin
+    both(a, b)   = a b / (a + b − a b)                   Hamacher's product, 0 where the denominator is
+
+Outside of its bounds a tolerance without a margin is 0.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+TAIL = 3.0  # √(1 / 0.1 − 1)
+
+
+def tolerance(x: Tensor, low: Tensor | float, high: Tensor | float, margin: Tensor | float) -> Tensor:
+    """With a long tail."""
+    outside = _outside(x, low, high)
+    value = 1 / ((TAIL * outside / margin) ** 2 + 1)
+    return torch.where(outside == 0, 1.0, value.nan_to_num(0.0))
+
+
+def gaussian_tolerance(
+    x: Tensor, low: Tensor | float, high: Tensor | float, margin: Tensor | float
+) -> Tensor:
+    outside = _outside(x, low, high)
+    value = torch.exp(-((outside / margin) ** 2) * math.log(10))
+    return torch.where(outside == 0, 1.0, value.nan_to_num(0.0))
+
+
+def _outside(x: Tensor, low: Tensor | float, high: Tensor | float) -> Tensor:
+    """How far beyond the nearest bound; 0 between them."""
+    return torch.where(x < low, low - x, (x - high).clamp(min=0))
+
+
+def both(a: Tensor, b: Tensor) -> Tensor:
+    product = a * b
+    denominator = a + b - product
+    return torch.where(denominator > 0, product / denominator, 0.0)
+
+
+def norm(x: Tensor) -> Tensor:
+    return x.square().sum(-1).sqrt()
+
+
+def distance(a: Tensor, b: Tensor) -> Tensor:
+    return norm(a - b)

@@ -1,0 +1,5 @@
+"""Doors: open, close, lock, unlock."""
+
+from metairl.worlds.metaworld.view import Skill
+
+SKILLS: dict[str, Skill] = {}

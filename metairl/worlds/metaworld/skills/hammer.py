@@ -1,0 +1,5 @@
+"""A nail and a hammer."""
+
+from metairl.worlds.metaworld.view import Skill
+
+SKILLS: dict[str, Skill] = {}

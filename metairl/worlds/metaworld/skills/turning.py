@@ -1,0 +1,5 @@
+"""What turns: faucets, a dial, a lever."""
+
+from metairl.worlds.metaworld.view import Skill
+
+SKILLS: dict[str, Skill] = {}

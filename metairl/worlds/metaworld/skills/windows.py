@@ -1,0 +1,5 @@
+"""Windows: open, close."""
+
+from metairl.worlds.metaworld.view import Skill
+
+SKILLS: dict[str, Skill] = {}
