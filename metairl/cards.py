@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from metairl.errors import CardError, nearest
 from metairl.maps import read_map
+from metairl.skill_boxes import NAMES
 
 
 class Strict(BaseModel):
@@ -116,8 +117,30 @@ class OneOf(Strict):
     values: list[float] = Field(min_length=2)
 
 
+class SkillGoals(Strict):
+    """A skill of Meta-World and a goal for it; skills in turn in fixed splits. See `metairl.skill_goals`.
+
+    Validation goals are new ones of the training skills.
+    """
+
+    law: Literal["skill-goals"]
+    train: list[str] = Field(min_length=1)
+    test: list[str] = Field(min_length=1)
+    inner: float | None = Field(default=None, gt=0, lt=1)  # the share of a box to train in; tested outside
+    package: int | None = Field(default=None, ge=0)  # the package's own goals for this seed, not ours
+    package_next: bool = False  # its test goals are those of the seed after, as its ML1 has it
+
+    @model_validator(mode="after")
+    def _skills_exist(self) -> "SkillGoals":
+        for name in (*self.train, *self.test):
+            if name not in NAMES:
+                raise ValueError(f"no Meta-World task '{name}'; {nearest(name, NAMES)}")
+        return self
+
+
 Law = Annotated[
-    Uniform | Normal | Simplex | Maze | Maps | Power | Disc | Arc | OneOf, Field(discriminator="law")
+    Uniform | Normal | Simplex | Maze | Maps | Power | Disc | Arc | OneOf | SkillGoals,
+    Field(discriminator="law"),
 ]
 
 
@@ -171,11 +194,12 @@ class TaskCard(Strict):
     reports_success: bool
     source: str
     tags: list[str]
-    settable: dict[str, Literal["horizon", "episodes"]] = {}
+    settable: dict[str, Literal["horizon", "episodes", "skill", "goals"]] = {}
     parameters: dict[str, Law]
     split: Split
     score: Score | None = None  # None: no expert is known yet
-    physics: Physics | None = None  # of worlds that MuJoCo steps
+    physics: Physics | None = None  # of bodies that MuJoCo steps
+    arm: Arm | None = None  # of Meta-World, which MuJoCo steps too
     same_tasks: bool = False  # training and held-out tasks are the same by definition: no test of transfer
     transfer: list[str] = []  # other cards whose test tasks a trained run is judged on too
     notes: str = ""
@@ -199,7 +223,31 @@ class TaskCard(Strict):
         """Of everything that decides a return, and of nothing else."""
         words = {"title", "source", "tags", "notes", "settable", "score", "transfer", "same_tasks"}
         content = self.model_dump(exclude=words)
-        return digest(content if self.physics else {k: v for k, v in content.items() if k != "physics"})
+        absent = {part for part in ("physics", "arm") if content[part] is None}  # younger than some records
+        return digest({key: value for key, value in content.items() if key not in absent})
+
+    @property
+    def simulated(self) -> bool:
+        """Whether an engine steps it."""
+        return self.physics is not None or self.arm is not None
+
+    @property
+    def skill_goals(self) -> SkillGoals:
+        law = self.parameters.get("goal")
+        if not isinstance(law, SkillGoals):
+            raise ValueError(f"task '{self.id}' has no skills")
+        return law
+
+    @property
+    def skill(self) -> str:
+        """Of cards with one, its name, as a setting says it."""
+        return self.skill_goals.train[0]
+
+    @property
+    def goals(self) -> str:
+        """Whose goals these are, as a setting says it."""
+        seed = self.skill_goals.package
+        return "ours" if seed is None else f"package-{seed}"
 
     def normalised(self, total: float, episodes: int) -> float | None:
         """The score of `episodes` episodes whose returns add up to `total`."""

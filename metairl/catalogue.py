@@ -14,6 +14,7 @@ from typing import Any
 
 from metairl.cards import BoardCard, Card, TableCard, TaskCard, read, read_toml
 from metairl.errors import CardError, UsageError, nearest
+from metairl.skill_boxes import NAMES
 
 PACKAGE = Path(__file__).parent
 
@@ -106,15 +107,38 @@ def _task_id(name: str) -> str:
 
 
 def _with_settings(card: TaskCard, settings: str) -> TaskCard:
-    changed: dict[str, int] = {}
     for key, value in _pairs(card.id, settings):
         if key not in card.settable:
             hint = nearest(key, card.settable) if card.settable else "it has no settings"
             raise UsageError(f"task '{card.id}' has no setting '{key}'; {hint}")
-        if not value.isdecimal() or int(value) < 1:
-            raise UsageError(f"task '{card.id}': '{key}' must be a whole number above 0, not '{value}'")
-        changed[card.settable[key]] = int(value)
-    return card.model_copy(update=changed)
+        card = _with_setting(card, key, value)
+    return card
+
+
+def _with_setting(card: TaskCard, key: str, value: str) -> TaskCard:
+    field = card.settable[key]
+    match field:
+        case "skill":
+            name = value if value in NAMES else f"{value}-v3"
+            if name not in NAMES:
+                raise UsageError(f"no Meta-World task '{value}'; {nearest(value, NAMES)}")
+            return _with_goals(card, train=[name], test=[name])
+        case "goals":
+            if value == "ours":
+                return _with_goals(card, package=None)
+            if not re.fullmatch(r"package-\d+", value):
+                raise UsageError(f"task '{card.id}': 'goals' must be 'ours' or 'package-SEED', not '{value}'")
+            return _with_goals(card, package=int(value.removeprefix("package-")))
+    if not value.isdecimal() or int(value) < 1:
+        raise UsageError(f"task '{card.id}': '{key}' must be a whole number above 0, not '{value}'")
+    return card.model_copy(update={field: int(value)})
+
+
+def _with_goals(card: TaskCard, **changes: Any) -> TaskCard:
+    """Multi-task benchmarks of the package test on the goals that they train on."""
+    law = card.skill_goals.model_copy(update=changes)
+    again = law.package is not None and law.train == law.test and not law.package_next
+    return card.model_copy(update={"parameters": {"goal": law}, "same_tasks": card.same_tasks or again})
 
 
 def _pairs(name: str, settings: str) -> Iterator[tuple[str, str]]:

@@ -10,10 +10,24 @@ import torch
 from torch import Generator, Tensor
 
 from metairl import catalogue
-from metairl.cards import Arc, Disc, Law, Maps, Maze, Normal, OneOf, Power, Simplex, TaskCard, Uniform
+from metairl.cards import (
+    Arc,
+    Disc,
+    Law,
+    Maps,
+    Maze,
+    Normal,
+    OneOf,
+    Power,
+    Simplex,
+    SkillGoals,
+    TaskCard,
+    Uniform,
+)
 from metairl.errors import CardError
 from metairl.floor_plans import draw_plans
 from metairl.maps import read_map
+from metairl.skill_goals import draw_goals, package_goals
 from metairl.streams import stream
 from metairl.types import Tasks
 
@@ -118,8 +132,19 @@ def _sample(law: Law, split: str, count: int, rng: Generator) -> Tensor:
             return torch.tensor(law.values)[which, None]
         case Maze():
             return draw_plans(law.cells, count, rng)
+        case SkillGoals():
+            return _skill_goals(law, split, count, rng)
         case Maps():
             return torch.tensor([read_map(text) for text in getattr(law, split)[:count]])
+
+
+def _skill_goals(law: SkillGoals, split: str, count: int, rng: Generator) -> Tensor:
+    skills = law.test if split == "test" else law.train
+    if law.package is not None and split != "validation":
+        return package_goals(skills, law.package + (law.package_next and split == "test"))[:count]
+    if law.inner is None:
+        return draw_goals(skills, count, rng)
+    return draw_goals(skills, count, rng, "outer" if split == "test" else "inner", law.inner)
 
 
 def _on_circle(radius: Tensor, half_turns: Tensor) -> Tensor:

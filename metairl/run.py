@@ -72,7 +72,7 @@ class Request:
             "seed": self.seed,
             "steps": self.steps,
             "config": json.loads(json.dumps(asdict(self.settings))),
-            **({"engine": self.engine} if self.card.physics else {}),
+            **({"engine": self.engine} if self.card.simulated else {}),
         }
 
 
@@ -92,7 +92,7 @@ def request(
     encoder = methods.choose_encoder(method, chosen, encoder)
     if steps is not None and steps < 0:
         raise UsageError(f"--steps must be 0 or more, not {steps}")
-    kind = choose(engine) if card.physics else "cpu"
+    kind = choose(engine) if card.simulated else "cpu"
     tuned_steps, tuned_settings = methods.tuned(method, task, encoder)
     budget = (steps if steps is not None else tuned_steps) if chosen.recipe else 0
     return Request(method, catalogue.task_name(task), encoder, seed, budget, settings or tuned_settings, kind)

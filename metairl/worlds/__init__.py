@@ -1,6 +1,7 @@
 """WORLDS: a name on a task card to a class built as `World(tasks, horizon, episodes, rng)`."""
 
 from collections.abc import Callable
+from typing import Any
 
 from torch import Generator
 
@@ -11,6 +12,7 @@ from metairl.worlds.engine import Kind
 from metairl.worlds.locomotion import Locomotion
 from metairl.worlds.maze import Maze
 from metairl.worlds.maze_grid import MazeGrid
+from metairl.worlds.metaworld import MetaWorld
 from metairl.worlds.point import Point, SparsePoint
 from metairl.worlds.tabular import Tabular
 
@@ -19,6 +21,7 @@ WORLDS: dict[str, Callable[..., World]] = {
     "locomotion": Locomotion,
     "maze": Maze,
     "maze-grid": MazeGrid,
+    "meta-world": MetaWorld,
     "point": Point,
     "point-sparse": SparsePoint,
     "tabular": Tabular,
@@ -27,5 +30,6 @@ WORLDS: dict[str, Callable[..., World]] = {
 
 def make(card: TaskCard, tasks: Tasks, rng: Generator, engine: Kind = "cpu") -> World:
     """A world of these tasks as the card has it; one with physics is stepped by an engine."""
-    body = {"physics": card.physics, "engine": engine} if card.physics else {}
-    return WORLDS[card.world](tasks, card.horizon, card.episodes, rng, **body)
+    robot: dict[str, Any] = {"physics": card.physics} if card.physics else {"arm": card.arm}
+    simulated = {**robot, "engine": engine} if card.simulated else {}
+    return WORLDS[card.world](tasks, card.horizon, card.episodes, rng, **simulated)

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from metairl.cards import Arm
+from metairl.skill_boxes import GOAL, NAMES
 from metairl.streams import stream
 from metairl.worlds.metaworld import MetaWorld, official
 from metairl.worlds.metaworld.skills import SKILLS
@@ -51,7 +52,7 @@ def some_goals(name: str, env: object, count: int) -> list[Array]:
     goals = []
     for _ in range(count):
         env.reset()  # type: ignore[attr-defined]
-        goal = np.zeros(official.GOAL)
+        goal = np.zeros(GOAL)
         drawn = env._last_rand_vec  # type: ignore[attr-defined]
         goal[: len(drawn)] = drawn
         goals.append(goal)
@@ -68,7 +69,7 @@ def test_equals_the_package(name: str) -> None:
         walked(name, env, goal, chance, rng)
         for goal, chance in zip(goals, (0.0, FALTERING, 1.0), strict=True)
     ]
-    which = torch.full((len(goals), 1), float(list(SKILLS).index(name)), dtype=torch.float64)
+    which = torch.full((len(goals), 1), float(NAMES.index(name)), dtype=torch.float64)
     tasks = {"goal": torch.cat([which, torch.from_numpy(np.stack(goals))], dim=1)}
     world = MetaWorld(tasks, STEPS, 1, stream("parity"), Arm(sees_goal=True))
     seen = world.reset()

@@ -7,7 +7,7 @@
            "reach":  (hold + tolerance of the fingertips' distance) / 2
            "none":   hold
 
-Margins are distances at the beginning of the episode. The two formulas differ in what a finger is measured by:
+Margins are distances at the beginning of the episode. The formulas differ in how a finger is measured:
 
     grasp  |finger − object| against a margin of the finger's own distance to where the object was
     pinch  the finger's signed distance, against a margin of the object's distance to where the finger was

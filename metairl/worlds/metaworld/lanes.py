@@ -1,6 +1,6 @@
 """Lanes of one skill: its scene, its rewards, and the 18 numbers that are seen of it.
 
-    mocap ← clip(mocap + a_xyz / 100),  gripper ← (a_grip, −a_grip),   five steps of physics, positions once more
+    mocap ← clip(mocap + a_xyz / 100),  gripper ← (a_grip, −a_grip),  then five steps of physics
     seen = hand, opening, then 14 numbers of the objects: place and orientation of each, the rest zero
 
 The hand follows its mocap by a weld. What is rewarded is what is seen, which is clipped to the hand's space.

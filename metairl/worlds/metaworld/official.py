@@ -1,7 +1,7 @@
 """The one place that touches the `metaworld` package: its classes, its scenes, its way to begin an episode.
 
 metaworld 3.0.0 was written for an older MuJoCo, whose welds had one number less; its own reset of them fails
-with every scene. The number that is new says where the weld's relative pose comes from, and 0 keeps the old way.
+with every scene. The new number says where a weld's relative pose comes from, and 0 keeps the old way.
 
 Task objects of the package are pickles, which can run code; none is ever read here. A goal is six numbers.
 """
@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from metairl.errors import CardError, UsageError, nearest
 
 VERSION = "3.0.0"
-GOAL = 6  # numbers of a goal vector; a skill that needs three leaves the rest zero
 STATE = ("qpos", "qvel", "mocap_pos", "mocap_quat", "qacc_warmstart")
 FIXTURES = ("body_pos", "site_pos")  # what the beginning of an episode moves in a model
 LONGEST = 7  # numbers of a remembered value: a place and an orientation
@@ -37,9 +36,10 @@ def package() -> Any:
     if found != VERSION:
         raise UsageError(f"Meta-World tasks are those of metaworld {VERSION}, and {found} is installed")
     import metaworld
-    from metaworld.sawyer_xyz_env import SawyerMocapBase
+    from metaworld import sawyer_xyz_env
 
-    SawyerMocapBase.reset_mocap_welds = lambda env: reset_welds(env.model)
+    arm: Any = sawyer_xyz_env.SawyerMocapBase
+    arm.reset_mocap_welds = lambda env: reset_welds(env.model)
     return metaworld
 
 
@@ -88,7 +88,7 @@ def begin(env: Any, goal: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def started(env: Any, goal: NDArray[np.float64]) -> Rows:
-    """Everything that an episode begins with, a row each: state, fixtures, what is seen, what is remembered."""
+    """All that an episode begins with, a row each: state, fixtures, what is seen, what is remembered."""
     seen = begin(env, goal)
     rows = {name: getattr(env.data, name).flatten() for name in STATE}
     rows |= {name: getattr(env.model, name).flatten() for name in FIXTURES}

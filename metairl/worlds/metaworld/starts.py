@@ -72,5 +72,5 @@ def _write(path: Path, known: official.Rows) -> None:
     """Whole or not at all. Of two processes the later wins, and what the other knew is computed again."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(f".{os.getpid()}.npz")
-    np.savez(unfinished, **known)
+    np.savez(unfinished, **known)  # type: ignore[arg-type]
     unfinished.replace(path)

@@ -148,4 +148,4 @@ def scipy_quat(matrix: Tensor) -> Tensor:
         [m[:, 2, 1] - m[:, 1, 2], m[:, 0, 2] - m[:, 2, 0], m[:, 1, 0] - m[:, 0, 1], 1 + trace[:, 0]], dim=1
     )
     chosen = torch.stack([*rows, turn], dim=1)[torch.arange(len(m), device=m.device), choice]
-    return chosen / chosen.norm(dim=1, keepdim=True)
+    return chosen / chosen.square().sum(1, keepdim=True).sqrt()

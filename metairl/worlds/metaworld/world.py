@@ -3,9 +3,9 @@
     o = seen now, seen a step ago, goal        18 + 18 + 3 numbers; the goal is zero where it is hidden
     r = the skill's own reward, 0 to 10;       success = the skill's own, at this very step
 
-A task is a skill and a goal vector: places of objects, fixtures and target, as the package draws them. Lanes of
-one skill share a scene; scenes are stepped by one pool of threads. An episode ends at its horizon alone.
-A lane whose simulation diverges ends too, with no reward for the step, and is marked.
+A task is a skill and a goal, see `metairl.skill_goals`. Lanes of one skill share a scene, and all scenes one
+pool of threads. An episode ends at its horizon alone; a lane whose simulation diverges ends too, with no
+reward for the step, and is marked.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -15,10 +15,11 @@ from torch import Generator, Tensor
 from torch.nn.functional import one_hot
 
 from metairl.cards import Arm
+from metairl.errors import UsageError
+from metairl.skill_boxes import GOAL, NAMES
 from metairl.types import Spec, Step, Tasks
 from metairl.worlds import engine as engines
 from metairl.worlds.metaworld.lanes import SEEN, Lanes
-from metairl.worlds.metaworld.skills import SKILLS
 
 
 class MetaWorld:
@@ -31,18 +32,17 @@ class MetaWorld:
         arm: Arm,
         engine: engines.Kind = "cpu",
     ):
-        goals = tasks["goal"]
+        goals = _numbers(tasks)
         self.lanes, self.horizon, self.sees_goal = len(goals), horizon, arm.sees_goal
         which = goals[:, 0].long()
-        self.task = torch.cat([one_hot(which, len(SKILLS)).float(), goals[:, 1:].float()], dim=1)
+        self.task = torch.cat([one_hot(which, len(NAMES)).float(), goals[:, 1:].float()], dim=1)
         self.order = which.argsort(stable=True)  # lanes as the scenes have them, one scene behind the other
         self.place = self.order.argsort()
-        kinds, counts = which[self.order].unique_consecutive(return_counts=True)
-        self.counts = counts.tolist()
-        names = [list(SKILLS)[kind] for kind in kinds.tolist()]
+        lanes_of = which.bincount(minlength=len(NAMES)).tolist()
+        self.counts = [count for count in lanes_of if count]
+        names = [name for name, count in zip(NAMES, lanes_of, strict=True) if count]
         self.scenes = [
-            Lanes(name, part, engine)
-            for name, part in zip(names, goals[self.order, 1:].split(self.counts), strict=True)
+            Lanes(name, part, engine) for name, part in zip(names, self._scattered(goals[:, 1:]), strict=True)
         ]
         self.threads = ThreadPoolExecutor(torch.get_num_threads())
         self.first = self._gathered([scene.first for scene in self.scenes])
@@ -55,7 +55,7 @@ class MetaWorld:
         return self._observation(self.first)
 
     def step(self, action: Tensor) -> Step:
-        for scene, part in zip(self.scenes, action[self.order].split(self.counts), strict=True):
+        for scene, part in zip(self.scenes, self._scattered(action), strict=True):
             scene.control(part)
         list(self.threads.map(Lanes.move, self.scenes))
         parts = [scene.see() for scene in self.scenes]
@@ -77,7 +77,7 @@ class MetaWorld:
         return Step(obs, reward, lost, over & ~lost, success, final, lost)
 
     def _begin(self, lanes: Tensor) -> None:
-        for scene, chosen in zip(self.scenes, lanes[self.order].split(self.counts), strict=True):
+        for scene, chosen in zip(self.scenes, self._scattered(lanes), strict=True):
             if chosen.any():
                 scene.begin(chosen)
         self.before = torch.where(lanes[:, None], self.first, self.before)
@@ -89,6 +89,21 @@ class MetaWorld:
             [seen, self.before, goal if self.sees_goal else torch.zeros_like(goal)], dim=1
         ).float()
 
+    def _scattered(self, rows: Tensor) -> tuple[Tensor, ...]:
+        """A part for every scene."""
+        return torch.split(rows[self.order], self.counts)
+
     def _gathered(self, parts: list[Tensor]) -> Tensor:
         """Of every scene's lanes, in this world's order."""
         return torch.cat(parts)[self.place].cpu()
+
+
+def _numbers(tasks: Tasks) -> Tensor:
+    """[B, 7]: a skill's place among the names, and a goal."""
+    goals = tasks.get("goal") if isinstance(tasks, dict) else None
+    if not isinstance(goals, Tensor) or goals.shape[1:] != (1 + GOAL,):
+        raise UsageError(
+            f"a Meta-World task is {1 + GOAL} numbers, see metairl.skill_goals; "
+            "the package's own Task objects are pickles, which can run code, and are not read"
+        )
+    return goals

@@ -43,6 +43,4 @@ FAMILIES = (
     walls,
     windows,
 )
-SKILLS: dict[str, Skill] = {
-    name: skill for name, skill in sorted(item for family in FAMILIES for item in family.SKILLS.items())
-}
+SKILLS: dict[str, Skill] = {name: skill for family in FAMILIES for name, skill in family.SKILLS.items()}
