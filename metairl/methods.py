@@ -17,7 +17,7 @@ from metairl.cards import TaskCard
 from metairl.encoders import ENCODERS
 from metairl.errors import CardError, UsageError, nearest
 from metairl.learners import bandit_rules as rules
-from metairl.learners import bayes_bandit, gittins, ppo, random, shortest_path, straight
+from metairl.learners import bayes_bandit, gittins, ppo, random, scripted, shortest_path, straight, zero
 from metairl.learners import tabular_rules as plans
 from metairl.recipes import on_policy
 from metairl.streams import seed_of
@@ -44,7 +44,7 @@ class Method:
 
 
 BANDIT, TABULAR, GRID, MAZE = ("bandit",), ("tabular",), ("maze-grid",), ("maze",)
-POINT = ("point", "point-sparse")
+POINT, ARM = ("point", "point-sparse"), ("meta-world",)
 PPO = (ppo.PPO, ppo.Config)
 ON_POLICY = (on_policy.OnPolicy, on_policy.Config)
 
@@ -54,6 +54,7 @@ METHODS: dict[str, Method] = {
     "rl2-lstm": Method("RL² with an LSTM", "arXiv:1611.02779", PPO, ON_POLICY, encoder="rl2-lstm"),
     "snail": Method("SNAIL: attentive PPO", "arXiv:1707.03141", PPO, ON_POLICY, encoder="snail"),
     "random": Method("Random actions", "", (random.Random, NoConfig)),
+    "zero": Method("Nothing is done", "", (zero.Zero, NoConfig)),
     "thompson": Method("Thompson sampling", "Thompson 1933", (rules.Thompson, NoConfig), worlds=BANDIT),
     "ots": Method("Optimistic Thompson", "May et al. 2012", (rules.OTS, NoConfig), worlds=BANDIT),
     "ucb1": Method("UCB1", "Auer et al. 2002", (rules.UCB1, rules.UCB1Config), worlds=BANDIT),
@@ -84,6 +85,9 @@ METHODS: dict[str, Method] = {
     ),
     "straight": Method(
         "Straight to the goal, told", "bound", (straight.Straight, NoConfig), worlds=POINT, sees_task=True
+    ),
+    "scripted": Method(
+        "Scripted expert, told", "arXiv:1910.10897", (scripted.Scripted, NoConfig), worlds=ARM, sees_task=True
     ),
     "value-iteration": Method(
         "Value iteration, told",

@@ -33,45 +33,56 @@ def outcome(policy: Policy, world: World, rng: Generator, sight: Sight) -> Outco
     return _outcome(steps, counts)
 
 
+class Play:
+    """A policy at work in every lane of a world, a step at a time; what it remembers and sees is kept here."""
+
+    def __init__(self, policy: Policy, world: World, rng: Generator, sight: Sight):
+        self.policy, self.world, self.rng = policy, world, rng
+        lanes, actions = world.lanes, world.spec.actions
+        self.memory = policy.initial(lanes)
+        self.context = Context(
+            obs=world.reset()[:, None],
+            prev_action=torch.zeros(lanes, 1, actions),
+            prev_reward=torch.zeros(lanes, 1) if sight.reward else None,
+            prev_done=torch.zeros(lanes, 1),
+            task=world.task if sight.task else None,
+        )
+
+    def step(self) -> tuple[Tensor, Tensor, Step]:
+        """What was seen, what was done, what came of it."""
+        before = self.context
+        action, self.memory = self.policy.act(before, self.memory, self.rng)
+        step = self.world.step(action)
+        self.context = Context(
+            obs=step.obs[:, None],
+            prev_action=encode_action(action, self.world.spec.actions)[:, None],
+            prev_reward=None if before.prev_reward is None else step.reward[:, None],
+            prev_done=step.done.float()[:, None],
+            task=before.task,
+        )
+        return before.obs[:, 0], action, step
+
+    def leave(self, world: ThinningWorld, rows: Tensor) -> None:
+        """Only these lanes go on, [B] bool."""
+        self.world, self.context = world.only(rows), self.context[rows]
+        self.memory = tuple(memory[rows] for memory in self.memory)
+
+
 def _live(policy: Policy, world: World, rng: Generator, sight: Sight) -> Iterator[Moment]:
     spec, lanes = world.spec, world.lanes
-    context, state = _nothing_yet(world, sight), policy.initial(lanes)
+    play = Play(policy, world, rng, sight)
     episode, living = torch.zeros(lanes), torch.arange(lanes)
     for t in range(spec.steps):
         counts = episode < spec.episodes
         if t % LOOK == 0:
             if not counts.any():
                 return
-            if isinstance(world, ThinningWorld) and 2 * counts.sum() <= len(counts):
-                world, context = world.only(counts), context[counts]
-                state = tuple(memory[counts] for memory in state)
+            if isinstance(play.world, ThinningWorld) and 2 * counts.sum() <= len(counts):
+                play.leave(play.world, counts)
                 episode, living, counts = (x[counts] for x in (episode, living, counts))
-        action, state = policy.act(context, state, rng)
-        step = world.step(action)
-        yield _among_all(lanes, living, context.obs[:, 0], action, step, counts)
-        context = _next(context, action, step, spec.actions)
+        obs, action, step = play.step()
+        yield _among_all(lanes, living, obs, action, step, counts)
         episode = episode + step.done
-
-
-def _nothing_yet(world: World, sight: Sight) -> Context:
-    lanes, actions = world.lanes, world.spec.actions
-    return Context(
-        obs=world.reset()[:, None],
-        prev_action=torch.zeros(lanes, 1, actions),
-        prev_reward=torch.zeros(lanes, 1) if sight.reward else None,
-        prev_done=torch.zeros(lanes, 1),
-        task=world.task if sight.task else None,
-    )
-
-
-def _next(before: Context, action: Tensor, step: Step, actions: int) -> Context:
-    return Context(
-        obs=step.obs[:, None],
-        prev_action=encode_action(action, actions)[:, None],
-        prev_reward=None if before.prev_reward is None else step.reward[:, None],
-        prev_done=step.done.float()[:, None],
-        task=before.task,
-    )
 
 
 def _among_all(lanes: int, living: Tensor, obs: Tensor, action: Tensor, step: Step, counts: Tensor) -> Moment:

@@ -64,11 +64,16 @@ class Engine(Protocol):
 
 
 def make(
-    model: mujoco.MjModel, lanes: int, reads: tuple[str, ...], kind: Kind, current: bool = False
+    model: mujoco.MjModel,
+    lanes: int,
+    reads: tuple[str, ...],
+    kind: Kind,
+    current: bool = False,
+    alone: bool = True,
 ) -> Engine:
-    """`reads` names the derived fields that will be asked for."""
+    """`reads` names the derived fields that will be asked for; an engine alone may use all cores."""
     module = import_module(f"metairl.worlds.engine.{kind}")
-    engine: Engine = getattr(module, kind.capitalize())(model, lanes, reads, current)
+    engine: Engine = getattr(module, kind.capitalize())(model, lanes, reads, current, alone)
     return engine
 
 

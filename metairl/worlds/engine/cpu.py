@@ -22,10 +22,17 @@ mujoco.set_mju_user_warning(lambda message: None)  # lanes that diverge are mark
 
 
 class Cpu:
-    def __init__(self, model: mujoco.MjModel, lanes: int, reads: tuple[str, ...], current: bool = False):
+    def __init__(
+        self,
+        model: mujoco.MjModel,
+        lanes: int,
+        reads: tuple[str, ...],
+        current: bool = False,
+        alone: bool = True,
+    ):
         self.lanes, self.after = lanes, POSITIONS if current else NOTHING
         self.lost = self.none = torch.zeros(lanes, dtype=torch.bool)
-        self.batch = Batch(model, lanes, torch.get_num_threads())
+        self.batch = Batch(model, lanes, torch.get_num_threads() if alone else 1)
         self.fresh = self.batch.state[0].copy()
         derived = [name for name in reads if name not in MODEL_FIELDS]
         self.stage = max((STAGES.get(name, EVERYTHING) for name in derived), default=NOTHING)

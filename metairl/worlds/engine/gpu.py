@@ -49,7 +49,14 @@ CONSTANTS = (  # that follow from other fields of a model and that dynamics depe
 
 
 class Gpu:
-    def __init__(self, model: mujoco.MjModel, lanes: int, reads: tuple[str, ...], current: bool = False):
+    def __init__(
+        self,
+        model: mujoco.MjModel,
+        lanes: int,
+        reads: tuple[str, ...],
+        current: bool = False,
+        alone: bool = True,
+    ):
         self.lanes, self.reads, self.plain, self.current = lanes, reads, model, current
         self.on_cuda = torch.cuda.is_available()
         _settle(self.on_cuda)

@@ -18,7 +18,14 @@ STATE = ("qpos", "qvel", "ctrl", "mocap_pos", "mocap_quat", "qacc_warmstart")
 
 
 class Serial:
-    def __init__(self, model: mujoco.MjModel, lanes: int, reads: tuple[str, ...], current: bool = False):
+    def __init__(
+        self,
+        model: mujoco.MjModel,
+        lanes: int,
+        reads: tuple[str, ...],
+        current: bool = False,
+        alone: bool = True,
+    ):
         self.lanes, self.current = lanes, current
         self.lost = torch.zeros(lanes, dtype=torch.bool)
         self.model = model

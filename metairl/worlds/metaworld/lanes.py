@@ -23,10 +23,10 @@ HAND = ((-0.525, 0.348, -0.0525), (0.525, 1.025, 0.7))  # what is seen of it sta
 
 
 class Lanes:
-    def __init__(self, name: str, goals: Tensor, engine: engines.Kind):
+    def __init__(self, name: str, goals: Tensor, engine: engines.Kind, alone: bool):
         self.skill, self.count = SKILLS[name], len(goals)
         self.model = arena.compiled(name, self.skill.keeps)
-        self.engine = engines.make(self.model, self.count, READS, engine, current=True)
+        self.engine = engines.make(self.model, self.count, READS, engine, current=True, alone=alone)
         self.scene = Scene(self.model, self.engine)
         like = self.engine.field("qpos")
         begun = {key: rows.to(like) for key, rows in starts.of(name, goals).items()}

@@ -2,6 +2,7 @@
 
     o = seen now, seen a step ago, goal        18 + 18 + 3 numbers; the goal is zero where it is hidden
     r = the skill's own reward, 0 to 10;       success = the skill's own, at this very step
+    p = which skill, its target, its goal      50 + 3 + 6 numbers, for methods that are told the task
 
 A task is a skill and a goal, see `metairl.skill_goals`. Lanes of one skill share a scene, and all scenes one
 pool of threads. An episode ends at its horizon alone; a lane whose simulation diverges ends too, with no
@@ -35,15 +36,17 @@ class MetaWorld:
         goals = _numbers(tasks)
         self.lanes, self.horizon, self.sees_goal = len(goals), horizon, arm.sees_goal
         which = goals[:, 0].long()
-        self.task = torch.cat([one_hot(which, len(NAMES)).float(), goals[:, 1:].float()], dim=1)
         self.order = which.argsort(stable=True)  # lanes as the scenes have them, one scene behind the other
         self.place = self.order.argsort()
         lanes_of = which.bincount(minlength=len(NAMES)).tolist()
         self.counts = [count for count in lanes_of if count]
         names = [name for name, count in zip(NAMES, lanes_of, strict=True) if count]
         self.scenes = [
-            Lanes(name, part, engine) for name, part in zip(names, self._scattered(goals[:, 1:]), strict=True)
+            Lanes(name, part, engine, alone=len(names) == 1)
+            for name, part in zip(names, self._scattered(goals[:, 1:]), strict=True)
         ]
+        targets = self._gathered([scene.was.target for scene in self.scenes])
+        self.task = torch.cat([one_hot(which, len(NAMES)), targets, goals[:, 1:]], dim=1).float()
         self.threads = ThreadPoolExecutor(torch.get_num_threads())
         self.first = self._gathered([scene.first for scene in self.scenes])
         self.before = self.first.clone()
