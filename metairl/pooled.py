@@ -1,8 +1,8 @@
-"""How the metaworld package counts success in meta-testing, so that published numbers can be read beside ours.
+"""How the metaworld package counts success in meta-testing, to read published numbers beside ours.
 
     some goals of every skill act at the same time, each in its lane
     10 episodes to adapt, of full length
-    then episodes that end as soon as they succeed: of every skill the first 3 that finish anywhere are counted
+    then episodes that end as soon as they succeed: of every skill the first 3 to finish anywhere are counted
     all that again with other goals, 10 times
 
 The first to finish are those that succeed: a policy that solves one goal in four scores 1, since the lane of

@@ -34,7 +34,7 @@ def outcome(policy: Policy, world: World, rng: Generator, sight: Sight) -> Outco
 
 
 class Play:
-    """A policy at work in every lane of a world, a step at a time; what it remembers and sees is kept here."""
+    """A policy at work in every lane of a world, a step at a time, with what it remembers and sees."""
 
     def __init__(self, policy: Policy, world: World, rng: Generator, sight: Sight):
         self.policy, self.world, self.rng = policy, world, rng

@@ -35,6 +35,7 @@ class MetaWorld:
     ):
         goals = _numbers(tasks)
         self.lanes, self.horizon, self.sees_goal = len(goals), horizon, arm.sees_goal
+        self.ends_with_success = False  # only to count as the package does
         which = goals[:, 0].long()
         self.order = which.argsort(stable=True)  # lanes as the scenes have them, one scene behind the other
         self.place = self.order.argsort()
@@ -70,14 +71,15 @@ class MetaWorld:
         final = self._observation(seen)
         self.before = seen
         self.age += 1
-        over = (self.age >= self.horizon) | lost
+        terminated = lost | success if self.ends_with_success else lost
+        over = (self.age >= self.horizon) | terminated
         obs = final
         if over.any():
             self._begin(over)
             obs = torch.where(over[:, None], self._observation(self.first), final)
             final = torch.where(lost[:, None], obs, final)
             reward, success = reward.where(~lost, 0.0), success & ~lost
-        return Step(obs, reward, lost, over & ~lost, success, final, lost)
+        return Step(obs, reward, terminated, over & ~terminated, success, final, lost)
 
     def _begin(self, lanes: Tensor) -> None:
         for scene, chosen in zip(self.scenes, self._scattered(lanes), strict=True):
