@@ -12,9 +12,24 @@ Lanes that finish in the same step are counted in their order. Memory is kept, a
 
 from dataclasses import dataclass
 
+import torch
+from torch import Tensor
+
+from metairl.cards import TaskCard
+from metairl.draws import TaskSet
+from metairl.errors import UsageError
+from metairl.rollout import Play
+from metairl.skill_boxes import NAMES
+from metairl.streams import stream
+from metairl.types import Policy, Sight
+from metairl.worlds import make
+from metairl.worlds.engine import Kind
+from metairl.worlds.metaworld import MetaWorld
+
 ADAPTING, COUNTED = 10, 3  # episodes
-LANES_A_SKILL = {10: 4, 25: 10, 45: 9}  # by the skills trained on, as its recipes have it
 ROUNDS = 10
+LANES = {10: 4, 25: 10, 45: 9}  # a skill's, by how many skills are trained on: the package's own batches
+FEW = 4  # where it has no recipe
 
 
 @dataclass(frozen=True)
@@ -24,3 +39,43 @@ class Pooled:
     @property
     def mean(self) -> float:
         return sum(self.success.values()) / len(self.success)
+
+
+def pooled_test(
+    policy: Policy, card: TaskCard, tasks: TaskSet, sight: Sight, seed: int, engine: Kind = "cpu"
+) -> Pooled:
+    lanes = LANES.get(len(card.skill_goals.train), FEW)
+    counts = torch.zeros(2, len(NAMES))  # episodes, and those of them with success
+    for round_ in range(ROUNDS):
+        rows = _goals_of_every_skill(tasks.tasks["goal"][:, 0], lanes, first=round_ * lanes)
+        chance, choice = (stream("pooled", name, card.id, seed, round_) for name in ("world", "act"))
+        world = make(card, tasks[rows], chance, engine)
+        if not isinstance(world, MetaWorld):
+            raise UsageError(f"the package's way to count is for its own tasks; '{card.id}' is not one")
+        counts += _round(Play(policy, world, choice, sight), world)
+    there = counts[0] > 0
+    rates = counts[1, there] / counts[0, there]
+    names = [NAMES[skill] for skill in there.nonzero().flatten().tolist()]
+    return Pooled(dict(zip(names, rates.tolist(), strict=True)))
+
+
+def _goals_of_every_skill(skill: Tensor, count: int, first: int) -> Tensor:
+    """Rows of the next so many goals of each, from the beginning again after the last."""
+    rows = [(skill == kind).nonzero().flatten() for kind in skill.unique()]
+    return torch.cat([own[(first + torch.arange(count)) % len(own)] for own in rows])
+
+
+@torch.no_grad()
+def _round(play: Play, world: MetaWorld) -> Tensor:
+    """[2, skills]: episodes counted, and those of them with success."""
+    skill = world.task[:, : len(NAMES)].argmax(1)
+    counts = torch.zeros(2, len(NAMES))
+    for _ in range(ADAPTING * world.horizon):
+        play.step()
+    world.ends_with_success = True
+    while (counts[0, skill] < COUNTED).any():
+        *_, step = play.step()
+        for lane in step.done.nonzero().flatten().tolist():
+            if counts[0, skill[lane]] < COUNTED:
+                counts[:, skill[lane]] += torch.tensor([1.0, float(step.success[lane])])
+    return counts
