@@ -36,7 +36,7 @@ def walked(name: str, env: object, goal: Array, chance: float, rng: np.random.Ge
     policy, seen = ENV_POLICY_MAP[name](), [official.begin(env, goal)]
     actions, rewards, successes = [], [], []
     for _ in range(STEPS):
-        wanted = rng.uniform(-1, 1, 4) if rng.random() < chance else policy.get_action(seen[-1])
+        wanted = rng.uniform(-1, 1, 4) if rng.random() < chance else policy.get_action(seen[-1].copy())
         actions.append(np.clip(wanted, -1, 1).astype(np.float32))
         obs, reward, _, _, info = env.step(actions[-1])  # type: ignore[attr-defined]
         seen.append(obs)

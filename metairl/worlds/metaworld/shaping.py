@@ -9,6 +9,7 @@ Outside of its bounds a tolerance without a margin is 0.
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -29,6 +30,13 @@ def gaussian_tolerance(
     outside = _outside(x, low, high)
     value = torch.exp(-((outside / margin) ** 2) * math.log(10))
     return torch.where(outside == 0, 1.0, value.nan_to_num(0.0))
+
+
+def progress(
+    away: Tensor, at_first: Tensor, radius: float, shape: Callable[..., Tensor] = tolerance
+) -> Tensor:
+    """Of coming within a radius: 1/10 as far away as at first."""
+    return shape(away, 0.0, radius, (at_first - radius).abs())
 
 
 def _outside(x: Tensor, low: Tensor | float, high: Tensor | float) -> Tensor:
