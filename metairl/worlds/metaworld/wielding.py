@@ -1,8 +1,9 @@
 """How well a tool with a handle is wielded: the formula that the nuts and the hammer share.
 
-r        = (2 hold + 6 way) · straight,   way = lifted / 10 + 9 near / 10
-hold     of the handle, where the hand is along x if that is on the handle
-straight = max(1 − |q − q*| / 0.4, 0),    q the tool's orientation, q* how it should be held
+    r        = (2 hold + 6 way) · straight,   way = lifted / 10 + 9 near / 10
+    straight = max(1 − |q − q*| / 0.4, 0),    q the tool's orientation, q* how it should be held
+
+What is held is the handle's middle, or its point at the hand's own x where the handle reaches that far.
 """
 
 from dataclasses import dataclass
