@@ -61,7 +61,7 @@ def pooled_test(
 
 def _goals_of_every_skill(skill: Tensor, count: int, first: int) -> Tensor:
     """Rows of the next so many goals of each, from the beginning again after the last."""
-    rows = [(skill == kind).nonzero().flatten() for kind in skill.unique()]
+    rows = [(skill == kind).nonzero().flatten() for kind in sorted(set(skill.tolist()))]
     return torch.cat([own[(first + torch.arange(count)) % len(own)] for own in rows])
 
 

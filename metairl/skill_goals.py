@@ -55,7 +55,7 @@ def package_goals(skills: Sequence[str], seed: int) -> Tensor:
 def _first_allowed(box: Box, chance: np.random.RandomState) -> Tensor:
     while True:
         goal = _padded(torch.from_numpy(chance.uniform(box.low, box.high))[None])
-        if _allowed(box, goal).all():
+        if allowed(box, goal).all():
             return goal[0]
 
 
@@ -68,7 +68,7 @@ def _from_box(box: Box, count: int, rng: Generator, part: Part, inner: float) ->
     todo = torch.arange(count)
     while len(todo):
         drawn = low + (high - low) * torch.rand(len(todo), len(low), generator=rng, dtype=torch.float64)
-        good = _allowed(box, goal := _padded(drawn))
+        good = allowed(box, goal := _padded(drawn))
         if part == "outer":
             good &= _outside(drawn, low, high, inner)
         goals[todo[good]] = goal[good]
@@ -87,6 +87,6 @@ def _padded(goals: Tensor) -> Tensor:
     return torch.nn.functional.pad(goals, (0, GOAL - goals.shape[1]))
 
 
-def _allowed(box: Box, goals: Tensor) -> Tensor:
+def allowed(box: Box, goals: Tensor) -> Tensor:
     """[N] bool: the two places are far enough from each other."""
     return (goals[:, :2] - goals[:, 3:5]).square().sum(1).sqrt() >= box.apart

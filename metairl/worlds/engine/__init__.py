@@ -7,7 +7,7 @@
 Fields are named as in MuJoCo. State is live: writing `qpos` is the simulation's state at its next step.
 Derived fields are what MuJoCo's own step leaves behind, which with its Euler and Runge–Kutta integrators
 belongs to the last evaluation of forces, not to the new state; Gymnasium's observations are made of them.
-An engine that is asked to be `current` computes positions once more, at the new state.
+An engine that is asked to be `current` computes what is read once more, at the new state.
 """
 
 from collections.abc import Mapping

@@ -30,12 +30,13 @@ class Cpu:
         current: bool = False,
         alone: bool = True,
     ):
-        self.lanes, self.after = lanes, POSITIONS if current else NOTHING
+        self.lanes = lanes
         self.lost = self.none = torch.zeros(lanes, dtype=torch.bool)
         self.batch = Batch(model, lanes, torch.get_num_threads() if alone else 1)
         self.fresh = self.batch.state[0].copy()
         derived = [name for name in reads if name not in MODEL_FIELDS]
         self.stage = max((STAGES.get(name, EVERYTHING) for name in derived), default=NOTHING)
+        self.after = self.stage if current else NOTHING
         self.fields = {name: self._view(name) for name in {"qpos", "qvel", "ctrl", *reads}}
         self.forces = None
         if FORCES in reads:  # kept apart: what a call does not compute may be another lane's

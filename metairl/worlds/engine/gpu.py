@@ -157,7 +157,9 @@ class Gpu:
         for _ in range(count):
             mjw.step(self.model, self.data)
         self._find_forces()
-        if self.current:
+        if self.current and "sensordata" in self.reads:
+            self._forward()
+        elif self.current:
             mjw.kinematics(self.model, self.data)
 
     def _find_forces(self) -> None:

@@ -68,7 +68,7 @@ class Serial:
             mujoco.mj_step(model, data, nstep=substeps)
             mujoco.mj_rnePostConstraint(model, data)
             if self.current:
-                mujoco.mj_fwdPosition(model, data)
+                mujoco.mj_forward(model, data)
             self._read(i)
             self.lost[i] = any(data.warning[kind].number for kind in DIVERGED)
 

@@ -9,11 +9,13 @@ from metairl.worlds.metaworld import official
 
 
 @cache
-def compiled(skill: str, keeps: tuple[str, ...] = ()) -> mujoco.MjModel:
+def compiled(skill: str, keeps: tuple[str, ...] = (), feels: str = "") -> mujoco.MjModel:
     path = official.scene(skill)
     try:
         spec = mujoco.MjSpec.from_file(str(path))
         _undress(spec, keeps)
+        if feels:
+            _feel(spec, feels)
         model = spec.compile()
     except (ValueError, OSError) as fault:
         raise UsageError(f"{path.name}: MuJoCo cannot read this scene of metaworld ({fault})") from None
@@ -34,3 +36,17 @@ def _undress(spec: mujoco.MjSpec, keeps: tuple[str, ...]) -> None:
     for mesh in spec.meshes:
         if mesh.name not in used:
             spec.delete(mesh)
+
+
+def _feel(spec: mujoco.MjSpec, geom: str) -> None:
+    """Of each pad's contacts with a geom, the force of the strongest."""
+    force, strongest = 1 << int(mujoco.mjtConDataField.mjCONDATA_FORCE), 2
+    for pad in ("leftpad_geom", "rightpad_geom"):
+        spec.add_sensor(
+            type=mujoco.mjtSensor.mjSENS_CONTACT,
+            objtype=mujoco.mjtObj.mjOBJ_GEOM,
+            objname=pad,
+            reftype=mujoco.mjtObj.mjOBJ_GEOM,
+            refname=geom,
+            intprm=[force, strongest, 1],
+        )

@@ -13,7 +13,7 @@ from torch.nn.functional import pad
 from metairl.worlds import engine as engines
 from metairl.worlds.metaworld import arena, official, starts
 from metairl.worlds.metaworld.skills import SKILLS
-from metairl.worlds.metaworld.view import READS, Now, Scene, Verdict, Was
+from metairl.worlds.metaworld.view import FEELS, READS, Now, Scene, Verdict, Was
 
 SUBSTEPS = 5
 STRIDE = 0.01  # of the hand in a step, in metres
@@ -25,8 +25,9 @@ HAND = ((-0.525, 0.348, -0.0525), (0.525, 1.025, 0.7))  # what is seen of it sta
 class Lanes:
     def __init__(self, name: str, goals: Tensor, engine: engines.Kind, alone: bool):
         self.skill, self.count = SKILLS[name], len(goals)
-        self.model = arena.compiled(name, self.skill.keeps)
-        self.engine = engines.make(self.model, self.count, READS, engine, current=True, alone=alone)
+        self.model = arena.compiled(name, self.skill.keeps, self.skill.feels)
+        reads = (*READS, FEELS) if self.skill.feels else READS
+        self.engine = engines.make(self.model, self.count, reads, engine, current=True, alone=alone)
         self.scene = Scene(self.model, self.engine)
         like = self.engine.field("qpos")
         begun = {key: rows.to(like) for key, rows in starts.of(name, goals).items()}
@@ -42,7 +43,11 @@ class Lanes:
         }
         for field in official.FIXTURES:
             self.engine.assign(field, begun[field].view(shape[field]))
-        self.first, self.goal_space = begun["seen"], (begun["goal_low"], begun["goal_high"])
+        self.target, self.first, self.goal_space = (
+            begun["target"],
+            begun["seen"],
+            (begun["goal_low"], begun["goal_high"]),
+        )
         self.was = Was(
             {key.removeprefix("was."): rows for key, rows in begun.items() if key.startswith("was.")}
         )

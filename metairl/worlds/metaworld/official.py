@@ -81,7 +81,7 @@ def make(skill: str, sees_goal: bool = True) -> Any:
 
 
 def begin(env: Any, goal: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What is seen first in an episode with this goal."""
+    """What is seen first in an episode with this goal, one that its box allows: with others reset never ends."""
     env._last_rand_vec = goal[: env._random_reset_space.low.size].copy()
     seen: NDArray[np.float64] = env.reset()[0]
     return seen
@@ -92,7 +92,8 @@ def started(env: Any, goal: NDArray[np.float64]) -> Rows:
     seen = begin(env, goal)
     rows = {name: getattr(env.data, name).flatten() for name in STATE}
     rows |= {name: getattr(env.model, name).flatten() for name in FIXTURES}
-    rows |= {"goal_low": env.goal_space.low, "goal_high": env.goal_space.high, "seen": seen[:18]}
+    rows |= {"goal_low": env.goal_space.low, "goal_high": env.goal_space.high}
+    rows |= {"target": env._target_pos.copy(), "seen": seen[:18]}
     return rows | {f"was.{name}": value for name, value in _remembered(env)}
 
 

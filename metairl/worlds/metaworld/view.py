@@ -10,6 +10,7 @@ from torch import Tensor
 from metairl.worlds.engine import Engine
 
 READS = ("xpos", "xquat", "site_xpos", "geom_xpos", "geom_xmat")
+FEELS = "sensordata"  # read where a skill feels: a force of each pad, [3], along the normal first
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,11 @@ class Scene:
     def right_pad(self) -> Tensor:
         return self.body("rightpad")
 
+    @property
+    def squeezed(self) -> Tensor:
+        """Whether both pads press on the geom that the skill feels, [B] bool."""
+        return (self.engine.field(FEELS)[:, ::3] > 0).all(1)
+
 
 @dataclass(frozen=True)
 class Now:
@@ -127,6 +133,7 @@ class Skill:
     judge: Callable[[Now, Was], Verdict]
     goal: Callable[[Scene], Tensor] | None = None  # where the target is now, of tasks whose target moves
     keeps: tuple[str, ...] = ()  # named geoms that only show, and are looked at
+    feels: str = ""  # a named geom; sensors tell how hard the pads press on it
 
 
 def scipy_quat(matrix: Tensor) -> Tensor:

@@ -17,7 +17,8 @@ from torch.nn.functional import one_hot
 
 from metairl.cards import Arm
 from metairl.errors import UsageError
-from metairl.skill_boxes import GOAL, NAMES
+from metairl.skill_boxes import BOXES, GOAL, NAMES
+from metairl.skill_goals import allowed
 from metairl.types import Spec, Step, Tasks
 from metairl.worlds import engine as engines
 from metairl.worlds.metaworld.lanes import SEEN, Lanes
@@ -46,7 +47,7 @@ class MetaWorld:
             Lanes(name, part, engine, alone=len(names) == 1)
             for name, part in zip(names, self._scattered(goals[:, 1:]), strict=True)
         ]
-        targets = self._gathered([scene.was.target for scene in self.scenes])
+        targets = self._gathered([scene.target for scene in self.scenes])
         self.task = torch.cat([one_hot(which, len(NAMES)), targets, goals[:, 1:]], dim=1).float()
         self.threads = ThreadPoolExecutor(torch.get_num_threads())
         self.first = self._gathered([scene.first for scene in self.scenes])
@@ -111,4 +112,9 @@ def _numbers(tasks: Tasks) -> Tensor:
             f"a Meta-World task is {1 + GOAL} numbers, see metairl.skill_goals; "
             "the package's own Task objects are pickles, which can run code, and are not read"
         )
+    for kind in sorted(set(goals[:, 0].long().tolist())):
+        if not allowed(BOXES[NAMES[kind]], goals[goals[:, 0] == kind, 1:]).all():
+            raise UsageError(
+                f"a goal of {NAMES[kind]} has its two places nearer than {BOXES[NAMES[kind]].apart}"
+            )
     return goals
