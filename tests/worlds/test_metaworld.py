@@ -1,16 +1,24 @@
-"""Every Meta-World task against the package's own class, along scripted and random trajectories."""
+"""Meta-World: every task against the package's own class, many tasks at once, and what is refused."""
 
+import pickle
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.testing import assert_close
 
+from metairl import catalogue, draws
 from metairl.cards import Arm
-from metairl.skill_boxes import GOAL, NAMES
+from metairl.errors import UsageError
+from metairl.skill_boxes import BOXES, GOAL, NAMES
+from metairl.skill_goals import draw_goals
 from metairl.streams import stream
-from metairl.worlds.metaworld import MetaWorld, official
+from metairl.worlds.metaworld import MetaWorld, official, starts
 from metairl.worlds.metaworld.skills import SKILLS
 
 STEPS = 150
@@ -64,14 +72,15 @@ def some_goals(name: str, env: object, count: int) -> list[Array]:
 @pytest.mark.parametrize("name", SKILLS)
 def test_equals_the_package(name: str) -> None:
     env, rng = official.make(name), np.random.default_rng(3)
+    assert_close(env._random_reset_space.low, np.array(BOXES[name].low), atol=1e-9, rtol=0)
+    assert_close(env._random_reset_space.high, np.array(BOXES[name].high), atol=1e-9, rtol=0)
     goals = some_goals(name, env, 3)
     ways = [
         walked(name, env, goal, chance, rng)
         for goal, chance in zip(goals, (0.0, FALTERING, 1.0), strict=True)
     ]
     which = torch.full((len(goals), 1), float(NAMES.index(name)), dtype=torch.float64)
-    tasks = {"goal": torch.cat([which, torch.from_numpy(np.stack(goals))], dim=1)}
-    world = MetaWorld(tasks, STEPS, 1, stream("parity"), Arm(sees_goal=True))
+    world = arms(torch.cat([which, torch.from_numpy(np.stack(goals))], dim=1), STEPS)
     seen = world.reset()
     for t in range(STEPS + 1):
         for lane, way in enumerate(ways):
@@ -87,3 +96,132 @@ def test_equals_the_package(name: str) -> None:
             ours, theirs = float(step.reward[lane]), way.reward[t]
             assert abs(ours - theirs) <= 1e-5, f"{name}, step {t}: reward {ours}, the package's {theirs}"
             assert bool(step.success[lane]) == bool(way.success[t]), f"{name}, step {t}: success"
+
+
+def arms(goals: Tensor, horizon: int = 20) -> MetaWorld:
+    return MetaWorld({"goal": goals}, horizon, 2, stream("arms"), Arm(sees_goal=True))
+
+
+def test_every_name_has_a_skill() -> None:
+    assert set(SKILLS) == set(NAMES)
+
+
+def test_many_skills_at_once_are_what_each_is_alone() -> None:
+    goals = draw_goals(["reach-v3", "drawer-open-v3", "soccer-v3"], 7, stream("goals"))
+    together = arms(goals)
+    alone = [arms(goals[lane : lane + 1]) for lane in range(7)]
+    seen = together.reset()
+    assert torch.equal(seen, torch.cat([world.reset() for world in alone]))
+    for _ in range(30):  # past the horizon
+        action = 2 * torch.rand(7, 4, generator=stream("actions")) - 1
+        step, steps = (
+            together.step(action),
+            [world.step(row[None]) for world, row in zip(alone, action, strict=True)],
+        )
+        for part in ("obs", "reward", "success", "truncated", "final_obs"):
+            assert torch.equal(getattr(step, part), torch.cat([getattr(one, part) for one in steps])), part
+
+
+def test_an_episode_ends_at_its_horizon_and_the_next_begins_as_the_first_did() -> None:
+    world = arms(draw_goals(["push-v3"], 2, stream("goals")), horizon=3)
+    first, push = world.reset(), torch.tensor([[1.0, 1.0, -1.0, 1.0]]).expand(2, 4)
+    ways = [[world.step(push) for _ in range(3)] for _ in range(2)]
+    assert [step.truncated.tolist() for step in ways[0]] == [[False] * 2, [False] * 2, [True] * 2]
+    assert torch.equal(ways[0][2].obs, first)
+    assert not torch.equal(ways[0][2].final_obs, first)
+    for one, other in zip(*ways, strict=True):
+        assert torch.equal(one.final_obs, other.final_obs)
+        assert torch.equal(one.reward, other.reward)
+
+
+def test_a_hidden_goal_is_not_in_what_is_seen() -> None:
+    goals = draw_goals(["reach-v3"], 2, stream("goals"))
+    hidden = MetaWorld({"goal": goals}, 20, 1, stream("arms"), Arm(sees_goal=False))
+    shown = arms(goals)
+    assert not hidden.reset()[:, 36:].any()
+    assert torch.equal(shown.reset()[:, 36:], goals[:, 4:].float())
+    assert torch.equal(hidden.reset()[:, :36], shown.reset()[:, :36])
+
+
+def test_a_lane_that_diverges_ends_and_is_marked() -> None:
+    world = arms(draw_goals(["reach-v3", "push-v3"], 4, stream("goals")))
+    first = world.reset()
+    world.scenes[0].engine.field("qvel")[1, 0] = torch.nan
+    step = world.step(torch.zeros(4, 4))
+    assert step.lost is not None
+    lane = int(step.lost.nonzero())
+    assert step.lost.sum() == 1
+    assert step.terminated.tolist() == step.lost.tolist()
+    assert step.obs.isfinite().all() and step.final_obs.isfinite().all() and step.reward[lane] == 0
+    assert torch.equal(step.obs[lane], first[lane])
+
+
+def test_beginnings_are_computed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("METAIRL_CACHE", str(tmp_path))
+    goals = draw_goals(["reach-v3"], 3, stream("goals"))[:, 1:]
+    first = starts.of("reach-v3", goals[:2])
+    more = starts.of("reach-v3", goals)
+    monkeypatch.setattr(official, "make", None)  # from here on nothing can be computed
+    again = starts.of("reach-v3", goals.flip(0))
+    for name, rows in again.items():
+        assert torch.equal(rows.flip(0), more[name])
+        assert torch.equal(rows.flip(0)[:2], first[name])
+    starts.file("reach-v3").write_bytes(b"damaged")
+    with pytest.raises(TypeError):
+        starts.of("reach-v3", goals)
+    monkeypatch.undo()
+    monkeypatch.setenv("METAIRL_CACHE", str(tmp_path))
+    assert torch.equal(starts.of("reach-v3", goals)["qpos"], more["qpos"])
+
+
+@pytest.mark.parametrize("tasks", [[b"a pickle"], {"goal": [1, 2]}, {"goal": torch.zeros(2, 3)}, {}])
+def test_tasks_that_are_not_numbers_are_refused(tasks: Any) -> None:
+    with pytest.raises(UsageError, match="pickles"):
+        MetaWorld(tasks, 20, 1, stream("arms"), Arm(sees_goal=True))
+
+
+def test_a_goal_that_the_package_would_redraw_forever_is_refused() -> None:
+    near = torch.tensor([[NAMES.index("push-v3"), 0.1, 0.7, 0.02, 0.1, 0.8, 0.02]], dtype=torch.float64)
+    with pytest.raises(UsageError, match=r"push-v3 has its two places nearer than 0\.15"):
+        arms(near)
+
+
+def test_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(official, "version", lambda name: "3.1.1")
+    official.package.cache_clear()
+    with pytest.raises(UsageError, match=r"those of metaworld 3.0.0, and 3.1.1 is installed"):
+        official.package()
+
+
+def test_a_missing_scene_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "is_file", lambda path: False)
+    with pytest.raises(UsageError, match=r"sawyer_reach_v3.xml is missing"):
+        official.scene("reach-v3")
+
+
+def test_an_unknown_task_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UsageError, match="did you mean 'reach-v3'"):
+        catalogue.task("ml1:skill=reech")
+
+
+def test_goals_of_the_outer_part_are_never_of_the_inner() -> None:
+    card = catalogue.task("ml1-outside:skill=pick-place")
+    box = BOXES["pick-place-v3"]
+    low, high = torch.tensor([box.low, box.high], dtype=torch.float64)
+    wide = high > low
+    for split, inside in (("train", True), ("validation", True), ("test", False)):
+        goals = draws.task_set(card, split).tasks["goal"][:, 1:]
+        share = ((2 * goals - low - high).abs() / (high - low))[:, wide]
+        assert ((share <= 0.6).all(1) == inside).all(), split
+
+
+@pytest.mark.slow  # the package takes ten seconds
+def test_the_packages_own_goals() -> None:
+    benchmark = official.package().ML10(seed=3)
+    card = catalogue.task("ml10:goals=package-3")
+    for split, theirs in (("train", benchmark.train_tasks), ("test", benchmark.test_tasks)):
+        goals = draws.task_set(card, split).tasks["goal"]
+        for ours, task in zip(goals, theirs, strict=True):
+            vector = pickle.loads(task.data)["rand_vec"]
+            assert NAMES[int(ours[0])] == task.env_name
+            assert ours[1 : 1 + len(vector)].tolist() == vector.tolist()

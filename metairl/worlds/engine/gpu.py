@@ -83,12 +83,24 @@ class Gpu:
         mjw.set_const(self.model, self.data)
 
     def assign(self, name: str, values: Tensor, lanes: Tensor | None = None) -> None:
+        before = self._positions()
         self._give_each_lane_its_own(name)
         field = wp.to_torch(getattr(self.model, name))
         chosen = torch.ones_like(self.lost) if lanes is None else lanes.to(self.lost)
         field[chosen] = values.to(field)
+        self._take_along(self._positions() - before)
         self.graphs.clear()
         self.fields.update({name: self._view(name) for name in self.reads if name in MODEL_FIELDS})
+
+    def _positions(self) -> Tensor:
+        mjw.kinematics(self.model, self.data)
+        return wp.to_torch(self.data.xpos).clone()
+
+    def _take_along(self, moved: Tensor) -> None:
+        """Geoms of fixed bodies; Warp places them once, with its data, wherever their bodies go later."""
+        bodies = torch.from_numpy(self.plain.geom_bodyid.copy()).to(moved.device)
+        fixed = torch.from_numpy(self.plain.body_weldid.copy()).to(moved.device)[bodies] == 0
+        wp.to_torch(self.data.geom_xpos)[:, fixed] += moved[:, bodies[fixed]]
 
     def put(self, lanes: Tensor, start: Mapping[str, Tensor]) -> None:
         """Warp evaluates all lanes; those that were not chosen get back what their own last step left."""

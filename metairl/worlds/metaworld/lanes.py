@@ -43,14 +43,10 @@ class Lanes:
         }
         for field in official.FIXTURES:
             self.engine.assign(field, begun[field].view(shape[field]))
-        self.target, self.first, self.goal_space = (
-            begun["target"],
-            begun["seen"],
-            (begun["goal_low"], begun["goal_high"]),
-        )
-        self.was = Was(
-            {key.removeprefix("was."): rows for key, rows in begun.items() if key.startswith("was.")}
-        )
+        self.target, self.first = begun["target"], begun["seen"]
+        self.goal_space = begun["goal_low"], begun["goal_high"]
+        remembered = (key for key in begun if key.startswith("was."))
+        self.was = Was({key.removeprefix("was."): begun[key] for key in remembered})
         self.mocap = self.engine.field("mocap_pos")[:, 0]
         self.low, self.high = self.was["mocap_low"], self.was["mocap_high"]
         self.action = torch.zeros(self.count, 4)

@@ -81,7 +81,7 @@ def make(skill: str, sees_goal: bool = True) -> Any:
 
 
 def begin(env: Any, goal: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What is seen first in an episode with this goal, one that its box allows: with others reset never ends."""
+    """What is seen first in an episode with this goal, one that its box allows: others it redraws forever."""
     env._last_rand_vec = goal[: env._random_reset_space.low.size].copy()
     seen: NDArray[np.float64] = env.reset()[0]
     return seen

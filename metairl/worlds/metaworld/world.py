@@ -112,9 +112,7 @@ def _numbers(tasks: Tasks) -> Tensor:
             f"a Meta-World task is {1 + GOAL} numbers, see metairl.skill_goals; "
             "the package's own Task objects are pickles, which can run code, and are not read"
         )
-    for kind in sorted(set(goals[:, 0].long().tolist())):
-        if not allowed(BOXES[NAMES[kind]], goals[goals[:, 0] == kind, 1:]).all():
-            raise UsageError(
-                f"a goal of {NAMES[kind]} has its two places nearer than {BOXES[NAMES[kind]].apart}"
-            )
+    for place, name in enumerate(NAMES):
+        if not allowed(BOXES[name], goals[goals[:, 0] == place, 1:]).all():
+            raise UsageError(f"a goal of {name} has its two places nearer than {BOXES[name].apart}")
     return goals
