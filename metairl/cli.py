@@ -16,6 +16,7 @@ VERBS = {
     "list": "what there is: metairl list tasks|methods|encoders|tables|boards [--json]",
     "train": "meta-train a method on a task, or go on with it: metairl train METHOD TASK --out DIR",
     "evaluate": "judge a run's newest checkpoint on held-out tasks: metairl evaluate DIR [--json]",
+    "collect": "episodes of an expert as a Minari dataset: metairl collect TASK --episodes N --out DIR",
     "reproduce": "a paper's table beside ours: metairl reproduce TABLE [--run]",
     "wandb-sync": "send a run's records to Weights & Biases again: metairl wandb-sync DIR",
     "doctor": "what works on this machine: versions, devices, rendering, W&B, disk",

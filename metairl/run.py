@@ -170,7 +170,7 @@ def judge(
 def build(asked: Request) -> tuple[Policy, protocol.Recipe | None]:
     """The policy to judge and, where there is something to train, the recipe that trains it."""
     chosen, card = methods.find(asked.method), asked.card
-    spec = _spec(card)
+    spec = spec_of(card)
     for other in card.transfer:
         if not alike(card, catalogue.task(other), told=False):
             raise CardError(f"task '{card.id}' cannot transfer to '{other}': it sees or does something else")
@@ -210,12 +210,12 @@ def reopen(folder: RunFolder) -> tuple[Request, Policy, protocol.Spent]:
 
 def alike(card: TaskCard, other: TaskCard, told: bool) -> bool:
     """Whether what is trained on one card can act on the other; what is told the task needs equal ones."""
-    here, there = _spec(card), _spec(other)
+    here, there = spec_of(card), spec_of(other)
     same = (here.obs, here.actions, here.discrete) == (there.obs, there.actions, there.discrete)
     return same and (here.params == there.params or not told)
 
 
-def _spec(card: TaskCard) -> Spec:
+def spec_of(card: TaskCard) -> Spec:
     one = draws.draw(card, 1, torch.Generator())
     return make(card, one, torch.Generator()).spec
 
@@ -316,13 +316,17 @@ def _close(folder: RunFolder, sinks: Sequence[Sink], run: dict[str, Any], status
 def _surroundings() -> dict[str, Any]:
     """What else decides or explains the numbers: code, libraries, machine, threads, time."""
     return {
-        "versions": {"python": platform.python_version()} | {name: _version(name) for name in VERSIONS},
+        "versions": versions(),
         "commit": _git("rev-parse", "HEAD"),
         "dirty": bool(_git("status", "--porcelain", "--untracked-files=no")),
         "hardware": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
         "threads": torch.get_num_threads(),
         "started": _now(),
     }
+
+
+def versions() -> dict[str, str | None]:
+    return {"python": platform.python_version()} | {name: _version(name) for name in VERSIONS}
 
 
 def _version(package: str) -> str | None:

@@ -94,7 +94,8 @@ class Gpu:
 
     def _positions(self) -> Tensor:
         mjw.kinematics(self.model, self.data)
-        return wp.to_torch(self.data.xpos).clone()
+        where: Tensor = wp.to_torch(self.data.xpos)
+        return where.clone()
 
     def _take_along(self, moved: Tensor) -> None:
         """Geoms of fixed bodies; Warp places them once, with its data, wherever their bodies go later."""
