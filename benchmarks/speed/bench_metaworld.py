@@ -1,6 +1,6 @@
-"""Meta-World on two cores: many tasks at once, one task in many lanes, how long it takes to be ready, one judgement.
+"""Meta-World on two cores: many tasks at once, one task in many lanes, getting ready, one judgement.
 
-Against the metaworld package's own vector environments, its constructors and its evaluator, and EnvPool's port.
+Against the package's own vector environments, constructors and evaluator, and EnvPool's port.
 """
 
 import time
@@ -116,7 +116,7 @@ class Anything:
 
 
 def test_one_judgement(benchmark: BenchmarkFixture, note: Note) -> None:
-    """ML10 at the published size: 13 episodes on all 250 test goals; the package's ten rounds from one of them."""
+    """ML10 at the published size, 13 episodes on all 250 test goals; the package's ten rounds from one."""
     asked = request("random", "ml10:episodes=13")
     policy, _ = build(asked)
     tasks = draws.task_set(asked.card, "test")

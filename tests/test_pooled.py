@@ -1,0 +1,79 @@
+"""A policy that is competent on k of n goals: k/n by our judge, more by the package's way to count."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Generator, Tensor
+
+from metairl import catalogue, draws, pooled, protocol
+from metairl.learners.scripted import Scripted
+from metairl.run import spec_of
+from metairl.types import Context, NoConfig, Sight, State
+from metairl.worlds.metaworld import official
+
+GOALS = 4
+TOLD = Sight(task=True)
+
+
+class CompetentOn:
+    """The expert on some goals; elsewhere it does nothing."""
+
+    def __init__(self, task: str, solved: Tensor):
+        self.expert = Scripted(spec_of(catalogue.task(task)), NoConfig())
+        self.solved = solved  # [k, P], their parameters
+
+    def initial(self, lanes: int) -> State:
+        return ()
+
+    def act(self, context: Context, state: State, rng: Generator) -> tuple[Tensor, State]:
+        assert context.task is not None
+        action, state = self.expert.act(context, state, rng)
+        solves = (context.task[:, None] == self.solved).all(2).any(1)
+        return action * solves[:, None], state
+
+
+def few_goals(task: str, competent: int) -> tuple[Any, draws.TaskSet, CompetentOn]:
+    card = catalogue.task(task)
+    every = draws.task_set(card, "test")
+    few = draws.TaskSet(card.id, "test", every[slice(GOALS)])
+    world = protocol.make(card, few.tasks, torch.Generator())
+    return card, few, CompetentOn(task, world.task[:competent])
+
+
+@pytest.mark.parametrize("competent", [0, 1, 2, 4])
+def test_competence_on_k_of_n_goals(competent: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pooled, "ADAPTING", 1)
+    monkeypatch.setattr(pooled, "ROUNDS", 1)
+    card, few, policy = few_goals("ml1:skill=reach,horizon=200", competent)
+    ours = protocol.meta_test(policy, card, few, TOLD, 0, protocol.Spent())[-1].success
+    theirs = pooled.pooled_test(policy, card, few, TOLD, 0)
+    assert ours is not None
+    assert sum(ours) / GOALS == competent / GOALS
+    assert theirs.success == {"reach-v3": 0.0 if competent == 0 else 1.0}
+
+
+@pytest.mark.slow
+def test_the_package_itself_counts_so() -> None:
+    """Its own evaluator and environments, an agent that solves the goal of one environment of four."""
+    package = official.package()
+    from metaworld.evaluation import evaluation
+    from metaworld.policies import ENV_POLICY_MAP
+
+    envs = package.make_ml_envs_test("reach-v3", seed=1, meta_batch_size=GOALS, total_tasks_per_cls=40)
+    envs.call("sample_tasks")
+
+    class OneOfFour:
+        def reset(self, env_mask: Any) -> None: ...
+
+        def eval_action(self, observations: Any) -> Any:
+            target = envs.get_attr("_target_pos")[0]
+            action = np.zeros((GOALS, 4), dtype=np.float32)
+            seen = np.concatenate([observations[0][:36], target])
+            action[0] = np.clip(ENV_POLICY_MAP["reach-v3"]().get_action(seen), -1, 1)
+            return action
+
+    success, *_ = evaluation(OneOfFour(), envs, num_episodes=3)
+    envs.close()
+    assert success == 1.0
