@@ -1,4 +1,4 @@
-"""How well the gripper holds an object: the two formulas that half of Meta-World's rewards share.
+"""How well the gripper holds an object: the three formulas that half of Meta-World's rewards share.
 
     cage   y:   both fingers beside the object, each within `pad` of it and no nearer than `radius`
            xz:  fingertips within `xz` of the object, seen from the front
@@ -7,10 +7,12 @@
            "reach":  (hold + tolerance of the fingertips' distance) / 2
            "none":   hold
 
-Margins are distances at the beginning of the episode. The two formulas differ in what a finger is measured by:
+Margins are distances at the beginning of the episode. The formulas differ in what a finger is measured by:
 
-    grasp  |finger − object| against a margin of the finger's own distance to where the object was
-    pinch  the finger's signed distance, against a margin of the object's distance to where the finger was
+    grasp    |finger − object| against a margin of the finger's own distance to where the object was
+    pinch    the finger's signed distance, against a margin of the object's distance to where the finger was
+    squeeze  as pinch, but what the gripper is told does not count:
+             (cage + both fingers within `slack` of the object where cage > 0.95 else 0) / 2
 
 "Where the finger was" is, in the package, a live view of where it is: so it is here.
 """
@@ -25,6 +27,7 @@ from metairl.worlds.metaworld.shaping import both, distance, norm, tolerance
 from metairl.worlds.metaworld.view import Now, Was
 
 CAGED = 0.97
+SQUEEZED = 0.95
 FRONT = [0, 2]  # x and z
 
 
@@ -44,23 +47,36 @@ def grasp(now: Now, was: Was, grip: Grip, at: Tensor, began: Tensor | None = Non
     fingers = torch.stack([now.scene.left_pad[:, 1], now.scene.right_pad[:, 1]], dim=1)
     apart, apart_from_start = (fingers - at[:, 1:2]).abs(), (fingers - began[:, 1:2]).abs()
     left, right = tolerance(apart, grip.radius, grip.pad, (apart_from_start - grip.pad).abs()).unbind(1)
-    margin = norm(began[:, FRONT] - was.tcp[:, FRONT]) - grip.xz
-    front = tolerance(norm(now.scene.tcp[:, FRONT] - at[:, FRONT]), 0.0, grip.xz, margin)
-    return _held(now, was, grip, both(both(left, right), front), at, began)
+    return _held(now, was, grip, both(both(left, right), _front(now, was, grip.xz, at, began)), at, began)
 
 
 def pinch(now: Now, was: Was, grip: Grip, at: Tensor, began: Tensor | None = None) -> Tensor:
     began = was.object if began is None else began
+    caged = both(_pinched(now, grip, grip.pad, at), _front(now, was, grip.xz, at, began))
+    return _held(now, was, grip, caged, at, began)
+
+
+def squeeze(now: Now, was: Was, grip: Grip, slack: float, at: Tensor) -> Tensor:
+    caged = both(_pinched(now, grip, grip.pad, at), _front(now, was, grip.xz, at, was.object))
+    squeezed = _pinched(now, grip, grip.radius + slack, at)
+    return (caged + torch.where(caged > SQUEEZED, squeezed, 0.0)) / 2
+
+
+def _pinched(now: Now, grip: Grip, far: float, at: Tensor) -> Tensor:
+    """Each finger on its own side of the object, between its radius and a distance."""
     left, right = (
-        tolerance(beside, grip.radius, grip.pad, ((at[:, 1] - finger).abs() - grip.pad).abs())
+        tolerance(beside, grip.radius, far, ((at[:, 1] - finger).abs() - grip.pad).abs())
         for beside, finger in (
             (now.scene.left_pad[:, 1] - at[:, 1], now.scene.left_pad[:, 1]),
             (at[:, 1] - now.scene.right_pad[:, 1], now.scene.right_pad[:, 1]),
         )
     )
-    margin = norm(began[:, FRONT] - was.tcp[:, FRONT]) - grip.xz
-    front = tolerance(norm(now.scene.tcp[:, FRONT] - at[:, FRONT]), 0.0, grip.xz, margin)
-    return _held(now, was, grip, both(both(left, right), front), at, began)
+    return both(left, right)
+
+
+def _front(now: Now, was: Was, xz: float, at: Tensor, began: Tensor) -> Tensor:
+    margin = norm(began[:, FRONT] - was.tcp[:, FRONT]) - xz
+    return tolerance(norm(now.scene.tcp[:, FRONT] - at[:, FRONT]), 0.0, xz, margin)
 
 
 def _held(now: Now, was: Was, grip: Grip, caged: Tensor, at: Tensor, began: Tensor) -> Tensor:
