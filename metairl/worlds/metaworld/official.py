@@ -94,7 +94,9 @@ def started(env: Any, goal: NDArray[np.float64]) -> Rows:
     rows |= {name: getattr(env.model, name).flatten() for name in FIXTURES}
     rows |= {"goal_low": env.goal_space.low, "goal_high": env.goal_space.high}
     rows |= {"target": env._target_pos.copy(), "seen": seen[:18]}
-    return rows | {f"was.{name}": value for name, value in _remembered(env)}
+    remembered = dict(_remembered(env))
+    env.step(np.zeros(4, np.float32))  # what one skill remembers only then, before anything can be touched
+    return rows | {f"was.{name}": value for name, value in (dict(_remembered(env)) | remembered).items()}
 
 
 def _remembered(env: Any) -> Iterator[tuple[str, NDArray[np.float64]]]:

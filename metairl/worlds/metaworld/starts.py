@@ -20,6 +20,7 @@ from torch import Tensor
 
 from metairl.worlds.metaworld import official
 
+FORMAT = 1  # of the files: what their rows hold
 GOALS = "goal"  # the column of a file by which its rows are found
 
 
@@ -41,7 +42,7 @@ def of(skill: str, goals: Tensor) -> dict[str, Tensor]:
 def file(skill: str) -> Path:
     home = Path(os.environ.get("METAIRL_CACHE", Path.home() / ".cache" / "metairl"))
     scene = hashlib.sha256(official.scene(skill).read_bytes()).hexdigest()[:12]
-    return home / "metaworld" / f"{official.VERSION}-{mujoco.__version__}" / f"{skill}-{scene}.npz"
+    return home / "metaworld" / f"{FORMAT}-{official.VERSION}-{mujoco.__version__}" / f"{skill}-{scene}.npz"
 
 
 def _computed(skill: str, goals: list[NDArray[np.float64]]) -> official.Rows:
@@ -55,7 +56,7 @@ def _places(known: official.Rows) -> dict[bytes, int]:
 
 
 def _joined(known: official.Rows, more: official.Rows) -> official.Rows:
-    if set(known) != set(more):
+    if not known:
         return more
     return {name: np.concatenate([known[name], more[name]]) for name in more}
 
