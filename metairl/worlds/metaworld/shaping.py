@@ -19,17 +19,15 @@ TAIL = 3.0  # √(1 / 0.1 − 1)
 
 def tolerance(x: Tensor, low: Tensor | float, high: Tensor | float, margin: Tensor | float) -> Tensor:
     """With a long tail."""
-    outside = _outside(x, low, high)
-    value = 1 / ((TAIL * outside / margin) ** 2 + 1)
-    return torch.where(outside == 0, 1.0, value.nan_to_num(0.0))
+    value = 1 / ((TAIL * _outside(x, low, high) / margin) ** 2 + 1)
+    return value.nan_to_num(nan=1.0)  # inside, without a margin
 
 
 def gaussian_tolerance(
     x: Tensor, low: Tensor | float, high: Tensor | float, margin: Tensor | float
 ) -> Tensor:
-    outside = _outside(x, low, high)
-    value = torch.exp(-((outside / margin) ** 2) * math.log(10))
-    return torch.where(outside == 0, 1.0, value.nan_to_num(0.0))
+    value = torch.exp(-((_outside(x, low, high) / margin) ** 2) * math.log(10))
+    return value.nan_to_num(nan=1.0)
 
 
 def progress(
@@ -41,7 +39,7 @@ def progress(
 
 def _outside(x: Tensor, low: Tensor | float, high: Tensor | float) -> Tensor:
     """How far beyond the nearest bound; 0 between them."""
-    return torch.where(x < low, low - x, (x - high).clamp(min=0))
+    return torch.maximum(low - x, x - high).clamp(min=0)
 
 
 def both(a: Tensor, b: Tensor) -> Tensor:

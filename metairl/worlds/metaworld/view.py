@@ -38,32 +38,48 @@ class Was:
         return self["init_tcp"]
 
 
+ROWS: dict[str, Callable[[mujoco.MjModel, str], int]] = {  # where in a field a named part stands
+    "xpos": lambda model, name: model.body(name).id,
+    "xquat": lambda model, name: model.body(name).id,
+    "site_xpos": lambda model, name: model.site(name).id,
+    "geom_xpos": lambda model, name: model.geom(name).id,
+    "geom_xmat": lambda model, name: model.geom(name).id,
+    "qpos": lambda model, name: model.joint(name).qposadr[0],
+}
+
+
 class Scene:
     """Parts of the scene of every lane by name, [B, …], live."""
 
     def __init__(self, model: mujoco.MjModel, engine: Engine):
         self.model, self.engine = model, engine
+        self.parts: dict[tuple[str, str], Tensor] = {}  # views that were asked for
 
     def body(self, name: str) -> Tensor:
-        return self.engine.field("xpos")[:, self.model.body(name).id]
+        return self._part("xpos", name)
 
     def site(self, name: str) -> Tensor:
-        return self.engine.field("site_xpos")[:, self.model.site(name).id]
+        return self._part("site_xpos", name)
 
     def geom(self, name: str) -> Tensor:
-        return self.engine.field("geom_xpos")[:, self.model.geom(name).id]
+        return self._part("geom_xpos", name)
 
     def joint(self, name: str) -> Tensor:
         """Of one that slides or turns, [B]."""
-        return self.engine.field("qpos")[:, self.model.joint(name).qposadr[0]]
+        return self._part("qpos", name)
 
     def body_quat(self, name: str) -> Tensor:
         """w, x, y, z, as MuJoCo has it."""
-        return self.engine.field("xquat")[:, self.model.body(name).id]
+        return self._part("xquat", name)
 
     def geom_quat(self, name: str) -> Tensor:
         """x, y, z, w, as scipy has it, which the package uses for some tasks."""
-        return scipy_quat(self.engine.field("geom_xmat")[:, self.model.geom(name).id])
+        return scipy_quat(self._part("geom_xmat", name))
+
+    def _part(self, field: str, name: str) -> Tensor:
+        if (field, name) not in self.parts:
+            self.parts[field, name] = self.engine.field(field)[:, ROWS[field](self.model, name)]
+        return self.parts[field, name]
 
     @property
     def hand(self) -> Tensor:
@@ -137,22 +153,27 @@ class Skill:
 
 
 def scipy_quat(matrix: Tensor) -> Tensor:
-    """Of rotation matrices, [B, 9]: the largest of four candidates, x, y, z, w, of length 1."""
-    m = matrix.view(-1, 3, 3)
-    diagonal = m.diagonal(dim1=1, dim2=2)
-    trace = diagonal.sum(1, keepdim=True)
-    choice = torch.cat([diagonal, trace], dim=1).argmax(1)
-    rows = []
+    """Of rotation matrices, [B, 9] by rows: x, y, z, w, of length 1 and with the largest number positive."""
+    diagonal = matrix[:, ::4]
+    largest = torch.cat([diagonal, diagonal.sum(1, keepdim=True)], dim=1).argmax(1)
+    every = (matrix @ WAYS.to(matrix) + ONES.to(matrix)).view(-1, 4, 4)
+    chosen = every[torch.arange(len(matrix), device=matrix.device), largest]
+    return chosen / chosen.square().sum(1, keepdim=True).sqrt()
+
+
+def _ways() -> tuple[Tensor, Tensor]:
+    """Four ways to a quaternion, each good where its own number is the largest, as [9, 16] · m + [16]."""
+    ways, ones = torch.zeros(3, 3, 4, 4, dtype=torch.float64), torch.zeros(4, 4, dtype=torch.float64)
     for i in range(3):
         j, k = (i + 1) % 3, (i + 2) % 3
-        row = torch.empty(len(m), 4, dtype=m.dtype, device=m.device)
-        row[:, i] = 1 - trace[:, 0] + 2 * m[:, i, i]
-        row[:, j] = m[:, j, i] + m[:, i, j]
-        row[:, k] = m[:, k, i] + m[:, i, k]
-        row[:, 3] = m[:, k, j] - m[:, j, k]
-        rows.append(row)
-    turn = torch.stack(
-        [m[:, 2, 1] - m[:, 1, 2], m[:, 0, 2] - m[:, 2, 0], m[:, 1, 0] - m[:, 0, 1], 1 + trace[:, 0]], dim=1
-    )
-    chosen = torch.stack([*rows, turn], dim=1)[torch.arange(len(m), device=m.device), choice]
-    return chosen / chosen.square().sum(1, keepdim=True).sqrt()
+        ones[i, i] = ones[3, 3] = 1
+        ways[i, i, i, i], ways[j, j, i, i], ways[k, k, i, i] = 1, -1, -1  # 1 + m_ii − m_jj − m_kk
+        ways[j, i, i, j] = ways[i, j, i, j] = 1  # m_ji + m_ij
+        ways[k, i, i, k] = ways[i, k, i, k] = 1
+        ways[k, j, i, 3], ways[j, k, i, 3] = 1, -1  # m_kj − m_jk
+        ways[k, j, 3, i], ways[j, k, 3, i] = 1, -1
+        ways[i, i, 3, 3] = 1  # 1 + trace
+    return ways.view(9, 16), ones.view(16)
+
+
+WAYS, ONES = _ways()

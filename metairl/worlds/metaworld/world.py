@@ -62,7 +62,7 @@ class MetaWorld:
     def step(self, action: Tensor) -> Step:
         for scene, part in zip(self.scenes, self._scattered(action), strict=True):
             scene.control(part)
-        list(self.threads.map(Lanes.move, self.scenes))
+        self._move()
         parts = [scene.see() for scene in self.scenes]
         verdicts = [scene.judge(part) for scene, part in zip(self.scenes, parts, strict=True)]
         seen = self._gathered(parts)
@@ -81,6 +81,13 @@ class MetaWorld:
             final = torch.where(lost[:, None], obs, final)
             reward, success = reward.where(~lost, 0.0), success & ~lost
         return Step(obs, reward, terminated, over & ~terminated, success, final, lost)
+
+    def _move(self) -> None:
+        """One scene has all threads to itself; of several each has one, the next that is free."""
+        if len(self.scenes) == 1:
+            self.scenes[0].move()
+        else:
+            list(self.threads.map(Lanes.move, self.scenes))
 
     def _begin(self, lanes: Tensor) -> None:
         for scene, chosen in zip(self.scenes, self._scattered(lanes), strict=True):
