@@ -44,14 +44,15 @@ class Pooled:
 def pooled_test(
     policy: Policy, card: TaskCard, tasks: TaskSet, sight: Sight, seed: int, engine: Kind = "cpu"
 ) -> Pooled:
+    if card.arm is None:
+        raise UsageError(f"the metaworld package's way to count is for its own tasks; '{card.id}' is not one")
     lanes = LANES.get(len(card.skill_goals.train), FEW)
     counts = torch.zeros(2, len(NAMES))  # episodes, and those of them with success
     for round_ in range(ROUNDS):
         rows = _goals_of_every_skill(tasks.tasks["goal"][:, 0], lanes, first=round_ * lanes)
         chance, choice = (stream("pooled", name, card.id, seed, round_) for name in ("world", "act"))
         world = make(card, tasks[rows], chance, engine)
-        if not isinstance(world, MetaWorld):
-            raise UsageError(f"the package's way to count is for its own tasks; '{card.id}' is not one")
+        assert isinstance(world, MetaWorld)
         counts += _round(Play(policy, world, choice, sight), world)
     there = counts[0] > 0
     rates = counts[1, there] / counts[0, there]
