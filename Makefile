@@ -36,6 +36,7 @@ tables: install  ## every committed table again from committed records
 	$(BIN)/metairl reproduce rl2-mdps --committed --write results/tables/rl2-mdps
 	$(BIN)/metairl reproduce rl2-mazes --committed --write results/tables/rl2-mazes
 	$(BIN)/metairl reproduce snail-mazes --committed --write results/tables/snail-mazes
+	$(BIN)/metairl reproduce meta-world --committed --write results/tables/meta-world
 	$(BIN)/metairl reproduce snail-mazes-grid --committed --write results/tables/snail-mazes-grid
 
 clean:

@@ -290,7 +290,8 @@ class TableCard(Strict):
     id: str
     title: str
     paper: str
-    metric: Literal["return", "length", "successful-length"]  # the last: of episodes that reached the goal
+    # lengths of episodes that reached the goal; success in per cent
+    metric: Literal["return", "length", "successful-length", "success"]
     protocol: str
     budget: str
     columns: list[Column]

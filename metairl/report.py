@@ -31,17 +31,23 @@ from metairl.stats import mean_over_seeds
 CSV_COLUMNS = ("row", "column", "ours", "standard_error", "n", "published", "source", "records")
 
 
+def _successes(e: Evaluation) -> list[int]:
+    if e.success is None:
+        raise UsageError("this metric needs a task whose card says that it reports success")
+    return e.success
+
+
 def _successful_lengths(e: Evaluation) -> list[float]:
     """NaN where the goal was not reached."""
-    if e.success is None:
-        raise UsageError("'successful-length' needs a task whose card says that it reports success")
-    return [length if reached else np.nan for length, reached in zip(e.all_lengths, e.success, strict=True)]
+    found = zip(e.all_lengths, _successes(e), strict=True)
+    return [length if reached else np.nan for length, reached in found]
 
 
 METRICS: dict[str, Callable[[Evaluation], list[float]]] = {
     "return": lambda e: e.returns,
     "length": lambda e: list(e.all_lengths),
     "successful-length": _successful_lengths,
+    "success": lambda e: [100.0 * reached for reached in _successes(e)],  # in per cent
 }
 
 

@@ -193,10 +193,27 @@ def test_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         official.package()
 
 
-def test_a_missing_scene_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Path, "is_file", lambda path: False)
-    with pytest.raises(UsageError, match=r"sawyer_reach_v3.xml is missing"):
-        official.scene("reach-v3")
+@pytest.mark.parametrize("change", ["altered", "missing"])
+def test_scenes_that_are_not_the_packages_are_refused(
+    change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import metaworld
+
+    installed = Path(metaworld.__file__).parent / "assets"
+    for file in (path for path in installed.rglob("*") if path.suffix in (".xml", ".stl")):
+        copy = tmp_path / "assets" / file.relative_to(installed)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.symlink_to(file)
+    monkeypatch.setattr(metaworld, "__file__", str(tmp_path / "__init__.py"))
+    official.package.cache_clear()
+    official.package()  # the same scenes elsewhere
+    some = next((tmp_path / "assets").rglob("*reach*.xml"))
+    some.unlink()
+    if change == "altered":
+        some.write_text("<mujoco/>")
+    official.package.cache_clear()
+    with pytest.raises(UsageError, match=r"the scenes of metaworld are not those of its version 3\.0\.0"):
+        official.package()
 
 
 def test_an_unknown_task_is_refused_with_the_nearest() -> None:

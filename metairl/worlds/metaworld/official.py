@@ -6,6 +6,7 @@ with every scene. The new number says where a weld's relative pose comes from, a
 Task objects of the package are pickles, which can run code; none is ever read here. A goal is six numbers.
 """
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from metairl.errors import CardError, UsageError, nearest
 
 VERSION = "3.0.0"
+SCENES = "1d3d4b288d02cd639a800cf4320c7f00eaecd247d6382c93d7bfbfbd35f14fce"
 STATE = ("qpos", "qvel", "mocap_pos", "mocap_quat", "qacc_warmstart")
 FIXTURES = ("body_pos", "site_pos")  # what the beginning of an episode moves in a model
 LONGEST = 7  # numbers of a remembered value: a place and an orientation
@@ -38,9 +40,21 @@ def package() -> Any:
     import metaworld
     from metaworld import sawyer_xyz_env
 
+    if _fingerprint(Path(metaworld.__file__).parent / "assets") != SCENES:
+        again = f"pip install --force-reinstall --no-deps metaworld=={VERSION}"
+        raise UsageError(f"the scenes of metaworld are not those of its version {VERSION}; {again}")
+
     arm: Any = sawyer_xyz_env.SawyerMocapBase
     arm.reset_mocap_welds = lambda env: reset_welds(env.model)
     return metaworld
+
+
+def _fingerprint(assets: Path) -> str:
+    """Of every scene and mesh, names and bytes."""
+    found = hashlib.sha256()
+    for file in sorted(path for path in assets.rglob("*") if path.suffix in (".xml", ".stl")):
+        found.update(str(file.relative_to(assets).as_posix()).encode() + file.read_bytes())
+    return found.hexdigest()
 
 
 def reset_welds(model: mujoco.MjModel) -> None:
@@ -64,10 +78,7 @@ def scene(skill: str) -> Path:
     if skill not in known:
         raise CardError(f"no Meta-World task '{skill}'; {nearest(skill, known)}")
     kind = known[skill]
-    path = Path(kind.model_name.fget(kind))
-    if not path.is_file():
-        raise UsageError(f"metaworld is installed without the scene of '{skill}': {path.name} is missing")
-    return path
+    return Path(kind.model_name.fget(kind))
 
 
 def make(skill: str, sees_goal: bool = True) -> Any:

@@ -2,12 +2,11 @@
 
 The package takes some ten milliseconds for one, most of it 500 steps of physics that move the hand to its
 place, always the same way. A file a skill holds all that were ever asked for. It belongs to one version of
-MuJoCo, of metaworld and of the scene, and one that cannot be read is made again.
+MuJoCo and of metaworld, and one that cannot be read is made again.
 
 Folder: METAIRL_CACHE, else ~/.cache/metairl.
 """
 
-import hashlib
 import os
 from pathlib import Path
 from zipfile import BadZipFile
@@ -41,8 +40,7 @@ def of(skill: str, goals: Tensor) -> dict[str, Tensor]:
 
 def file(skill: str) -> Path:
     home = Path(os.environ.get("METAIRL_CACHE", Path.home() / ".cache" / "metairl"))
-    scene = hashlib.sha256(official.scene(skill).read_bytes()).hexdigest()[:12]
-    return home / "metaworld" / f"{FORMAT}-{official.VERSION}-{mujoco.__version__}" / f"{skill}-{scene}.npz"
+    return home / "metaworld" / f"{FORMAT}-{official.VERSION}-{mujoco.__version__}" / f"{skill}.npz"
 
 
 def _computed(skill: str, goals: list[NDArray[np.float64]]) -> official.Rows:
