@@ -1,5 +1,6 @@
 """Films show what was done: ways in mazes and bodies at their tasks; the files play."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from metairl import catalogue, draws, film, opengl
 from metairl.cli import main
-from metairl.film import bodies, mazes
+from metairl.film import arms, bodies, mazes
 from metairl.maps import WALL
 from metairl.protocol import Spent
 from metairl.record import RunFolder
@@ -250,3 +251,24 @@ def test_the_choice_of_opengl_is_the_persons_first(monkeypatch: pytest.MonkeyPat
     assert opengl.candidates() == ("glfw", "egl", "osmesa")
     monkeypatch.setenv("MUJOCO_GL", "egl")
     assert opengl.candidates() == ("egl",) and opengl.find() is None
+
+
+@pytest.mark.usefixtures("gl")
+def test_an_arm_is_filmed_in_its_scene_and_its_success_is_said(tmp_path: Path) -> None:
+    """The expert reaches in forty steps; fixtures stand where the goal has them."""
+    asked = request("scripted", "mt10:horizon=60")
+    policy, _ = build(asked)
+    tasks = draws.task_set(asked.card, "test")
+    reach, drawer = (
+        arms.cases(policy, asked.card, tasks[slice(i, i + 1)], asked.sight, 0)[0] for i in (0, 4)
+    )
+    assert (reach.skill, drawer.skill) == ("reach-v3", "drawer-open-v3")
+    assert reach.lives[0].success.tolist() == sorted(reach.lives[0].success.tolist())
+    assert not reach.lives[0].success[0] and reach.lives[0].success[-1]
+    assert torch.equal(reach.target, reach.goal[3:].float())
+    with closing(arms.Stage(drawer)) as stage:
+        assert stage.model.body("drawer").pos.tolist() == drawer.goal[:3].tolist()
+    with closing(arms.Stage(reach)) as stage:
+        still, moved = stage.draw(reach.lives[0].poses[0]), stage.draw(reach.lives[0].poses[-1])
+    assert (still != moved).any()
+    assert len(_green(still)) > 10

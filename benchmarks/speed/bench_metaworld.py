@@ -121,7 +121,7 @@ def test_one_judgement(benchmark: BenchmarkFixture, note: Note) -> None:
     policy, _ = build(asked)
     tasks = draws.task_set(asked.card, "test")
     ours = seconds(lambda: meta_test(policy, asked.card, tasks, Sight(), 0, Spent()))
-    envs = official.package().make_ml_envs_test("ML10", seed=1, meta_batch_size=20)
+    envs = official.package().make_ml_envs_test("ML10", seed=1, meta_batch_size=20, total_tasks_per_cls=40)
     one_round = seconds(lambda: evaluation.metalearning_evaluation(Anything(envs), envs, num_evals=1))
     envs.close()
     benchmark.pedantic(lambda: None, rounds=1)

@@ -85,19 +85,19 @@ def _print(found: dict[str, Any]) -> None:
 
 def _require_stage(card: TaskCard) -> None:
     """What is missing for a film is said before the judge begins."""
-    if not card.physics and "plan" not in card.parameters:
+    if not card.simulated and "plan" not in card.parameters:
         raise UsageError(f"task '{card.id}' has no map and no body to draw; --video is for mazes and MuJoCo")
     try:
         import av  # noqa: F401
     except ImportError:
         raise UsageError("--video needs PyAV: install metairl's extra 'video', or the package 'av'") from None
-    if card.physics:
+    if card.simulated:
         opengl.choose()
 
 
 def _show(folder: Path, asked: Request, policy: Policy, card: TaskCard, tasks: Tasks) -> None:
     from metairl import film  # matplotlib and PyAV, which judging alone does not need
-    from metairl.film import bodies, mazes
+    from metairl.film import arms, bodies, mazes
 
-    shoot = bodies.shoot if card.physics else mazes.shoot
+    shoot = arms.shoot if card.arm else bodies.shoot if card.physics else mazes.shoot
     film.write(shoot(policy, card, tasks, asked.sight, asked.seed), folder)

@@ -2,6 +2,7 @@
 
     mazes    ways on maps
     bodies   MuJoCo's bodies with what their tasks ask of them
+    arms     Meta-World's arm and its scenes
 
 What is shown is a rollout of its own, on held-out tasks; what is judged does not know of it.
 """

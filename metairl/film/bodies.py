@@ -13,7 +13,7 @@ from torch import Tensor
 
 from metairl.cards import Physics, TaskCard
 from metairl.film import LINGER, Film, Picture
-from metairl.film.caption import GREY, WHITE, Words, above
+from metairl.film.caption import GREY, WHITE, Words, above, tiled
 from metairl.film.stage import Stage
 from metairl.film.targets import DONE, WANTED
 from metairl.film.watched import Watched, spans
@@ -25,7 +25,6 @@ from metairl.worlds import make
 FRAMES_A_SECOND = 15
 STRIDE = 2  # steps between frames
 MOMENTS = 5  # of an episode in the still
-ABREAST = 4  # panes in a row of the film
 RECENT = 10  # steps over which the speed that is shown is taken; of one step it would flicker
 
 
@@ -94,7 +93,7 @@ def _frames(physics: Physics, shown: list[Case]) -> Iterator[Picture]:
         for episode in range(len(shown[0].lives)):
             longest = max(len(case.lives[episode].poses) for case in shown)
             for moment in _moments(longest):
-                frame = _tiled([_pane(stage, case, episode, moment) for case in shown])
+                frame = tiled([_pane(stage, case, episode, moment) for case in shown])
                 yield frame
     yield from [frame] * LINGER
 
@@ -130,11 +129,3 @@ def _told(name: str, values: list[float]) -> str:
 
 def _number(value: float) -> str:
     return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")  # no minus before nothing
-
-
-def _tiled(panes: list[Picture]) -> Picture:
-    """Side by side; what the last row lacks is black."""
-    columns = min(ABREAST, len(panes))
-    panes = panes + [np.zeros_like(panes[0])] * (-len(panes) % columns)
-    rows = [np.concatenate(panes[i : i + columns], axis=1) for i in range(0, len(panes), columns)]
-    return np.concatenate(rows)

@@ -33,8 +33,11 @@ def direction(scene: mujoco.MjvScene, ground: Place, wanted: Sequence[float], sp
 
 def goal(scene: mujoco.MjvScene, ground: Place, wanted: Sequence[float], speed: float) -> None:
     """A ball on the ground, at a place that does not move with the body."""
-    size, at = np.array([GOAL, 0.0, 0.0]), np.array([wanted[0], wanted[1], GOAL])
-    shape = _shape(scene, WANTED)
+    ball(scene, np.array([wanted[0], wanted[1], GOAL]), GOAL)
+
+
+def ball(scene: mujoco.MjvScene, at: Place, radius: float) -> None:
+    shape, size = _shape(scene, WANTED), np.array([radius, 0.0, 0.0])
     mujoco.mjv_initGeom(shape, mujoco.mjtGeom.mjGEOM_SPHERE, size, at, np.eye(3).flatten(), shape.rgba)
 
 

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from torch import Generator, Tensor
-from torch.nn.functional import one_hot
+from torch.nn.functional import one_hot, pad
 
 from metairl.cards import Arm
 from metairl.errors import UsageError
@@ -54,6 +54,13 @@ class MetaWorld:
         self.before = self.first.clone()
         self.age = torch.zeros(self.lanes, dtype=torch.long)
         self.spec = Spec(2 * SEEN + 3, 4, False, horizon, episodes, self.task.shape[1])
+
+    @property
+    def qpos(self) -> Tensor:
+        """How everything stands in every lane, [B, of the widest scene], the rest zero: to be looked at."""
+        parts = [scene.engine.field("qpos") for scene in self.scenes]
+        widest = max(part.shape[1] for part in parts)
+        return self._gathered([pad(part, (0, widest - part.shape[1])) for part in parts])
 
     def reset(self) -> Tensor:
         self._begin(torch.ones(self.lanes, dtype=torch.bool))
