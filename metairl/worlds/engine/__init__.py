@@ -11,6 +11,7 @@ An engine that is asked to be `current` computes what is read once more, at the 
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Literal, Protocol
@@ -26,6 +27,15 @@ DIVERGED = [  # MuJoCo's own words for it
     int(getattr(mujoco.mjtWarning, f"mjWARN_BAD{what}")) for what in ("QPOS", "QVEL", "QACC")
 ]
 FORCES = "cfrc_ext"  # contact forces on every body; MuJoCo computes them only when asked
+
+
+@dataclass(frozen=True)
+class Use:
+    """What a world wants of an engine."""
+
+    reads: tuple[str, ...]  # derived fields that will be asked for
+    current: bool = False  # they are to describe the new state
+    alone: bool = True  # no other engine works at the same time: it may have all cores
 
 
 class Engine(Protocol):
@@ -71,9 +81,8 @@ def make(
     current: bool = False,
     alone: bool = True,
 ) -> Engine:
-    """`reads` names the derived fields that will be asked for; an engine alone may use all cores."""
     module = import_module(f"metairl.worlds.engine.{kind}")
-    engine: Engine = getattr(module, kind.capitalize())(model, lanes, reads, current, alone)
+    engine: Engine = getattr(module, kind.capitalize())(model, lanes, Use(reads, current, alone))
     return engine
 
 

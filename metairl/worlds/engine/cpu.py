@@ -9,7 +9,7 @@ import torch
 from mujoco.batch import MODEL_FIELDS, Batch
 from torch import Tensor
 
-from metairl.worlds.engine import DIVERGED, FORCES
+from metairl.worlds.engine import DIVERGED, FORCES, Use
 from metairl.worlds.engine.runge_kutta import RungeKutta
 
 EVERYTHING = int(mujoco.mjtStage.mjSTAGE_ACC)
@@ -22,26 +22,19 @@ mujoco.set_mju_user_warning(lambda message: None)  # lanes that diverge are mark
 
 
 class Cpu:
-    def __init__(
-        self,
-        model: mujoco.MjModel,
-        lanes: int,
-        reads: tuple[str, ...],
-        current: bool = False,
-        alone: bool = True,
-    ):
+    def __init__(self, model: mujoco.MjModel, lanes: int, use: Use):
         self.lanes = lanes
         self.lost = self.none = torch.zeros(lanes, dtype=torch.bool)
-        self.batch = Batch(model, lanes, torch.get_num_threads() if alone else 1)
+        self.batch = Batch(model, lanes, torch.get_num_threads() if use.alone else 1)
         self.fresh = self.batch.state[0].copy()
-        derived = [name for name in reads if name not in MODEL_FIELDS]
+        derived = [name for name in use.reads if name not in MODEL_FIELDS]
         self.stage = max((STAGES.get(name, EVERYTHING) for name in derived), default=NOTHING)
-        self.after = self.stage if current else NOTHING
-        self.fields = {name: self._view(name) for name in {"qpos", "qvel", "ctrl", *reads}}
+        self.after = self.stage if use.current else NOTHING
+        self.fields = {name: self._view(name) for name in {"qpos", "qvel", "ctrl", *use.reads}}
         self.forces = None
-        if FORCES in reads:  # kept apart: what a call does not compute may be another lane's
+        if FORCES in use.reads:  # kept apart: what a call does not compute may be another lane's
             self.forces, self.fields[FORCES] = self.fields[FORCES], torch.zeros_like(self.fields[FORCES])
-        by_evaluations = FORCES in reads and model.opt.integrator == mujoco.mjtIntegrator.mjINT_RK4
+        by_evaluations = FORCES in use.reads and model.opt.integrator == mujoco.mjtIntegrator.mjINT_RK4
         self.last_substep = RungeKutta(self.batch) if by_evaluations else None
 
     def field(self, name: str) -> Tensor:

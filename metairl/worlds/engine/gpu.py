@@ -26,7 +26,7 @@ from mujoco.batch import MODEL_FIELDS
 from torch import Tensor
 
 from metairl.errors import PhysicsError
-from metairl.worlds.engine import FORCES
+from metairl.worlds.engine import FORCES, Use
 
 wp.config.log_level = wp.LOG_ERROR
 wp.config.kernel_cache_dir = os.environ.get("METAIRL_KERNEL_CACHE", wp.config.kernel_cache_dir)
@@ -49,15 +49,8 @@ CONSTANTS = (  # that follow from other fields of a model and that dynamics depe
 
 
 class Gpu:
-    def __init__(
-        self,
-        model: mujoco.MjModel,
-        lanes: int,
-        reads: tuple[str, ...],
-        current: bool = False,
-        alone: bool = True,
-    ):
-        self.lanes, self.reads, self.plain, self.current = lanes, reads, model, current
+    def __init__(self, model: mujoco.MjModel, lanes: int, use: Use):
+        self.lanes, self.reads, self.plain, self.current = lanes, use.reads, model, use.current
         self.on_cuda = torch.cuda.is_available()
         _settle(self.on_cuda)
         self.contacts, self.constraints = room(model)
@@ -67,7 +60,7 @@ class Gpu:
         self.graphs: dict[Hashable, Any] = {}
         self.chosen, self.needed = wp.zeros(lanes, dtype=bool), wp.zeros(lanes, dtype=int)
         self.needed_by_all = wp.zeros(1, dtype=int)
-        self.fields = {name: self._view(name) for name in {"qpos", "qvel", "ctrl", *reads}}
+        self.fields = {name: self._view(name) for name in {"qpos", "qvel", "ctrl", *use.reads}}
         self.start = wp.to_torch(self.model.qpos0)
         self.lost = torch.zeros_like(wp.to_torch(self.chosen))
 

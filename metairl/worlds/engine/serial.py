@@ -11,27 +11,20 @@ from mujoco.batch import MODEL_FIELDS
 from numpy.typing import NDArray
 from torch import Tensor
 
-from metairl.worlds.engine import DIVERGED
+from metairl.worlds.engine import DIVERGED, Use
 
 EVERYTHING = int(mujoco.mjtState.mjSTATE_INTEGRATION)
 STATE = ("qpos", "qvel", "ctrl", "mocap_pos", "mocap_quat", "qacc_warmstart")
 
 
 class Serial:
-    def __init__(
-        self,
-        model: mujoco.MjModel,
-        lanes: int,
-        reads: tuple[str, ...],
-        current: bool = False,
-        alone: bool = True,
-    ):
-        self.lanes, self.current = lanes, current
+    def __init__(self, model: mujoco.MjModel, lanes: int, use: Use):
+        self.lanes, self.current = lanes, use.current
         self.lost = torch.zeros(lanes, dtype=torch.bool)
         self.model = model
         self.models = [copy.copy(model) for _ in range(lanes)]
         self.data = [mujoco.MjData(model) for model in self.models]
-        self.fields = {name: self._stacked(name) for name in (*STATE, *reads)}
+        self.fields = {name: self._stacked(name) for name in (*STATE, *use.reads)}
 
     def field(self, name: str) -> Tensor:
         return self.fields[name]

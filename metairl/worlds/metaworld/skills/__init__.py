@@ -5,42 +5,28 @@ the package's own on every step that the tests take. Where the package reads a l
 if it were a memory of the beginning, so do we, with a note.
 """
 
-from metairl.worlds.metaworld.skills import (
-    balls,
-    buttons,
-    coffee,
-    containers,
-    doors,
-    drawers,
-    hammer,
-    handles,
-    nuts,
-    pegs,
-    plates,
-    pucks,
-    sticks,
-    turning,
-    walls,
-    windows,
-)
+from importlib import import_module
+
 from metairl.worlds.metaworld.view import Skill
 
 FAMILIES = (
-    balls,
-    buttons,
-    coffee,
-    containers,
-    doors,
-    drawers,
-    hammer,
-    handles,
-    nuts,
-    pegs,
-    plates,
-    pucks,
-    sticks,
-    turning,
-    walls,
-    windows,
+    "balls",
+    "buttons",
+    "coffee",
+    "containers",
+    "doors",
+    "drawers",
+    "hammer",
+    "handles",
+    "nuts",
+    "pegs",
+    "plates",
+    "pucks",
+    "sticks",
+    "turning",
+    "walls",
+    "windows",
 )
-SKILLS: dict[str, Skill] = {name: skill for family in FAMILIES for name, skill in family.SKILLS.items()}
+SKILLS: dict[str, Skill] = {
+    name: skill for family in FAMILIES for name, skill in import_module(f"{__name__}.{family}").SKILLS.items()
+}
