@@ -22,6 +22,7 @@ from metairl.worlds import WORLDS
 TASKS = ("bandit-5:pulls=6", "tabular-mdp:episodes=2")
 SPEC = Spec(obs=3, actions=4, discrete=True, horizon=4, episodes=2, params=5)
 LANES, STEPS = 6, SPEC.steps
+FEW = 96  # trials of an iteration: what is tested here does not need more
 
 
 def combinations() -> Iterator[tuple[str, str | None, str]]:
@@ -182,7 +183,9 @@ def test_every_combination_is_judged(name: str, encoder: str | None, task: str) 
 
 @pytest.mark.parametrize("name, encoder, task", TRAINED)
 def test_training_moves_every_network_and_resumes_bit_for_bit(name: str, encoder: str, task: str) -> None:
-    asked = request(name, task, encoder, steps=10_000)
+    tuned = request(name, task, encoder, steps=10_000)
+    small = replace(tuned.settings, recipe=replace(tuned.settings.recipe, trials=FEW))
+    asked = replace(tuned, settings=small)
     _, straight = build(asked)
     assert straight is not None
     start = snapshot(straight.state()["networks"])

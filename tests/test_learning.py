@@ -10,6 +10,8 @@ from metairl.record import Evaluation, RunFolder
 from metairl.run import build, execute, judge, request
 from metairl.stats import permutation_test
 
+STEPS = 150_000
+
 
 @pytest.mark.learning
 @pytest.mark.parametrize(
@@ -23,7 +25,7 @@ from metairl.stats import permutation_test
 def test_it_adapts_to_tasks_it_never_saw(
     tmp_path: Path, task: str, method: str, encoder: str | None, better_than: str
 ) -> None:
-    execute(request(method, task, encoder, steps=250_000), tmp_path, [])
+    execute(request(method, task, encoder, steps=STEPS), tmp_path, [])
     ours = [r for r in RunFolder(tmp_path).records() if isinstance(r, Evaluation) and r.split == "test"]
     rival = request(better_than, task)
     theirs = judge(rival, build(rival)[0], "test", Spent())
