@@ -214,6 +214,17 @@ class TaskCard(Strict):
                     )
         return self
 
+    @model_validator(mode="after")
+    def _has_what_its_world_needs(self) -> "TaskCard":
+        needs = {"locomotion": "physics", "meta-world": "arm"}.get(self.world)
+        if needs and getattr(self, needs) is None:
+            raise ValueError(f"a {self.world} world needs a section [{needs}]")
+        skilled = isinstance(self.parameters.get("goal"), SkillGoals)
+        for name, field in self.settable.items():
+            if field in ("skill", "goals") and not skilled:
+                raise ValueError(f"setting '{name}' is for cards whose 'goal' is of the law skill-goals")
+        return self
+
     @property
     def steps(self) -> int:
         return self.horizon * self.episodes

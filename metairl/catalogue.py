@@ -17,6 +17,7 @@ from metairl.errors import CardError, UsageError, nearest
 from metairl.skill_boxes import NAMES
 
 PACKAGE = Path(__file__).parent
+MOST = 2**32 - 1  # seeds of numpy's global generator, and one for the seed after
 
 
 def shelves() -> list[Path]:
@@ -128,7 +129,10 @@ def _with_setting(card: TaskCard, key: str, value: str) -> TaskCard:
                 return _with_goals(card, package=None)
             if not re.fullmatch(r"package-\d+", value):
                 raise UsageError(f"task '{card.id}': 'goals' must be 'ours' or 'package-SEED', not '{value}'")
-            return _with_goals(card, package=int(value.removeprefix("package-")))
+            seed = int(value.removeprefix("package-"))
+            if seed >= MOST:
+                raise UsageError(f"task '{card.id}': a seed of the package is below {MOST}, not {seed}")
+            return _with_goals(card, package=seed)
     if not value.isdecimal() or int(value) < 1:
         raise UsageError(f"task '{card.id}': '{key}' must be a whole number above 0, not '{value}'")
     return card.model_copy(update={field: int(value)})
@@ -138,7 +142,7 @@ def _with_goals(card: TaskCard, **changes: Any) -> TaskCard:
     """Multi-task benchmarks of the package test on the goals that they train on."""
     law = card.skill_goals.model_copy(update=changes)
     again = law.package is not None and law.train == law.test and not law.package_next
-    return card.model_copy(update={"parameters": {"goal": law}, "same_tasks": card.same_tasks or again})
+    return card.model_copy(update={"parameters": {"goal": law}, "same_tasks": again})
 
 
 def _pairs(name: str, settings: str) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,8 @@
     told of each    its task's parameters and their hash, its seed
     told of all     task, card hash, split, who acted, seed, versions
 
-A dataset lies in a folder of its own, ROOT/NAME-v0, and holds numbers and JSON only.
+A dataset lies in a folder of its own, ROOT/NAME-v0, and holds numbers and JSON only. It gets its name when it
+is complete.
 """
 
 import os
@@ -20,6 +21,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from metairl.errors import StorageError, UsageError
+from metairl.record import writing
 from metairl.types import Spec
 
 Array = NDArray[Any]
@@ -46,7 +48,8 @@ def save(root: Path, name: str, spec: Spec, episodes: Iterable[Episode], about: 
     folder = root / name
     if folder.exists():
         raise StorageError(f"{folder} is there already; choose another --out, or remove it")
-    with _kept_in(root):
+    unfinished = root / f".unfinished-{os.getpid()}"
+    with writing(root), _kept_in(unfinished):
         dataset = None
         for number, episode in enumerate(episodes):
             buffer = _buffer(minari, number, episode)
@@ -56,8 +59,11 @@ def save(root: Path, name: str, spec: Spec, episodes: Iterable[Episode], about: 
                 dataset.storage.update_episodes([buffer])
             told = {"task": episode.task, "parameters": episode.parameters}
             dataset.storage.update_episode_metadata([told], [number])
-        if dataset is not None:
-            dataset.storage.update_metadata({"metairl": about})
+        if dataset is None:
+            raise UsageError("there are no episodes to save")
+        dataset.storage.update_metadata({"metairl": about})
+        (unfinished / name).rename(folder)
+        unfinished.rmdir()
     return folder
 
 
@@ -69,7 +75,9 @@ def load(folder: Path) -> tuple[list[Episode], dict[str, Any]]:
             dataset = minari.load_dataset(folder.name)
         except (FileNotFoundError, ValueError) as fault:
             raise StorageError(f"{folder}: no dataset there ({fault})") from None
-        about = dataset.storage.metadata["metairl"]
+        about = dataset.storage.metadata.get("metairl")
+        if about is None:
+            raise StorageError(f"{folder}: not a dataset that metairl collected")
         told = dataset.storage.get_episode_metadata(range(dataset.total_episodes))
         return [_episode(one, words) for one, words in zip(dataset, told, strict=True)], about
 

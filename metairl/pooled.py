@@ -1,9 +1,9 @@
 """How the metaworld package counts success in meta-testing, to read published numbers beside ours.
 
-    some goals of every skill act at the same time, each in its lane
+    some goals of every test skill act at the same time, each in its lane
     10 episodes to adapt, of full length
     then episodes that end as soon as they succeed: of every skill the first 3 to finish anywhere are counted
-    all that again with other goals, 10 times
+    all that again with other goals, while there are any, 10 times at most
 
 The first to finish are those that succeed: a policy that solves one goal in four scores 1, since the lane of
 that goal finishes three times before the others do once. `protocol` counts every goal alike instead.
@@ -28,8 +28,8 @@ from metairl.worlds.metaworld import MetaWorld
 
 ADAPTING, COUNTED = 10, 3  # episodes
 ROUNDS = 10
-LANES = {10: 4, 25: 10, 45: 9}  # a skill's, by how many skills are trained on: the package's own batches
-FEW = 4  # where it has no recipe
+BATCH = {25: 50, 45: 45}  # lanes, by how many skills are trained on: those of metaworld-algorithms' examples
+USUAL = 20  # elsewhere: the package's own default
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,15 @@ class Pooled:
 def pooled_test(
     policy: Policy, card: TaskCard, tasks: TaskSet, sight: Sight, seed: int, engine: Kind = "cpu"
 ) -> Pooled:
-    if card.arm is None:
-        raise UsageError(f"the metaworld package's way to count is for its own tasks; '{card.id}' is not one")
-    lanes = LANES.get(len(card.skill_goals.train), FEW)
+    if card.arm is None or card.arm.sees_goal:
+        raise UsageError(f"the package's way to count is for meta-testing on Meta-World, not for '{card.id}'")
+    goals = tasks.tasks["goal"][:, 0]
+    lanes = BATCH.get(len(card.skill_goals.train), USUAL) // len(set(goals.tolist()))
+    fewest = int(goals.long().bincount()[goals.long()].min())
+    lanes = min(lanes, fewest)
     counts = torch.zeros(2, len(NAMES))  # episodes, and those of them with success
-    for round_ in range(ROUNDS):
-        rows = _goals_of_every_skill(tasks.tasks["goal"][:, 0], lanes, first=round_ * lanes)
+    for round_ in range(min(ROUNDS, fewest // lanes)):
+        rows = _goals_of_every_skill(goals, lanes, first=round_ * lanes)
         chance, choice = (stream("pooled", name, card.id, seed, round_) for name in ("world", "act"))
         world = make(card, tasks[rows], chance, engine)
         assert isinstance(world, MetaWorld)
@@ -61,9 +64,9 @@ def pooled_test(
 
 
 def _goals_of_every_skill(skill: Tensor, count: int, first: int) -> Tensor:
-    """Rows of the next so many goals of each, from the beginning again after the last."""
+    """Rows of the next so many goals of each."""
     rows = [(skill == kind).nonzero().flatten() for kind in sorted(set(skill.tolist()))]
-    return torch.cat([own[(first + torch.arange(count)) % len(own)] for own in rows])
+    return torch.cat([own[first : first + count] for own in rows])
 
 
 @torch.no_grad()

@@ -1,6 +1,7 @@
 """Episodes of an expert: collected, saved as a Minari dataset, read again."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
@@ -74,8 +75,28 @@ def test_the_command_makes_a_dataset_that_minari_reads(
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
     dataset = minari.load_dataset(Path(said["folder"]).name)
     assert dataset.total_episodes == 6 and dataset.total_steps == 360
-    assert dataset.storage.metadata["metairl"]["card_sha256"] == said["card_sha256"]
+    about = dataset.storage.metadata["metairl"]
+    assert about["episodes"] == 2 and catalogue.task(about["task"]).sha256 == about["card_sha256"]
     assert not dataset[0].observations[:, 36:].any()  # of ml1 the goal is hidden, from the expert's data too
+
+
+def test_a_dataset_has_its_name_when_it_is_complete(tmp_path: Path) -> None:
+    def breaks() -> Iterator[Episode]:
+        yield some("point-robot", "straight", 1)[0]
+        raise KeyboardInterrupt
+
+    spec, about = spec_of(catalogue.task("point-robot")), {"method": "a", "task": "b", "split": "c"}
+    with pytest.raises(KeyboardInterrupt):
+        data.save(tmp_path, "some-v0", spec, breaks(), about)
+    assert not (tmp_path / "some-v0").exists()
+    with pytest.raises(StorageError, match="no dataset there"):
+        data.load(tmp_path / "some-v0")
+
+
+@pytest.mark.parametrize("words", [["--tasks", "0"], ["--tasks", "-48"], ["--episodes", "0"]])
+def test_counts_below_one_are_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["collect", "point-robot", "--expert", "straight", *words]) == 2
+    assert "must be 1 or more" in capsys.readouterr().err
 
 
 def test_an_expert_that_must_be_trained_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

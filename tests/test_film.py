@@ -15,6 +15,7 @@ from torch import Tensor
 from metairl import catalogue, draws, film, opengl
 from metairl.cli import main
 from metairl.film import arms, bodies, mazes
+from metairl.film.watched import moments
 from metairl.maps import WALL
 from metairl.protocol import Spent
 from metairl.record import RunFolder
@@ -216,7 +217,12 @@ def test_a_goal_stays_in_sight_wherever_the_body_goes() -> None:
 
 
 def test_a_body_that_is_through_waits_and_the_last_step_is_always_shown() -> None:
-    assert [list(bodies._moments(length)) for length in (1, 2, 5, 6)] == [[0], [1], [0, 2, 4], [1, 3, 5]]
+    assert [list(moments(length, bodies.STRIDE)) for length in (1, 2, 5, 6)] == [
+        [0],
+        [1],
+        [0, 2, 4],
+        [1, 3, 5],
+    ]
 
 
 def test_numbers_and_multipliers_are_short() -> None:

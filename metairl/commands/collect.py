@@ -1,5 +1,6 @@
 """Collect whole episodes of an expert on every task of a split, as a Minari dataset with seeds and hashes."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -35,8 +36,9 @@ class Collect:
 
 def main(words: list[str]) -> int:
     args = tyro.cli(Collect, prog="metairl collect", description=__doc__, args=words)
-    if args.episodes < 1:
-        raise UsageError(f"--episodes must be 1 or more, not {args.episodes}")
+    for name, count in (("episodes", args.episodes), ("tasks", args.tasks)):
+        if count is not None and count < 1:
+            raise UsageError(f"--{name} must be 1 or more, not {count}")
     if methods.find(args.expert).recipe:
         raise UsageError(f"method '{args.expert}' has to be trained first; an expert here trains nothing")
     torch.set_num_threads(args.threads)
@@ -47,7 +49,8 @@ def main(words: list[str]) -> int:
     some = draws.TaskSet(card.id, args.split, drawn[slice(args.tasks)])
     about = {
         "task": catalogue.task_name(args.task),
-        "card_sha256": card.sha256,
+        "card_sha256": asked.card.sha256,
+        "episodes": args.episodes,  # of every task, whatever the card says
         "split": args.split,
         "tasks_sha256": some.sha256,
         "method": args.expert,
@@ -55,7 +58,8 @@ def main(words: list[str]) -> int:
         "engine": asked.engine,
         "versions": versions(),
     }
-    name = f"{card.id}-{args.expert}-{args.split}-v0"
+    task = re.sub(r"[^a-z0-9]+", "-", catalogue.task_name(args.task))
+    name = f"{task}-{args.expert}-{args.split}-seed-{args.seed}-v0"
     successes: dict[str, list[bool]] = defaultdict(list)
     episodes = collect(policy, card, some, asked.sight, args.seed, asked.engine)
     folder = data.save(args.out, name, spec_of(card), _counted(episodes, card, successes), about)

@@ -43,6 +43,8 @@ def main(words: list[str]) -> int:
     asked, policy, spent = reopen(folder)
     if not alike(asked.card, card, asked.sight.task):
         raise UsageError(f"what was trained on '{asked.task}' cannot act on '{args.on}'")
+    if args.evaluator == "official" and args.video:
+        raise UsageError("--video shows what our own judge sees; leave out --evaluator official")
     if args.evaluator == "official":
         return _pooled(args, asked, policy, card)
     elsewhere = card if args.on else None

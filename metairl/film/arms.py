@@ -17,7 +17,7 @@ from metairl.film import LINGER, Film, Picture
 from metairl.film.caption import GREY, WHITE, above, tiled
 from metairl.film.stage import SHADOWS
 from metairl.film.targets import DONE, WANTED, ball
-from metairl.film.watched import Watched, spans
+from metairl.film.watched import Watched, moments, spans
 from metairl.rollout import outcome
 from metairl.skill_boxes import NAMES
 from metairl.streams import stream
@@ -115,8 +115,8 @@ def _still(shown: list[Case]) -> Picture:
     for case in shown:
         with closing(Stage(case)) as stage:
             for episode, life in enumerate(case.lives):
-                moments = np.linspace(0, len(life.poses) - 1, MOMENTS).astype(int).tolist()
-                rows.append([_pane(stage, case, episode, moment) for moment in moments])
+                some = np.linspace(0, len(life.poses) - 1, MOMENTS).astype(int).tolist()
+                rows.append([_pane(stage, case, episode, moment) for moment in some])
     return np.concatenate([np.concatenate(row, axis=1) for row in rows])
 
 
@@ -124,7 +124,8 @@ def _frames(shown: list[Case]) -> Iterator[Picture]:
     stages = [Stage(case) for case in shown]
     try:
         for episode in range(len(shown[0].lives)):
-            for moment in range(0, len(shown[0].lives[episode].poses), STRIDE):
+            longest = max(len(case.lives[episode].poses) for case in shown)
+            for moment in moments(longest, STRIDE):
                 both = zip(stages, shown, strict=True)
                 frame = tiled([_pane(stage, case, episode, moment) for stage, case in both])
                 yield frame
@@ -136,6 +137,7 @@ def _frames(shown: list[Case]) -> Iterator[Picture]:
 
 def _pane(stage: Stage, case: Case, episode: int, moment: int) -> Picture:
     life = case.lives[episode]
+    moment = min(moment, len(life.poses) - 1)  # one whose simulation was lost waits for the others
     reached = bool(life.success[moment])
     lines = [
         [(case.skill, WANTED), ("success", DONE) if reached else ("", WHITE)],

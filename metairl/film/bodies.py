@@ -3,7 +3,7 @@
 States are noted during a rollout and drawn afterwards, so that drawing cannot change what happened.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from metairl.film import LINGER, Film, Picture
 from metairl.film.caption import GREY, WHITE, Words, above, tiled
 from metairl.film.stage import Stage
 from metairl.film.targets import DONE, WANTED
-from metairl.film.watched import Watched, spans
+from metairl.film.watched import Watched, moments, spans
 from metairl.rollout import outcome
 from metairl.streams import stream
 from metairl.types import Policy, Sight, Tasks
@@ -82,8 +82,8 @@ def _still(physics: Physics, shown: list[Case]) -> Picture:
         rows = []
         for case in shown:
             for episode, life in enumerate(case.lives):
-                moments = torch.linspace(0, len(life.poses) - 1, MOMENTS).long().tolist()
-                rows.append([_pane(stage, case, episode, moment) for moment in moments])
+                some = torch.linspace(0, len(life.poses) - 1, MOMENTS).long().tolist()
+                rows.append([_pane(stage, case, episode, moment) for moment in some])
     return np.concatenate([np.concatenate(row, axis=1) for row in rows])
 
 
@@ -92,15 +92,10 @@ def _frames(physics: Physics, shown: list[Case]) -> Iterator[Picture]:
     with closing(Stage(physics)) as stage:
         for episode in range(len(shown[0].lives)):
             longest = max(len(case.lives[episode].poses) for case in shown)
-            for moment in _moments(longest):
+            for moment in moments(longest, STRIDE):
                 frame = tiled([_pane(stage, case, episode, moment) for case in shown])
                 yield frame
     yield from [frame] * LINGER
-
-
-def _moments(length: int) -> Sequence[int]:
-    """Every so many steps, the last among them."""
-    return range((length - 1) % STRIDE, length, STRIDE)
 
 
 def _pane(stage: Stage, case: Case, episode: int, moment: int) -> Picture:

@@ -1,6 +1,6 @@
 """What a world does not tell: how its lanes stood before every step of a rollout."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -36,3 +36,8 @@ def spans(came: Outcome, lane: int, episodes: int) -> list[slice]:
     """The steps of every episode of a lane's trial."""
     ends = came.done[lane].nonzero().flatten()[:episodes].tolist()
     return [slice(a, b + 1) for a, b in zip([0, *(end + 1 for end in ends)], ends, strict=False)]
+
+
+def moments(length: int, stride: int) -> Sequence[int]:
+    """Every so many steps, the last among them."""
+    return range((length - 1) % stride, length, stride)

@@ -166,9 +166,13 @@ def test_beginnings_are_computed_once(tmp_path: Path, monkeypatch: pytest.Monkey
     for name, rows in again.items():
         assert torch.equal(rows.flip(0), more[name])
         assert torch.equal(rows.flip(0)[:2], first[name])
-    starts.file("reach-v3").write_bytes(b"damaged")
-    with pytest.raises(TypeError):
-        starts.of("reach-v3", goals)
+    whole = starts.file("reach-v3").read_bytes()
+    half = len(whole) // 2
+    changed = bytes([whole[half] ^ 1])
+    for damaged in (b"damaged", whole[:half], whole[:half] + changed + whole[half + 1 :]):
+        starts.file("reach-v3").write_bytes(damaged)
+        with pytest.raises(TypeError):
+            starts.of("reach-v3", goals)
     monkeypatch.undo()
     monkeypatch.setenv("METAIRL_CACHE", str(tmp_path))
     assert torch.equal(starts.of("reach-v3", goals)["qpos"], more["qpos"])
@@ -216,9 +220,24 @@ def test_scenes_that_are_not_the_packages_are_refused(
         official.package()
 
 
-def test_an_unknown_task_is_refused_with_the_nearest() -> None:
-    with pytest.raises(UsageError, match="did you mean 'reach-v3'"):
-        catalogue.task("ml1:skill=reech")
+@pytest.mark.parametrize(
+    "asked, said",
+    [
+        ("ml1:skill=reech", "did you mean 'reach-v3'"),
+        ("ml10:skill=reach", "no setting 'skill'"),
+        ("mt1:goals=mine", "must be 'ours' or 'package-SEED'"),
+        ("mt1:goals=package-99999999999", "a seed of the package is below"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(asked: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        catalogue.task(asked)
+
+
+def test_the_packages_goals_are_the_same_for_both_splits_of_mt_alone() -> None:
+    assert catalogue.task("mt10:goals=package-1").same_tasks
+    assert not catalogue.task("mt10:goals=package-1,goals=ours").same_tasks
+    assert not catalogue.task("ml1:goals=package-1").same_tasks
 
 
 def test_goals_of_the_outer_part_are_never_of_the_inner() -> None:

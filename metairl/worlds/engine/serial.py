@@ -40,6 +40,8 @@ class Serial:
         chosen = range(self.lanes) if lanes is None else lanes.nonzero().flatten().tolist()
         for i, row in zip(chosen, values.numpy(), strict=True):
             getattr(self.models[i], name)[:] = row
+        if name in self.fields:
+            self.fields[name] = self._stacked(name)
 
     def put(self, lanes: Tensor, start: Mapping[str, Tensor]) -> None:
         chosen = lanes.nonzero().flatten().tolist()

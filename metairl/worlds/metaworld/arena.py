@@ -1,4 +1,4 @@
-"""A skill's scene as a MuJoCo model, without what only shows: a fifth of the memory, the same physics."""
+"""A skill's scene as a MuJoCo model, without what only shows: a sixth of the memory, the same physics."""
 
 from functools import cache
 

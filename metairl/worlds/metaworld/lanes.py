@@ -49,13 +49,13 @@ class Lanes:
         self.was = Was({key.removeprefix("was."): begun[key] for key in remembered})
         self.mocap = self.engine.field("mocap_pos")[:, 0]
         self.low, self.high = self.was["mocap_low"], self.was["mocap_high"]
-        self.action = torch.zeros(self.count, 4)
+        self.action = torch.zeros(self.count, 4, device=like.device)
 
     def begin(self, lanes: Tensor) -> None:
         self.engine.put(lanes, {field: rows[lanes] for field, rows in self.start.items()})
 
     def control(self, action: Tensor) -> None:
-        self.action = action
+        self.action = action = action.to(self.mocap.device)
         moved = self.mocap + STRIDE * action[:, :3].clamp(-1, 1)  # in 32 bits until here, as the package's
         self.mocap.copy_(torch.minimum(torch.maximum(moved, self.low), self.high))
         grip = action[:, 3:].to(self.mocap)

@@ -1,4 +1,4 @@
-"""The one place that touches the `metaworld` package: its classes, its scenes, its way to begin an episode.
+"""The one place that touches the `metaworld` package's environments: classes, scenes, how an episode begins.
 
 metaworld 3.0.0 was written for an older MuJoCo, whose welds had one number less; its own reset of them fails
 with every scene. The new number says where a weld's relative pose comes from, and 0 keeps the old way.
@@ -8,7 +8,6 @@ Task objects of the package are pickles, which can run code; none is ever read h
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -81,11 +80,10 @@ def scene(skill: str) -> Path:
     return Path(kind.model_name.fget(kind))
 
 
-def make(skill: str, sees_goal: bool = True) -> Any:
-    """One environment of the package, waiting for a goal."""
-    scene(skill)
+def make(skill: str) -> Any:
+    """One environment of the package, waiting for a goal, which it will show."""
     env = classes()[skill]()
-    env._partially_observable = not sees_goal
+    env._partially_observable = False
     env._set_task_called, env._freeze_rand_vec = True, True
     env.__dict__.pop("sawyer_observation_space", None)  # kept from when its goal was hidden
     return env
@@ -123,14 +121,3 @@ def _is_live(env: Any, array: NDArray[Any]) -> bool:
     return any(
         np.shares_memory(array, part) for part in (env.data.xpos, env.data.site_xpos, env.data.geom_xpos)
     )
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """The package draws its goals from numpy's global generator."""
-    before = np.random.get_state()
-    np.random.seed(seed)
-    try:
-        yield
-    finally:
-        np.random.set_state(before)

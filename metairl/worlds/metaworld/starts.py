@@ -8,6 +8,7 @@ Folder: METAIRL_CACHE, else ~/.cache/metairl.
 """
 
 import os
+import zlib
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -17,10 +18,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from metairl.record import writing
 from metairl.worlds.metaworld import official
 
 FORMAT = 1  # of the files: what their rows hold
 GOALS = "goal"  # the column of a file by which its rows are found
+COLUMNS = "columns"  # and the names of all
 
 
 def of(skill: str, goals: Tensor) -> dict[str, Tensor]:
@@ -60,16 +63,20 @@ def _joined(known: official.Rows, more: official.Rows) -> official.Rows:
 
 
 def _read(path: Path) -> official.Rows:
+    """Nothing, where there is no file or it is damaged."""
     try:
         with np.load(path, allow_pickle=False) as saved:
-            return dict(saved)
-    except (OSError, ValueError, EOFError, BadZipFile):
+            known = dict(saved)
+    except (OSError, ValueError, EOFError, NotImplementedError, BadZipFile, zlib.error):
         return {}
+    whole = COLUMNS in known and set(known.pop(COLUMNS).tolist()) == set(known)
+    return known if whole else {}
 
 
 def _write(path: Path, known: official.Rows) -> None:
     """Whole or not at all. Of two processes the later wins, and what the other knew is computed again."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(f".{os.getpid()}.npz")
-    np.savez(unfinished, **known)  # type: ignore[arg-type]
-    unfinished.replace(path)
+    with writing(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(f".{os.getpid()}.npz")
+        np.savez(unfinished, columns=np.array(list(known)), **known)  # type: ignore[arg-type]
+        unfinished.replace(path)

@@ -74,7 +74,7 @@ class Scene:
 
     def geom_quat(self, name: str) -> Tensor:
         """x, y, z, w, as scipy has it, which the package uses for some tasks."""
-        return scipy_quat(self._part("geom_xmat", name))
+        return scipy_quat(self._part("geom_xmat", name).flatten(1))
 
     def _part(self, field: str, name: str) -> Tensor:
         if (field, name) not in self.parts:

@@ -36,6 +36,7 @@ class MetaWorld:
     ):
         goals = _numbers(tasks)
         self.lanes, self.horizon, self.sees_goal = len(goals), horizon, arm.sees_goal
+        self.kind = engine
         self.ends_with_success = False  # only to count as the package does
         which = goals[:, 0].long()
         self.order = which.argsort(stable=True)  # lanes as the scenes have them, one scene behind the other
@@ -90,11 +91,12 @@ class MetaWorld:
         return Step(obs, reward, terminated, over & ~terminated, success, final, lost)
 
     def _move(self) -> None:
-        """One scene has all threads to itself; of several each has one, the next that is free."""
-        if len(self.scenes) == 1:
-            self.scenes[0].move()
-        else:
-            list(self.threads.map(Lanes.move, self.scenes))
+        """One scene has all threads to itself; of several each has one, the next that is free.
+
+        Scenes on a device take turns: they share its stream.
+        """
+        turns = len(self.scenes) == 1 or self.kind != "cpu"
+        list((map if turns else self.threads.map)(Lanes.move, self.scenes))
 
     def _begin(self, lanes: Tensor) -> None:
         for scene, chosen in zip(self.scenes, self._scattered(lanes), strict=True):
