@@ -65,7 +65,7 @@ def _joined(known: official.Rows, more: official.Rows) -> official.Rows:
 def _read(path: Path) -> official.Rows:
     """Nothing, where there is no file or it is damaged."""
     try:
-        with np.load(path, allow_pickle=False) as saved:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
             known = dict(saved)
     except (OSError, ValueError, EOFError, NotImplementedError, BadZipFile, zlib.error):
         return {}
