@@ -360,7 +360,12 @@ def test_training_never_meets_the_test_split(tmp_path: Any) -> None:
 SCORED = [name for name in catalogue.task_ids() if catalogue.task(name).score]
 
 
-@pytest.mark.parametrize("task", SCORED)
+LONG = {"snail-maze-large-v1"}  # a thousand mazes in first person, a thousand steps each
+
+
+@pytest.mark.parametrize(
+    "task", [pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in SCORED]
+)
 def test_expert_scores_one_and_random_zero(task: str) -> None:
     card = catalogue.task(task)
     assert card.score
