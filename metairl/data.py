@@ -143,7 +143,7 @@ def _kept_in(root: Path) -> Iterator[None]:
     """Minari looks for datasets in one place, which an environment variable names."""
     before = os.environ.get("MINARI_DATASETS_PATH")
     root.mkdir(parents=True, exist_ok=True)
-    os.environ["MINARI_DATASETS_PATH"] = str(root)
+    os.environ["MINARI_DATASETS_PATH"] = str(root.absolute())  # Minari loses its way from a relative one
     try:
         yield
     finally:
