@@ -59,20 +59,13 @@ def test_every_task_has_its_whole_episodes_in_order() -> None:
 def test_the_command_makes_a_dataset_that_minari_reads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = [
-        "ml1:skill=reach,horizon=60",
-        "--episodes",
-        "2",
-        "--tasks",
-        "3",
-        "--out",
-        str(tmp_path),
-        "--json",
-    ]
-    assert main(["collect", *words]) == 0
+    monkeypatch.chdir(tmp_path)  # a relative folder is where one stands
+    words = ["ml1:skill=reach,horizon=60", "--episodes", "2", "--tasks", "3", "--out", "here"]
+    assert main(["collect", *words, "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["success"] == {"reach-v3": 1.0}
-    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+    assert [path.name for path in (tmp_path / "here").iterdir()] == [Path(said["folder"]).name]
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "here"))
     dataset = minari.load_dataset(Path(said["folder"]).name)
     assert dataset.total_episodes == 6 and dataset.total_steps == 360
     about = dataset.storage.metadata["metairl"]
