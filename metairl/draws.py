@@ -10,22 +10,10 @@ import torch
 from torch import Generator, Tensor
 
 from metairl import catalogue
-from metairl.cards import (
-    Arc,
-    Disc,
-    Law,
-    Maps,
-    Maze,
-    Normal,
-    OneOf,
-    Power,
-    Simplex,
-    SkillGoals,
-    TaskCard,
-    Uniform,
-)
+from metairl.cards import TaskCard
 from metairl.errors import CardError
 from metairl.floor_plans import draw_plans
+from metairl.laws import Arc, Disc, Law, Maps, Maze, Normal, OneOf, Power, Simplex, SkillGoals, Uniform
 from metairl.maps import read_map
 from metairl.skill_goals import draw_goals, package_goals
 from metairl.streams import stream

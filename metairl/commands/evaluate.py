@@ -62,12 +62,13 @@ def main(words: list[str]) -> int:
 
 
 def _pooled(args: Evaluate, asked: Request, policy: Policy, card: TaskCard) -> int:
-    tasks = draws.task_set(card, args.split)
+    tasks, name = draws.task_set(card, args.split), catalogue.task_name(args.on or asked.task)
     found = pooled_test(policy, card, tasks, asked.sight, asked.seed, asked.engine)
     if args.json:
-        print_json({"method": asked.method, "seed": asked.seed, "mean": found.mean, "success": found.success})
+        about = {"method": asked.method, "seed": asked.seed, "task": name, "split": args.split}
+        print_json(about | {"mean": found.mean, "success": found.success})
         return 0
-    print(f"{asked.method} on {card.id}, counted as the metaworld package does: of every skill the first")
+    print(f"{asked.method} on {name}, counted as the metaworld package does: of every skill the first")
     print("episodes that finish. It favours goals that are solved; compare it with published figures only.")
     print_rows([{"skill": skill, "success": rate} for skill, rate in found.success.items()])
     print(f"mean {found.mean:.3f}")

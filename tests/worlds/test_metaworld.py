@@ -37,7 +37,7 @@ class Way:
     success: Array  # [T]
 
 
-def walked(name: str, env: object, goal: Array, chance: float, rng: np.random.Generator) -> Way:
+def walked(name: str, env: Any, goal: Array, chance: float, rng: np.random.Generator) -> Way:
     """By the package's scripted policy, which now and then does anything."""
     from metaworld.policies import ENV_POLICY_MAP
 
@@ -46,25 +46,25 @@ def walked(name: str, env: object, goal: Array, chance: float, rng: np.random.Ge
     for _ in range(STEPS):
         wanted = rng.uniform(-1, 1, 4) if rng.random() < chance else policy.get_action(seen[-1].copy())
         actions.append(np.clip(wanted, -1, 1).astype(np.float32))
-        obs, reward, _, _, info = env.step(actions[-1])  # type: ignore[attr-defined]
+        obs, reward, _, _, info = env.step(actions[-1])
         seen.append(obs)
         rewards.append(reward)
         successes.append(info["success"])
     return Way(goal, np.stack(actions), np.stack(seen), np.array(rewards), np.array(successes))
 
 
-def some_goals(name: str, env: object, count: int) -> list[Array]:
+def some_goals(env: Any, count: int) -> list[Array]:
     """As the package draws them."""
-    env._freeze_rand_vec, env.seeded_rand_vec = False, True  # type: ignore[attr-defined]
-    env.seed(7)  # type: ignore[attr-defined]
+    env._freeze_rand_vec, env.seeded_rand_vec = False, True
+    env.seed(7)
     goals = []
     for _ in range(count):
-        env.reset()  # type: ignore[attr-defined]
+        env.reset()
         goal = np.zeros(GOAL)
-        drawn = env._last_rand_vec  # type: ignore[attr-defined]
+        drawn = env._last_rand_vec
         goal[: len(drawn)] = drawn
         goals.append(goal)
-    env._freeze_rand_vec = True  # type: ignore[attr-defined]
+    env._freeze_rand_vec = True
     return goals
 
 
@@ -74,7 +74,7 @@ def test_equals_the_package(name: str) -> None:
     env, rng = official.make(name), np.random.default_rng(3)
     assert_close(env._random_reset_space.low, np.array(BOXES[name].low), atol=1e-9, rtol=0)
     assert_close(env._random_reset_space.high, np.array(BOXES[name].high), atol=1e-9, rtol=0)
-    goals = some_goals(name, env, 3)
+    goals = some_goals(env, 3)
     ways = [
         walked(name, env, goal, chance, rng)
         for goal, chance in zip(goals, (0.0, FALTERING, 1.0), strict=True)
