@@ -15,9 +15,12 @@ from torch.testing import assert_close
 from metairl import catalogue, draws
 from metairl.cards import Arm
 from metairl.errors import UsageError
+from metairl.rollout import outcome
+from metairl.run import build, request
 from metairl.skill_boxes import BOXES, GOAL, NAMES
 from metairl.skill_goals import draw_goals
 from metairl.streams import stream
+from metairl.worlds import make
 from metairl.worlds.metaworld import MetaWorld, official, starts
 from metairl.worlds.metaworld.skills import SKILLS
 
@@ -261,3 +264,30 @@ def test_the_packages_own_goals() -> None:
             vector = pickle.loads(task.data)["rand_vec"]
             assert NAMES[int(ours[0])] == task.env_name
             assert ours[1 : 1 + len(vector)].tolist() == vector.tolist()
+
+
+@pytest.mark.filterwarnings("ignore:Constant")
+@pytest.mark.slow  # four minutes
+def test_experts_succeed_as_often_as_in_the_package() -> None:
+    """Ten goals of every task; an episode counts if any of its 500 steps succeeds."""
+    from metaworld.policies import ENV_POLICY_MAP
+
+    asked = request("scripted", "mt50")
+    tasks = draws.task_set(asked.card, "test")[:500]
+    world = make(asked.card, tasks, stream("experts"))
+    ours = outcome(build(asked)[0], world, stream("act"), asked.sight).success.any(1)
+    theirs = torch.zeros(500, dtype=torch.bool)
+    for place, name in enumerate(NAMES):
+        env, policy = official.make(name), ENV_POLICY_MAP[name]()
+        for row in (tasks["goal"][:, 0] == place).nonzero().flatten().tolist():
+            seen = official.begin(env, tasks["goal"][row, 1:].numpy())
+            for _ in range(asked.card.horizon):
+                action = np.clip(policy.get_action(seen.copy()), -1, 1).astype(np.float32)
+                seen, _, _, _, info = env.step(action)
+                if info["success"]:
+                    theirs[row] = True
+                    break
+    rates = ours.float().mean().item(), theirs.float().mean().item()
+    print(f"scripted success, 500 goals: ours {rates[0]:.3f}, the package's classes {rates[1]:.3f}")
+    assert rates[0] >= 0.97
+    assert abs(rates[0] - rates[1]) <= 0.02
