@@ -55,6 +55,7 @@ def test_competence_on_k_of_n_goals(competent: int, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Constant")  # the package's expert says it when a goal is far
 def test_the_package_itself_counts_so() -> None:
     """Its own evaluator and environments, an agent that solves the goal of one environment of four."""
     package = official.package()
