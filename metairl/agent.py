@@ -1,21 +1,25 @@
 """An encoder and a learner made one: it acts in lockstep with a world and turns trials into features."""
 
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn.functional import pad
 
-from metairl.types import Context, Encoding, Features, Sight, State, Trial
+from metairl.types import Batch, Context, Encoding, Features, Moves, Sight, State, Trial
 
 Objective = Literal["trial", "episode"]  # whether a return counts the episodes that follow its own
+Reads = Literal[
+    "step", "trial", "set"
+]  # what a task is inferred from: nothing past, a trial, any transitions
 
 
 class Encoder(Protocol):
     """Context in, task embedding out; one call serves a whole trial and a single step."""
 
     width: int  # Z
+    reads: Reads
     parts: int  # that trials of uneven length are worked through in; 1 where steps take turns anyway
 
     def initial(self, lanes: int) -> State: ...
@@ -23,21 +27,48 @@ class Encoder(Protocol):
     def __call__(self, context: Context, state: State) -> Encoding: ...
 
 
+class SetEncoder(Encoder, Protocol):
+    """One that can also infer a task from transitions in any order."""
+
+    def believe(self, evidence: Batch) -> tuple[Tensor, Tensor]:
+        """A belief a task, and the encoder's own loss."""
+        ...
+
+    def given(self, belief: Tensor, obs: Tensor, chance: Tensor | None) -> Tensor:
+        """z of what is seen, [B, T, O], under beliefs and draws, a row a task."""
+        ...
+
+
 class Learner(Protocol):
-    """Networks on z, and the losses that improve them. `targets` is what one iteration holds fixed.
+    """Networks on z."""
+
+    def act(self, z: Tensor, rng: Generator, explore: bool) -> Tensor: ...
+
+
+class OnPolicyLearner(Learner, Protocol):
+    """Improves on trials it has just lived. `targets` is what one iteration holds fixed.
 
     `progress` in [0, 1) is the share of the training budget already spent.
     """
-
-    def act(self, z: Tensor, rng: Generator, explore: bool) -> Tensor: ...
 
     def targets(self, f: Features, progress: float) -> Any: ...
 
     def losses(self, f: Features, old: Any) -> dict[str, Tensor]: ...
 
 
-class Agent:
-    def __init__(self, encoder: Encoder, learner: Learner, objective: Objective, sight: Sight):
+class OffPolicyLearner(Learner, Protocol):
+    """Improves on any transitions."""
+
+    def losses(self, m: Moves, rng: Generator) -> dict[str, Tensor]: ...
+
+    def after_step(self) -> None: ...
+
+
+Learns = TypeVar("Learns", bound=Learner, covariant=True)
+
+
+class Agent(Generic[Learns]):
+    def __init__(self, encoder: Encoder, learner: Learns, objective: Objective, sight: Sight):
         self.encoder = encoder
         self.learner = learner
         self.objective = objective
@@ -57,6 +88,49 @@ class Agent:
         if self.objective == "episode":
             follows = follows * (1 - came.done.to(counts.dtype))
         return Features(z, trial.action, came.reward, follows, counts), aux
+
+    def moves(self, batch: Batch, evidence: Batch | None, rng: Generator) -> tuple[Moves, Tensor]:
+        """Transitions as the learner reads them, and the encoder's own loss."""
+        if self.encoder.reads == "trial":
+            z, after, aux = self._whole(batch)
+            follows = 1 - batch.terminated * _last(batch.counts)  # an ended episode ends no trial
+        else:
+            z, after, aux = self._inferred(batch, evidence, rng) if evidence else self._apart(batch)
+            follows = 1 - batch.terminated
+        return Moves(z, batch.action, batch.reward, after, follows, batch.counts, batch.family), aux
+
+    def _apart(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """z before and after transitions that are read without a past."""
+        nothing = torch.zeros_like(batch.action), None, torch.zeros_like(batch.reward), batch.task
+        z, after = (self.encoder(Context(obs, *nothing), ()) for obs in (batch.obs, batch.after))
+        return z.z, after.z, z.aux
+
+    def _inferred(self, batch: Batch, evidence: Batch, rng: Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """The same where the task is inferred from evidence; one draw a task."""
+        encoder: SetEncoder = self.encoder  # type: ignore[assignment]
+        belief, aux = encoder.believe(evidence)
+        lanes, draws = len(belief), self.sight.chance
+        chance = torch.randn(lanes, draws, generator=rng) if draws else None
+        z, after = (encoder.given(belief, obs, chance) for obs in (batch.obs, batch.after))
+        return z, after, aux
+
+    def _whole(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """z of whole trials and of what they led to: the last step too, as if the episode went on."""
+        whole = self.encoder(self._extended(batch), self.encoder.initial(len(batch.obs)))
+        return whole.z[:, :-1], whole.z[:, 1:], whole.aux
+
+    def _extended(self, batch: Batch) -> Context:
+        """What was known at every step of the trial and one more, [B, T + 1]."""
+        lanes, end = torch.arange(len(batch.obs)), batch.counts.sum(1).long()
+        obs, done = torch.cat([batch.obs, batch.after[:, -1:]], dim=1), _after_nothing(batch.done)
+        obs[lanes, end], done[lanes, end] = batch.after[lanes, end - 1], 0.0
+        return Context(
+            obs=obs,
+            prev_action=_after_nothing(batch.action),
+            prev_reward=_after_nothing(batch.reward) if self.sight.reward else None,
+            prev_done=done,
+            task=batch.task if self.sight.task else None,
+        )
 
     def _encode(self, context: Context, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """z of every step that counts, and the encoder's loss.
@@ -78,11 +152,21 @@ class Agent:
         return self.encoder(context.until(longest), self.encoder.initial(len(context.obs)))
 
 
+def _after_nothing(x: Tensor) -> Tensor:
+    """With zeros before the first step, [B, T + 1, …]."""
+    return torch.cat([torch.zeros_like(x[:, :1]), x], dim=1)
+
+
+def _last(counts: Tensor) -> Tensor:
+    """1 in the last step that counts."""
+    return counts - pad(counts, (0, 1))[:, 1:]
+
+
 @dataclass(frozen=True)
 class Acting:
     """An agent as a policy: it samples while it trains (`explore`) and takes the mode when judged."""
 
-    agent: Agent
+    agent: Agent[Learner]
     explore: bool
 
     def initial(self, lanes: int) -> State:

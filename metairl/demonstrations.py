@@ -47,9 +47,9 @@ def collect(
 @torch.no_grad()
 def _lived(play: Play, count: int) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
     """[B, T, …] each."""
-    obs, actions, steps = zip(*(play.step() for _ in range(count)), strict=True)
+    known, actions, steps = zip(*(play.step() for _ in range(count)), strict=True)
     came = {name: torch.stack([getattr(step, name) for step in steps], 1) for name in CAME}
-    return torch.stack(obs, 1), torch.stack(actions, 1), came
+    return torch.cat([context.obs for context in known], 1), torch.stack(actions, 1), came
 
 
 def _episodes(done: Tensor, count: int) -> Iterator[slice]:

@@ -15,6 +15,7 @@ from metairl.errors import CardError
 from metairl.floor_plans import draw_plans
 from metairl.laws import Arc, Disc, Law, Maps, Maze, Normal, OneOf, Power, Simplex, SkillGoals, Uniform
 from metairl.maps import read_map
+from metairl.skill_boxes import NAMES
 from metairl.skill_goals import draw_goals, package_goals
 from metairl.streams import stream
 from metairl.types import Tasks
@@ -69,6 +70,15 @@ def train_tasks(card: TaskCard, count: int, rng: Generator) -> TaskSet:
         _FIXED[card.sha256] = task_set(card, "train")
     chosen = torch.randint(card.split.train, (count,), generator=rng)
     return TaskSet(card.id, "train", _FIXED[card.sha256][chosen])
+
+
+def families(card: TaskCard, tasks: Tasks) -> Tensor:
+    """Which of the card's training skills each task is of, [N]; 0 where it has no skills."""
+    first = next(iter(tasks.values()))
+    if card.arm is None:
+        return torch.zeros(len(first), dtype=torch.long)
+    known = torch.tensor([NAMES.index(name) for name in card.skill_goals.train])
+    return (tasks["goal"][:, :1].long() == known).long().argmax(1)
 
 
 def held_out(card: TaskCard) -> frozenset[str]:

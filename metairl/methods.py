@@ -17,9 +17,9 @@ from metairl.cards import TaskCard
 from metairl.encoders import ENCODERS
 from metairl.errors import CardError, UsageError, nearest
 from metairl.learners import bandit_rules as rules
-from metairl.learners import bayes_bandit, gittins, ppo, random, scripted, shortest_path, straight, zero
+from metairl.learners import bayes_bandit, gittins, ppo, random, sac, scripted, shortest_path, straight, zero
 from metairl.learners import tabular_rules as plans
-from metairl.recipes import on_policy
+from metairl.recipes import off_policy, on_policy
 from metairl.streams import seed_of
 from metairl.types import NoConfig, Policy, Sight, Spec
 
@@ -34,6 +34,7 @@ class Method:
     learner: Part
     recipe: Part | None = None  # None: nothing is trained
     encoder: str | None = None  # the default one; None: the learner acts on its own
+    any_encoder: bool = False  # takes another one too
     support: str = "trial"  # what it may have from a held-out task
     worlds: tuple[str, ...] | None = None  # None: any world
     sees_task: bool = False  # an exact row that is told the task; a bound, not a learner
@@ -45,14 +46,36 @@ class Method:
 
 BANDIT, TABULAR, GRID, MAZE = ("bandit",), ("tabular",), ("maze-grid",), ("maze",)
 POINT, ARM = ("point", "point-sparse"), ("meta-world",)
+CONTINUOUS = (*POINT, "locomotion", *ARM)
 PPO = (ppo.PPO, ppo.Config)
 ON_POLICY = (on_policy.OnPolicy, on_policy.Config)
+SAC = (sac.SAC, sac.Config)
+OFF_POLICY = (off_policy.OffPolicy, off_policy.Config)
 
 METHODS: dict[str, Method] = {
-    "ppo": Method("PPO with any encoder", "arXiv:1707.06347", PPO, ON_POLICY, encoder="none"),
+    "ppo": Method(
+        "PPO with any encoder", "arXiv:1707.06347", PPO, ON_POLICY, encoder="none", any_encoder=True
+    ),
     "rl2": Method("RL²: recurrent PPO", "arXiv:1611.02779", PPO, ON_POLICY, encoder="rl2"),
     "rl2-lstm": Method("RL² with an LSTM", "arXiv:1611.02779", PPO, ON_POLICY, encoder="rl2-lstm"),
     "snail": Method("SNAIL: attentive PPO", "arXiv:1707.03141", PPO, ON_POLICY, encoder="snail"),
+    "sac": Method(
+        "SAC with any encoder",
+        "arXiv:1812.05905",
+        SAC,
+        OFF_POLICY,
+        encoder="none",
+        any_encoder=True,
+        worlds=CONTINUOUS,
+    ),
+    "pearl": Method(
+        "PEARL: inferred context, SAC",
+        "arXiv:1903.08254",
+        SAC,
+        OFF_POLICY,
+        encoder="pearl",
+        worlds=CONTINUOUS,
+    ),
     "random": Method("Random actions", "", (random.Random, NoConfig)),
     "zero": Method("Nothing is done", "", (zero.Zero, NoConfig)),
     "thompson": Method("Thompson sampling", "Thompson 1933", (rules.Thompson, NoConfig), worlds=BANDIT),
@@ -113,13 +136,34 @@ def choose_encoder(name: str, method: Method, asked: str | None) -> str | None:
         raise UsageError(f"method '{name}' acts on its own and takes no encoder; leave out --encoder {asked}")
     if asked not in ENCODERS:
         raise UsageError(f"no encoder '{asked}'; {nearest(asked, ENCODERS)}")
+    if asked != method.encoder and not method.any_encoder:
+        raise UsageError(
+            f"method '{name}' is one with encoder '{method.encoder}'; '{asked}' goes with {_that_take_any()}"
+        )
     return asked
+
+
+def _that_take_any() -> str:
+    return " and ".join(name for name, method in METHODS.items() if method.any_encoder)
 
 
 def require_world(name: str, method: Method, card: TaskCard) -> None:
     if method.worlds and card.world not in method.worlds:
         known = " and ".join(method.worlds)
-        raise UsageError(f"method '{name}' works on {known} worlds; '{card.id}' is a {card.world} world")
+        others = ", ".join(
+            other for other, found in METHODS.items() if not found.worlds or card.world in found.worlds
+        )
+        raise UsageError(
+            f"method '{name}' works on {known} worlds; '{card.id}' is a {card.world} world, for {others}"
+        )
+
+
+def require_episodes(encoder: str | None, card: TaskCard) -> None:
+    if encoder and ENCODERS[encoder][0].reads == "set" and card.episodes == 1:
+        raise UsageError(
+            f"encoder '{encoder}' infers a task where a new episode begins; '{card.id}' has one episode: "
+            "try a task with more (TASK:episodes=2 where it can be set), or another encoder"
+        )
 
 
 @cache
@@ -173,19 +217,22 @@ def _typed(value: Any, field: Field[Any], name: str) -> Any:
         raise CardError(f"{name}: {fault.errors()[0]['msg']}, not {value!r}") from None
 
 
-def sight(method: Method, encoder: str | None) -> Sight:
+def sight(method: Method, encoder: str | None, settings: Any) -> Sight:
     """What the judge lets this method see inside a trial."""
     told = ENCODERS[encoder][0].sees_task if encoder else method.sees_task
-    return Sight(reward=method.support in {"trial"}, task=told)
+    chance = getattr(settings.encoder, "chance", 0) if encoder else 0
+    return Sight(reward=method.support in {"trial"}, task=told, chance=chance)
 
 
-def build_agent(method: Method, encoder: str, spec: Spec, settings: Any, card: TaskCard, seed: int) -> Agent:
+def build_agent(
+    method: Method, encoder: str, spec: Spec, settings: Any, card: TaskCard, seed: int
+) -> Agent[Any]:
     """Fresh networks from the run's own stream; torch's global generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of("networks", seed))
         embedding = ENCODERS[encoder][0](spec, settings.encoder)
         learner = method.learner[0](spec, embedding.width, settings.learner)
-        return Agent(embedding, learner, card.objective, sight(method, encoder))
+        return Agent(embedding, learner, card.objective, sight(method, encoder, settings))
 
 
 def build_exact(method: Method, spec: Spec, settings: Any) -> Policy:

@@ -1,11 +1,14 @@
 """Network parts that more than one method uses."""
 
+from copy import deepcopy
 from dataclasses import dataclass
 from itertools import pairwise
-from math import e, log, pi
+from math import e, log, pi, sqrt
+from typing import TypeVar
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.nn.functional import softplus
 
 from metairl.losses import categorical_entropy, gaussian_log_prob
 from metairl.types import Spec
@@ -89,6 +92,45 @@ class Rescaled(nn.Module):
         self.std.lerp_(spread.clamp(min=1e-3), self.rate)
 
 
+class Ensemble(nn.Module):
+    """Networks of one shape side by side, each with a number to say: [..., in] -> [members, ...]."""
+
+    def __init__(self, members: int, *widths: int):
+        super().__init__()
+        shapes = list(pairwise([*widths, 1]))
+        self.weights = nn.ParameterList(_uniform(members, fan_in, fan_out) for fan_in, fan_out in shapes)
+        self.biases = nn.ParameterList(torch.zeros(members, 1, fan_out) for _, fan_out in shapes)
+
+    def forward(self, x: Tensor, still: bool = False) -> Tensor:
+        """`still`: no gradient reaches the weights, only x."""
+        h = x.flatten(0, -2).expand(len(self.weights[0]), -1, -1)
+        for place, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            if still:
+                weight, bias = weight.detach(), bias.detach()
+            h = torch.baddbmm(bias, h, weight)
+            h = h.relu() if place < len(self.weights) - 1 else h
+        return h.view(-1, *x.shape[:-1])
+
+
+def _uniform(members: int, fan_in: int, fan_out: int) -> Tensor:
+    return (2 * torch.rand(members, fan_in, fan_out) - 1) / sqrt(fan_in)
+
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def frozen_copy(network: Network) -> Network:
+    """The same network with the same weights, which no gradient moves."""
+    copy = deepcopy(network)
+    return copy.requires_grad_(False)
+
+
+@torch.no_grad()
+def follow(slow: nn.Module, fast: nn.Module, rate: float) -> None:
+    """θ̄ ← θ̄ + τ (θ − θ̄), of every weight."""
+    torch._foreach_lerp_(list(slow.parameters()), list(fast.parameters()), rate)
+
+
 class PolicyHead(nn.Module):
     """From features to a distribution over actions: one of A, or A numbers where actions are continuous."""
 
@@ -137,6 +179,41 @@ class Gaussian:
 
     def entropy(self) -> Tensor:
         return (self.log_std + 0.5 * log(2 * pi * e)).sum().expand(self.mean.shape[:-1])
+
+
+class SquashedHead(nn.Module):
+    """From features to numbers inside (−1, 1): a = tanh(u), u ~ N(μ(x), σ(x)²), σ in [e⁻⁵, e²]."""
+
+    def __init__(self, spec: Spec, width: int, hidden: tuple[int, ...]):
+        super().__init__()
+        self.net = mlp(width, *hidden, 2 * spec.actions, last_gain=0.01)
+
+    def forward(self, x: Tensor) -> "Squashed":
+        mean, log_std = self.net(x).chunk(2, dim=-1)
+        return Squashed(mean, log_std.clamp(-5, 2))
+
+
+@dataclass(frozen=True)
+class Squashed:
+    mean: Tensor  # [..., A], before it is squashed
+    log_std: Tensor  # [..., A]
+
+    def sample(self, rng: Generator) -> Tensor:
+        return self.draw(rng)[0]
+
+    def draw(self, rng: Generator) -> tuple[Tensor, Tensor]:
+        """An action through which gradients pass, and its log-probability.
+
+        log π(a) = log N(u) − Σ log(1 − tanh² u),   log(1 − tanh² u) = 2 (log 2 − u − softplus(−2u))
+        """
+        unit = torch.randn(self.mean.shape, generator=rng)
+        u = self.mean + self.log_std.exp() * unit
+        normal = unit.square() / 2 + self.log_std + 0.5 * log(2 * pi)
+        shrunk = 2 * (log(2) - u - softplus(-2 * u))
+        return u.tanh(), -(normal + shrunk).sum(-1)
+
+    def mode(self) -> Tensor:
+        return self.mean.tanh()
 
 
 def sample_categorical(log_prob: Tensor, rng: Generator) -> Tensor:

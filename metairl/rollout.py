@@ -11,24 +11,33 @@ from torch import Generator, Tensor
 
 from metairl.types import Context, Outcome, Policy, Sight, Step, ThinningWorld, Trial, World, encode_action
 
-Moment = tuple[Tensor, Tensor, Step, Tensor]  # observation, action, what came of it, whether it counts
+Moment = tuple[
+    Tensor, Tensor | None, Tensor, Step, Tensor
+]  # seen, chance, done, what came of it, if it counts
 LOOK = 16  # steps between looks at which lanes still count
 
 
 @torch.no_grad()
-def rollout(policy: Policy, world: World, rng: Generator, sight: Sight) -> Trial:
-    """One trial a lane, with all that was seen and done."""
+def rollout(policy: Policy, world: World, rng: Generator, sight: Sight, final: bool = False) -> Trial:
+    """One trial a lane, with all that was seen and done; what each step led to as well, if `final`."""
     task = world.task
-    obs, actions, steps, counts = zip(*_live(policy, world, rng, sight), strict=True)
-    seen, done = torch.stack(obs, dim=1), torch.stack(actions, dim=1)
-    return Trial(seen, done, _outcome(steps, counts), task, world.spec.actions)
+    obs, chance, actions, steps, counts = zip(*_live(policy, world, rng, sight), strict=True)
+    return Trial(
+        obs=torch.stack(obs, dim=1),
+        action=torch.stack(actions, dim=1),
+        outcome=_outcome(steps, counts),
+        task=task,
+        actions=world.spec.actions,
+        after=torch.stack([step.final_obs for step in steps], dim=1) if final else None,
+        chance=torch.stack(chance, dim=1) if sight.chance else None,
+    )
 
 
 @torch.no_grad()
 def outcome(policy: Policy, world: World, rng: Generator, sight: Sight) -> Outcome:
     """One trial a lane, of which only what came of it is kept."""
     steps, counts = zip(
-        *((step, counts) for _, _, step, counts in _live(policy, world, rng, sight)), strict=True
+        *((step, counts) for *_, step, counts in _live(policy, world, rng, sight)), strict=True
     )
     return _outcome(steps, counts)
 
@@ -46,10 +55,11 @@ class Play:
             prev_reward=torch.zeros(lanes, 1) if sight.reward else None,
             prev_done=torch.zeros(lanes, 1),
             task=world.task if sight.task else None,
+            chance=torch.randn(lanes, 1, sight.chance, generator=rng) if sight.chance else None,
         )
 
-    def step(self) -> tuple[Tensor, Tensor, Step]:
-        """What was seen, what was done, what came of it."""
+    def step(self) -> tuple[Context, Tensor, Step]:
+        """What was known, what was done, what came of it."""
         before = self.context
         action, self.memory = self.policy.act(before, self.memory, self.rng)
         step = self.world.step(action)
@@ -59,8 +69,13 @@ class Play:
             prev_reward=None if before.prev_reward is None else step.reward[:, None],
             prev_done=step.done.float()[:, None],
             task=before.task,
+            chance=None if before.chance is None else self._chance(before.chance, step.done),
         )
-        return before.obs[:, 0], action, step
+        return before, action, step
+
+    def _chance(self, held: Tensor, done: Tensor) -> Tensor:
+        """New where an episode begins."""
+        return torch.randn(held.shape, generator=self.rng).where(done[:, None, None], held)
 
     def leave(self, world: ThinningWorld, rows: Tensor) -> None:
         """Only these lanes go on, [B] bool."""
@@ -80,21 +95,24 @@ def _live(policy: Policy, world: World, rng: Generator, sight: Sight) -> Iterato
             if isinstance(play.world, ThinningWorld) and 2 * counts.sum() <= len(counts):
                 play.leave(play.world, counts)
                 episode, living, counts = (x[counts] for x in (episode, living, counts))
-        obs, action, step = play.step()
-        yield _among_all(lanes, living, obs, action, step, counts)
+        known, action, step = play.step()
+        yield _among_all(lanes, living, known, action, step, counts)
         episode = episode + step.done
 
 
-def _among_all(lanes: int, living: Tensor, obs: Tensor, action: Tensor, step: Step, counts: Tensor) -> Moment:
+def _among_all(
+    lanes: int, living: Tensor, known: Context, action: Tensor, step: Step, counts: Tensor
+) -> Moment:
     """What the living lanes did, in the rows of all lanes; zeros in those of the others."""
+    obs, chance = known.obs[:, 0], None if known.chance is None else known.chance[:, 0]
     if len(living) == lanes:
-        return obs, action, step, counts
+        return obs, chance, action, step, counts
 
     def spread(x: Tensor) -> Tensor:
         return x.new_zeros(lanes, *x.shape[1:]).index_copy_(0, living, x)
 
     whole = Step(**{name: spread(value) for name, value in vars(step).items() if value is not None})
-    return spread(obs), spread(action), whole, spread(counts)
+    return spread(obs), None if chance is None else spread(chance), spread(action), whole, spread(counts)
 
 
 def _outcome(steps: tuple[Step, ...], counts: tuple[Tensor, ...]) -> Outcome:

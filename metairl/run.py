@@ -28,12 +28,14 @@ from metairl import catalogue, checkpoint, draws, methods, protocol
 from metairl.cards import TaskCard, digest
 from metairl.errors import CardError, RunConflict, StorageError, UsageError
 from metairl.record import SCHEMA, Evaluation, Record, RunFolder, writing
+from metairl.source import Source
 from metairl.track import Sink
-from metairl.types import Policy, Sight, Spec, World
+from metairl.types import Policy, Sight, Spec
 from metairl.worlds import make
 from metairl.worlds.engine import Kind, choose
 
 SECONDS_BETWEEN_CHECKPOINTS = float(os.environ.get("METAIRL_CHECKPOINT_SECONDS", "20"))
+RARELY = 20  # times that saving took, at least, pass before the next
 VERSIONS = ("metairl", "torch", "numpy", "mujoco", "gymnasium", "metaworld", "wandb")
 
 
@@ -55,7 +57,7 @@ class Request:
 
     @property
     def sight(self) -> Sight:
-        return methods.sight(methods.find(self.method), self.encoder)
+        return methods.sight(methods.find(self.method), self.encoder, self.settings)
 
     def folder(self, root: Path) -> Path:
         """Where this run stands under a root, so that no two requests share a place by accident."""
@@ -90,6 +92,7 @@ def request(
     card = catalogue.task(task)
     methods.require_world(method, chosen, card)
     encoder = methods.choose_encoder(method, chosen, encoder)
+    methods.require_episodes(encoder, card)
     if steps is not None and steps < 0:
         raise UsageError(f"--steps must be 0 or more, not {steps}")
     kind = choose(engine) if card.simulated else "cpu"
@@ -177,12 +180,8 @@ def build(asked: Request) -> tuple[Policy, protocol.Recipe | None]:
     if chosen.recipe is None or asked.encoder is None:
         return methods.build_exact(chosen, spec, asked.settings), None
     agent = methods.build_agent(chosen, asked.encoder, spec, asked.settings, card, asked.seed)
-    recipe = chosen.recipe[0](
-        agent,
-        partial(_training_world, card, draws.held_out(card), asked.engine),
-        asked.settings.recipe,
-        asked.seed,
-    )
+    source = Source(card, spec, draws.held_out(card), asked.engine)
+    recipe = chosen.recipe[0](agent, source, asked.settings.recipe, asked.seed)
     return agent.policy(explore=False), recipe
 
 
@@ -217,21 +216,8 @@ def alike(card: TaskCard, other: TaskCard, told: bool) -> bool:
 
 def spec_of(card: TaskCard) -> Spec:
     one = draws.draw(card, 1, torch.Generator())
-    return make(card, one, torch.Generator()).spec
-
-
-def _training_world(
-    card: TaskCard,
-    held_out: frozenset[str],
-    engine: Kind,
-    lanes: int,
-    tasks: torch.Generator,
-    chance: torch.Generator,
-) -> World:
-    """A world of newly drawn training tasks, none of which is held out."""
-    drawn = draws.train_tasks(card, lanes, tasks)
-    draws.require_unseen(drawn, held_out)
-    return make(card, drawn.tasks, chance, engine)
+    spec = make(card, one, torch.Generator()).spec
+    return replace(spec, families=len(card.skill_goals.train)) if card.arm else spec
 
 
 def _work(work: Work) -> None:
@@ -255,17 +241,19 @@ def _resume(work: Work, recipe: protocol.Recipe) -> None:
 
 
 def _train(work: Work, recipe: protocol.Recipe, stopping: Callable[[], bool]) -> None:
-    saved_at = time.monotonic()
+    saved_at, pause = time.monotonic(), SECONDS_BETWEEN_CHECKPOINTS
     validate = partial(work.judge, "validation")
     for records in protocol.meta_train(recipe, validate, work.asked.steps, work.seconds):
         work.keep(records)
         if recipe.env_steps == 0:
             continue  # a run that goes on from here would be judged untrained once more
         over = recipe.env_steps >= work.asked.steps
-        if over or stopping() or time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS:
+        if over or stopping() or time.monotonic() - saved_at > pause:
+            began = time.monotonic()
             content = {"recipe": recipe.state(), "seconds": work.seconds, "records": work.folder.size()}
             checkpoint.save(work.folder.checkpoints, recipe.env_steps, content)
             saved_at = time.monotonic()
+            pause = max(SECONDS_BETWEEN_CHECKPOINTS, RARELY * (saved_at - began))  # replays are large
         if stopping() and not over:
             raise KeyboardInterrupt
 

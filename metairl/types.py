@@ -2,11 +2,11 @@
 
 Axes: B lanes (one task each), T steps of a trial, H steps of an episode, K episodes of a trial,
 O observation width, A number of actions (or width of a continuous one), Z embedding width,
-P task-parameter width. A trial is K episodes on one task, T = K · H steps; memory is kept
-between its episodes and cleared between tasks.
+P task-parameter width, N numbers of chance. A trial is K episodes on one task, T = K · H steps;
+memory is kept between its episodes and cleared between tasks.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -28,6 +28,7 @@ class Spec:
     episodes: int  # K
     params: int  # P
     picture: tuple[int, int, int] | None = None  # rows, columns, colours, where O is a picture of bytes
+    families: int = 1  # kinds of tasks that a card can tell apart by name: skills
 
     @property
     def steps(self) -> int:
@@ -45,6 +46,7 @@ class Sight:
 
     reward: bool = True
     task: bool = False
+    chance: int = 0  # N, normal numbers that every episode brings with it, to be drawn with
 
 
 @dataclass(frozen=True)
@@ -56,23 +58,16 @@ class Context:
     prev_reward: Tensor | None  # [B, T]
     prev_done: Tensor  # [B, T], 1 where the step before ended an episode
     task: Tensor | None = None  # [B, P], only for a method that declares it
+    chance: Tensor | None = None  # [B, T, N], equal in all steps of an episode
 
     def __getitem__(self, rows: Tensor) -> "Context":
         """The same context in fewer lanes."""
-        return Context(
-            self.obs[rows],
-            self.prev_action[rows],
-            None if self.prev_reward is None else self.prev_reward[rows],
-            self.prev_done[rows],
-            None if self.task is None else self.task[rows],
-        )
+        return replace(self, **{name: x[rows] for name, x in vars(self).items() if x is not None})
 
     def until(self, steps: int) -> "Context":
         """The same without what came after so many steps."""
-        reward = None if self.prev_reward is None else self.prev_reward[:, :steps]
-        return Context(
-            self.obs[:, :steps], self.prev_action[:, :steps], reward, self.prev_done[:, :steps], self.task
-        )
+        through_time = {name: x for name, x in vars(self).items() if name != "task" and x is not None}
+        return replace(self, **{name: x[:, :steps] for name, x in through_time.items()})
 
 
 @dataclass(frozen=True)
@@ -126,10 +121,13 @@ class Trial:
     outcome: Outcome
     task: Tensor  # [B, P]
     actions: int  # A
+    after: Tensor | None = None  # [B, T, O], what each step led to, before any reset; where it is asked for
+    chance: Tensor | None = None  # [B, T, N]
 
     def __getitem__(self, rows: Tensor) -> "Trial":
         """The same trial in fewer lanes."""
-        return Trial(self.obs[rows], self.action[rows], self.outcome[rows], self.task[rows], self.actions)
+        lanes = {name: x for name, x in vars(self).items() if name != "actions" and x is not None}
+        return replace(self, **{name: x[rows] for name, x in lanes.items()})
 
     def context(self, sight: Sight) -> Context:
         """The whole trial as the acting policy saw it, one step late."""
@@ -140,7 +138,36 @@ class Trial:
             prev_reward=_one_step_late(self.outcome.reward) if sight.reward else None,
             prev_done=_one_step_late(self.outcome.done.to(self.outcome.reward.dtype)),
             task=self.task if sight.task else None,
+            chance=self.chance,
         )
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Transitions of B tasks, T of each: one after the other where they are a trial, else in any order."""
+
+    obs: Tensor  # [B, T, O]
+    action: Tensor  # [B, T, A]
+    reward: Tensor  # [B, T]
+    after: Tensor  # [B, T, O], what the step led to, before any reset
+    done: Tensor  # [B, T], 1 where the step ended an episode
+    terminated: Tensor  # [B, T], 1 where the MDP ended; never a time limit
+    counts: Tensor  # [B, T], 1 where the step is one to learn from
+    task: Tensor  # [B, P]
+    family: Tensor  # [B] int, which skill, where a card has several, else 0
+
+
+@dataclass(frozen=True)
+class Moves:
+    """Transitions as an off-policy learner reads them: z before and after, both from the same encoder."""
+
+    z: Tensor  # [B, T, Z]
+    action: Tensor  # [B, T, A]
+    reward: Tensor  # [B, T]
+    after: Tensor  # [B, T, Z]
+    follows: Tensor  # [B, T], 1 where what is after counts for this step's return, else 0
+    counts: Tensor  # [B, T]
+    family: Tensor  # [B] int
 
 
 @dataclass(frozen=True)

@@ -14,15 +14,19 @@ from metairl.errors import UsageError
 from metairl.learners import ppo
 from metairl.methods import METHODS, choose_encoder, find, require_world
 from metairl.protocol import Spent, meta_test
+from metairl.recipes import off_policy, on_policy
 from metairl.run import build, request
 from metairl.streams import stream
 from metairl.types import Context, Features, Outcome, Sight, Spec, Trial
 from metairl.worlds import WORLDS
 
-TASKS = ("bandit-5:pulls=6", "tabular-mdp:episodes=2")
+TASKS = ("bandit-5:pulls=6", "tabular-mdp:episodes=2", "point-robot")
 SPEC = Spec(obs=3, actions=4, discrete=True, horizon=4, episodes=2, params=5)
 LANES, STEPS = 6, SPEC.steps
-FEW = 96  # trials of an iteration: what is tested here does not need more
+SMALL: dict[type, dict[str, object]] = {  # what is tested here does not need more
+    on_policy.Config: {"trials": 96},
+    off_policy.Config: {"tasks": 12, "trials": 4, "ratio": 0.02, "batch_tasks": 6, "batch": 8, "context": 5},
+}
 
 
 def combinations() -> Iterator[tuple[str, str | None, str]]:
@@ -30,8 +34,9 @@ def combinations() -> Iterator[tuple[str, str | None, str]]:
         world = catalogue.task(task).world
         for name, method in METHODS.items():
             if not method.worlds or world in method.worlds:
-                for encoder in ENCODERS if method.encoder else (None,):
-                    yield name, encoder, task
+                for encoder in ENCODERS if method.any_encoder else (method.encoder,):
+                    if not (encoder == "pearl" and catalogue.task(task).episodes == 1):
+                        yield name, encoder, task
 
 
 TRAINED = [c for c in combinations() if METHODS[c[0]].recipe]
@@ -52,15 +57,14 @@ def context(sight: Sight = Sight(task=True)) -> Context:  # noqa: B008
         ),
         task=torch.randn(LANES, SPEC.params, generator=rng),
         actions=SPEC.actions,
+        chance=torch.randn(LANES, SPEC.episodes, 5, generator=rng).repeat_interleave(SPEC.horizon, 1),
     )
     return trial.context(sight)
 
 
 def part(c: Context, steps: slice) -> Context:
     assert c.prev_reward is not None
-    return Context(
-        c.obs[:, steps], c.prev_action[:, steps], c.prev_reward[:, steps], c.prev_done[:, steps], c.task
-    )
+    return replace(c, **{name: x[:, steps] for name, x in through_time(c).items()})
 
 
 def variants() -> Iterator[tuple[str, dict[str, object]]]:
@@ -142,17 +146,20 @@ def test_what_follows_the_last_episode_is_not_learned_from() -> None:
 
 def test_the_future_does_not_matter(encoder: torch.nn.Module) -> None:
     c = context()
-    other = Context(*(torch.cat([x[:, :5], torch.randn_like(x[:, 5:])], 1) for x in whole_fields(c)), c.task)
+    other = replace(
+        c,
+        **{name: torch.cat([x[:, :5], torch.randn_like(x[:, 5:])], 1) for name, x in through_time(c).items()},
+    )
     before, after = (encoder(x, encoder.initial(LANES)).z for x in (c, other))
     torch.testing.assert_close(before[:, :5], after[:, :5])
 
 
 def test_lanes_do_not_mix(encoder: torch.nn.Module) -> None:
     c = context()
-    assert c.task is not None
-    alone = Context(*(x[2:3] for x in whole_fields(c)), c.task[2:3])
     together = encoder(c, encoder.initial(LANES)).z
-    torch.testing.assert_close(encoder(alone, encoder.initial(1)).z[0], together[2], atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(
+        encoder(c[torch.tensor([2])], encoder.initial(1)).z[0], together[2], atol=1e-6, rtol=1e-5
+    )
 
 
 def test_memory_is_lanes_first_and_starts_empty(encoder: torch.nn.Module) -> None:
@@ -161,9 +168,8 @@ def test_memory_is_lanes_first_and_starts_empty(encoder: torch.nn.Module) -> Non
         assert not memory.any()
 
 
-def whole_fields(c: Context) -> tuple[Tensor, ...]:
-    assert c.prev_reward is not None
-    return c.obs, c.prev_action, c.prev_reward, c.prev_done
+def through_time(c: Context) -> dict[str, Tensor]:
+    return {name: x for name, x in vars(c).items() if x is not None and name != "task"}
 
 
 @pytest.mark.parametrize("name, encoder, task", list(combinations()))
@@ -174,7 +180,7 @@ def test_every_combination_is_judged(name: str, encoder: str | None, task: str) 
     asked = request(name, task, encoder)
     card = asked.card
     few = draws.TaskSet(card.id, "validation", draws.draw(card, 20, stream("few")))
-    seen = sight(find(name), asked.encoder)
+    seen = sight(find(name), asked.encoder, asked.settings)
     first, again = (meta_test(build(asked)[0], card, few, seen, 0, Spent()) for _ in range(2))
     assert [e.returns for e in first] == [e.returns for e in again]
     assert len(first) == card.episodes
@@ -184,8 +190,8 @@ def test_every_combination_is_judged(name: str, encoder: str | None, task: str) 
 @pytest.mark.parametrize("name, encoder, task", TRAINED)
 def test_training_moves_every_network_and_resumes_bit_for_bit(name: str, encoder: str, task: str) -> None:
     tuned = request(name, task, encoder, steps=10_000)
-    small = replace(tuned.settings, recipe=replace(tuned.settings.recipe, trials=FEW))
-    asked = replace(tuned, settings=small)
+    recipe = replace(tuned.settings.recipe, **SMALL[type(tuned.settings.recipe)])
+    asked = replace(tuned, settings=replace(tuned.settings, recipe=recipe))
     _, straight = build(asked)
     assert straight is not None
     start = snapshot(straight.state()["networks"])
@@ -224,6 +230,12 @@ def test_combinations_that_cannot_work_are_refused_by_name() -> None:
         choose_encoder("thompson", find("thompson"), "rl2")
     with pytest.raises(UsageError, match=r"no encoder 'rl1'; did you mean 'rl2'\?"):
         choose_encoder("ppo", find("ppo"), "rl1")
+    with pytest.raises(UsageError, match="one with encoder 'pearl'; 'rl2' goes with ppo and sac"):
+        choose_encoder("pearl", find("pearl"), "rl2")
+    with pytest.raises(UsageError, match="'bandit-5-v1' is a bandit world, for ppo, rl2, rl2-lstm, snail"):
+        request("sac", "bandit-5")
+    with pytest.raises(UsageError, match="infers a task where a new episode begins; 'bandit-5-v1' has one"):
+        request("ppo", "bandit-5", "pearl")
     with pytest.raises(UsageError, match="works on bandit worlds; 'tabular-mdp-v1' is a tabular world"):
         require_world("ucb1", find("ucb1"), catalogue.task("tabular-mdp"))
 

@@ -10,10 +10,12 @@ import torch
 from torch import Generator, Tensor
 
 from metairl import catalogue, draws, protocol
+from metairl.agent import Acting
 from metairl.cards import TaskCard
 from metairl.draws import TaskSet
 from metairl.errors import CardError
-from metairl.methods import METHODS, find, sight
+from metairl.methods import METHODS, find, settings_type, sight
+from metairl.recipes.off_policy import OffPolicy
 from metairl.record import Evaluation, RunFolder, Training, from_line, to_line
 from metairl.rollout import outcome, rollout
 from metairl.run import build, judge, request
@@ -225,9 +227,50 @@ def test_hidden_reward_is_absent_from_whole_trials_too() -> None:
 @pytest.mark.parametrize("name", METHODS)
 def test_only_rows_that_say_so_are_told_the_task(name: str) -> None:
     method = find(name)
-    told = sight(method, method.encoder).task
+    told = sight(method, method.encoder, settings_type(method, method.encoder)()).task
     bounds = ("best-arm", "value-iteration", "shortest-path", "shortest-walk", "scripted", "straight")
     assert told == (name in bounds)
+
+
+def belief_of_a_held_out_task(cheats: bool) -> list[list[float]]:
+    """PEARL's returns on held-out tasks, before and after all that training kept is spoilt."""
+    tuned = request("pearl", "point-robot", steps=1000)
+    small = replace(tuned.settings.recipe, tasks=8, trials=4, batch_tasks=4, batch=8, context=5)
+    policy, recipe = build(replace(tuned, settings=replace(tuned.settings, recipe=small)))
+    assert isinstance(recipe, OffPolicy)
+    assert isinstance(policy, Acting)
+    for _ in range(2):
+        recipe.iterate(0.0)
+    judged_policy = Cheating(policy, recipe) if cheats else policy
+    found = []
+    for _ in range(2):
+        found += [e.returns for e in judge(tuned, judged_policy, "validation", protocol.Spent())[:1]]
+        for values in recipe.replay.kept.values():
+            values.add_(100.0)
+    return found
+
+
+class Cheating:
+    """Begins with what it believes of a training task, as a known implementation once did."""
+
+    def __init__(self, honest: Acting, recipe: OffPolicy):
+        self.honest, self.recipe = honest, recipe
+
+    def initial(self, lanes: int) -> State:
+        some = torch.zeros(lanes, dtype=torch.long)
+        evidence = self.recipe.replay.evidence(some, 5, 1, stream("cheat"))
+        encoder: Any = self.honest.agent.encoder
+        return (encoder.believe(evidence)[0].detach(), *self.honest.initial(lanes)[1:])
+
+    def act(self, context: Context, state: State, rng: Generator) -> tuple[Tensor, State]:
+        return self.honest.act(context, state, rng)
+
+
+def test_a_held_out_task_is_never_inferred_from_what_training_kept() -> None:
+    before, after = belief_of_a_held_out_task(cheats=False)
+    assert before == after
+    before, after = belief_of_a_held_out_task(cheats=True)
+    assert before != after
 
 
 # 4
@@ -372,7 +415,7 @@ def test_expert_scores_one_and_random_zero(task: str) -> None:
     tasks = TaskSet(card.id, "test", draws.task_set(card, "test")[slice(0, 400)])
     for method, expected in ((card.score.expert_method, 1.0), ("random", 0.0)):
         asked = request(method, task)
-        seen = sight(find(method), None)
+        seen = asked.sight
         evaluations = protocol.meta_test(build(asked)[0], card, tasks, seen, 0, protocol.Spent())
         trial = np.sum([e.returns for e in evaluations], axis=0, dtype=float)
         score = [card.normalised(float(value), card.episodes) for value in trial]

@@ -11,6 +11,7 @@ from metairl.types import Context, Encoding, NoConfig, Spec, State
 
 class Nothing(nn.Module):
     sees_task = False
+    reads = "step"
     parts = 4
 
     def __init__(self, spec: Spec, config: NoConfig):

@@ -14,6 +14,7 @@ from metairl.types import Context, Encoding, NoConfig, Spec, State
 
 class Oracle(nn.Module):
     sees_task = True
+    reads = "step"
     parts = 4
 
     def __init__(self, spec: Spec, config: NoConfig):

@@ -43,6 +43,7 @@ class LSTM(Config):
 
 class RL2(nn.Module):
     sees_task = False
+    reads = "trial"
 
     def __init__(self, spec: Spec, config: Config):
         super().__init__()

@@ -36,6 +36,7 @@ class Config:
 
 class Snail(nn.Module):
     sees_task = False
+    reads = "trial"
     parts = 4
 
     def __init__(self, spec: Spec, config: Config):

@@ -1,0 +1,70 @@
+"""What every training loop has: an optimiser, streams of its own, counts of what it spent, exact resume."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import Optimizer
+
+from metairl.streams import stream
+
+
+class Training:
+    def __init__(
+        self,
+        networks: nn.Module,
+        optimiser: Optimizer,
+        max_gradient: float | None,
+        seed: int,
+        streams: tuple[str, ...],
+    ):
+        self.networks = networks
+        self.optimiser = optimiser
+        self.max_gradient = max_gradient
+        self.streams = {name: stream("train", name, seed) for name in streams}
+        self.env_steps = 0
+        self.gradient_steps = 0
+
+    def descend(self, losses: dict[str, Tensor]) -> dict[str, Tensor]:
+        """One step down the sum of the losses; where gradients are scaled, their norm before it as well."""
+        self.optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward(torch.stack(list(losses.values())).sum())
+        norm = {}
+        if self.max_gradient is not None:
+            norm = {"gradient": clip_grad_norm_(self.networks.parameters(), self.max_gradient)}
+        self.optimiser.step()
+        self.gradient_steps += 1
+        return losses | norm
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "networks": self.networks.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "streams": {name: rng.get_state() for name, rng in self.streams.items()},
+            "env_steps": self.env_steps,
+            "gradient_steps": self.gradient_steps,
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        self.networks.load_state_dict(state["networks"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        for name, rng in self.streams.items():
+            rng.set_state(state["streams"][name])
+        self.env_steps, self.gradient_steps = state["env_steps"], state["gradient_steps"]
+
+
+class Means:
+    """Of losses over many steps, without asking for a number before the end."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, Tensor] = {}
+        self.rounds = 0
+
+    def add(self, losses: dict[str, Tensor]) -> None:
+        self.rounds += 1
+        for name, loss in losses.items():
+            self.sums[name] = self.sums.get(name, torch.zeros(())) + loss.detach()
+
+    def read(self) -> dict[str, float]:
+        return {name: (total / self.rounds).item() for name, total in self.sums.items()}

@@ -1,0 +1,120 @@
+"""PEARL's belief: worked out by hand, in any order, and equal however it is reached."""
+
+from dataclasses import replace
+from math import log
+
+import pytest
+import torch
+from torch import Tensor
+
+from metairl.agent import Agent
+from metairl.encoders.pearl import Config, Pearl
+from metairl.learners.sac import SAC
+from metairl.learners.sac import Config as Settings
+from metairl.streams import stream
+from metairl.types import Batch, Context, Sight, Spec
+
+SPEC = Spec(obs=2, actions=1, discrete=False, horizon=3, episodes=2, params=1)
+LATENT = 2
+
+
+@pytest.fixture
+def encoder() -> Pearl:
+    torch.manual_seed(0)
+    return Pearl(SPEC, Config(latent=LATENT, hidden=(8,), kl=1.0))
+
+
+def transitions(lanes: int, count: int) -> Batch:
+    rng = stream("transitions")
+
+    def numbers(*width: int) -> Tensor:
+        return torch.randn(lanes, count, *width, generator=rng)
+
+    still = torch.zeros(lanes, count)
+    return Batch(
+        obs=numbers(2),
+        action=numbers(1),
+        reward=numbers(),
+        after=numbers(2),
+        done=still,
+        terminated=still,
+        counts=still + 1,
+        task=torch.zeros(lanes, 1),
+        family=torch.zeros(lanes, dtype=torch.long),
+    )
+
+
+def test_two_factors_and_the_prior_by_hand(encoder: Pearl) -> None:
+    """N(0, 1) · N(1, 1) · N(3, 1/2): precision 1 + 1 + 2, mean (0 + 1 + 6) / 4."""
+    sums = torch.tensor([[1.0 + 6.0, 0.0, 1.0 + 2.0, 0.0]])  # the second number of z: no evidence
+    mean, variance = encoder._posterior(sums)
+    torch.testing.assert_close(mean, torch.tensor([[1.75, 0.0]]))
+    torch.testing.assert_close(variance, torch.tensor([[0.25, 1.0]]))
+    expected = (0.25 + 1.75**2 - 1 - log(0.25)) / 2
+    torch.testing.assert_close(encoder._divergence(sums), torch.tensor([expected]))
+
+
+def test_a_draw_is_mean_plus_spread_times_chance(encoder: Pearl) -> None:
+    sums, obs = torch.tensor([[7.0, 0.0, 3.0, 0.0]]), torch.ones(1, 4, 2)
+    z = encoder.given(sums, obs, torch.tensor([[2.0, -1.0]]))
+    torch.testing.assert_close(z[0, 3], torch.tensor([1.0, 1.0, 1.75 + 2 * 0.5, -1.0]))
+    torch.testing.assert_close(encoder.given(sums, obs, None)[0, 0, 2:], torch.tensor([1.75, 0.0]))
+
+
+def test_the_order_of_transitions_does_not_matter(encoder: Pearl) -> None:
+    batch = transitions(lanes=3, count=7)
+    order = torch.randperm(7, generator=stream("order"))
+    columns = ("obs", "action", "reward", "after", "done", "terminated", "counts")
+    other = replace(batch, **{name: getattr(batch, name)[:, order] for name in columns})
+    for one, two in zip(encoder.believe(batch), encoder.believe(other), strict=True):
+        torch.testing.assert_close(one, two)
+
+
+def test_transitions_that_do_not_count_say_nothing(encoder: Pearl) -> None:
+    batch = transitions(lanes=1, count=4)
+    some = replace(batch, counts=torch.tensor([[1.0, 0.0, 1.0, 0.0]]))
+    fewer = replace(
+        batch,
+        **{name: getattr(batch, name)[:, ::2] for name in ("obs", "action", "reward", "after", "counts")},
+    )
+    torch.testing.assert_close(encoder.believe(some)[0], encoder.believe(fewer)[0])
+
+
+def lived(chance: Tensor | None) -> tuple[Context, Batch]:
+    """A trial of two episodes of three steps, as it was known and as transitions."""
+    batch = transitions(lanes=1, count=6)
+    done = torch.tensor([[0.0, 0.0, 1.0, 0.0, 0.0, 1.0]])
+    late = {name: torch.cat([x[:, :1] * 0, x[:, :-1]], 1) for name, x in vars(batch).items() if x.dim() > 1}
+    context = Context(
+        batch.obs, late["action"], late["reward"], torch.cat([done[:, :1] * 0, done[:, :-1]], 1), None, chance
+    )
+    return context, batch
+
+
+def test_a_task_is_inferred_where_an_episode_begins_and_then_held(encoder: Pearl) -> None:
+    chance = torch.randn(1, 2, LATENT, generator=stream("chance")).repeat_interleave(3, 1)
+    context, batch = lived(chance)
+    z = encoder(context, encoder.initial(1)).z[0, :, 2:]
+    torch.testing.assert_close(z[:3], chance[0, :3])  # nothing known: a draw from the prior
+    first = replace(
+        batch, **{n: getattr(batch, n)[:, :3] for n in ("obs", "action", "reward", "after", "counts")}
+    )
+    sums, _ = encoder.believe(first)
+    torch.testing.assert_close(z[3:], encoder.given(sums, batch.obs[:, 3:], chance[:, 3])[0, :, 2:])
+    assert not torch.equal(z[3], z[0])
+
+
+def test_without_sampling_no_chance_is_asked_for() -> None:
+    assert Config(latent=4).chance == 4
+    assert Config(latent=4, sampling=False).chance == 0
+
+
+def test_evidence_teaches_the_encoder_through_the_critic_alone(encoder: Pearl) -> None:
+    learner = SAC(SPEC, encoder.width, Settings(hidden=(8,)))
+    agent = Agent(encoder, learner, "trial", Sight(chance=LATENT))
+    moves, _ = agent.moves(transitions(3, 5), transitions(3, 4), stream("draws"))
+    losses = learner.losses(moves, stream("actions"))
+    weights = list(encoder.parameters())
+    for name, taught in (("critic", True), ("policy", False), ("temperature", False)):
+        gradients = torch.autograd.grad(losses[name], weights, retain_graph=True, allow_unused=True)
+        assert any(g is not None and g.abs().sum() > 0 for g in gradients) == taught, name
