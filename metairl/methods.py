@@ -76,6 +76,12 @@ METHODS: dict[str, Method] = {
         encoder="pearl",
         worlds=CONTINUOUS,
     ),
+    "rl2-sac": Method(
+        "Off-policy RL²", "arXiv:2110.05038", SAC, OFF_POLICY, encoder="rl2", worlds=CONTINUOUS
+    ),
+    "snail-sac": Method(
+        "Off-policy SNAIL", "arXiv:1707.03141", SAC, OFF_POLICY, encoder="snail", worlds=CONTINUOUS
+    ),
     "random": Method("Random actions", "", (random.Random, NoConfig)),
     "zero": Method("Nothing is done", "", (zero.Zero, NoConfig)),
     "thompson": Method("Thompson sampling", "Thompson 1933", (rules.Thompson, NoConfig), worlds=BANDIT),
