@@ -1,4 +1,4 @@
-"""Stable-Baselines3's SAC on Gymnasium's half-cheetah: one gradient step of 256 transitions for every step."""
+"""Stable-Baselines3's SAC on Gymnasium's half-cheetah, a gradient step of 256 transitions for every step."""
 
 import json
 import time
