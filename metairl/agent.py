@@ -1,5 +1,6 @@
 """An encoder and a learner made one: it acts in lockstep with a world and turns trials into features."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
@@ -43,6 +44,10 @@ class Learner(Protocol):
     """Networks on z."""
 
     def act(self, z: Tensor, rng: Generator, explore: bool) -> Tensor: ...
+
+    def last_layer(self) -> Iterator[Tensor]:
+        """The weights that outputs are made with."""
+        ...
 
 
 class OnPolicyLearner(Learner, Protocol):

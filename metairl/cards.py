@@ -145,12 +145,27 @@ class TaskCard(Strict):
         return (total / units - self.score.random) / (self.score.expert - self.score.random)
 
 
+Metric = Literal[
+    "return",
+    "length",
+    "successful-length",  # of episodes that reached the goal
+    "success",  # in per cent
+    "area",  # this and what follows: see metairl.transfer
+    "jump-start",
+    "steps-to-threshold",
+    "forward-transfer",
+]
+
+
 class Column(Strict):
     name: str
     task: str  # "bandit-5:pulls=10"
     trained_on: str | None = None  # the task whose runs were judged on this one too; None: on itself
     episode: Count | None = None  # None: the whole trial
     judged: Count | None = None  # tasks that the published figures were averaged over
+    metric: Metric | None = None  # None: the table's
+    threshold: float | None = None  # of steps-to-threshold: the return to come to
+    top: float | None = None  # of forward-transfer: the return that leaves nothing to gain
 
 
 class Published(Strict):
@@ -178,13 +193,21 @@ class TableCard(Strict):
     id: str
     title: str
     paper: str
-    # lengths of episodes that reached the goal; success in per cent
-    metric: Literal["return", "length", "successful-length", "success"]
+    metric: Metric
     protocol: str
     budget: str
     columns: list[Column]
     rows: list[Row]
     footnotes: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _metrics_have_their_numbers(self) -> "TableCard":
+        for column in self.columns:
+            metric = column.metric or self.metric
+            needs = {"steps-to-threshold": "threshold", "forward-transfer": "top"}.get(metric)
+            if needs and getattr(column, needs) is None:
+                raise ValueError(f"column '{column.name}' needs '{needs}'")
+        return self
 
     @model_validator(mode="after")
     def _names_exist(self) -> "TableCard":

@@ -35,6 +35,9 @@ class TaskSet:
     def __getitem__(self, rows: slice | Tensor) -> Tasks:
         return {name: values[rows] for name, values in self.tasks.items()}
 
+    def only(self, index: int) -> "TaskSet":
+        return TaskSet(self.card, self.split, self[slice(index, index + 1)])
+
     @cached_property
     def digests(self) -> list[str]:
         """One hash a task, of its parameters' bytes: two tasks are the same task if and only if equal."""

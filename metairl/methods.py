@@ -4,7 +4,7 @@ A learned method is encoder × learner × recipe. An exact method is a learner a
 its numbers are computed. A line here is all it takes to be listed, trained, judged and contract-tested.
 """
 
-from dataclasses import Field, dataclass, fields, make_dataclass
+from dataclasses import Field, dataclass, fields, make_dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -19,7 +19,7 @@ from metairl.errors import CardError, UsageError, nearest
 from metairl.learners import bandit_rules as rules
 from metairl.learners import bayes_bandit, gittins, ppo, random, sac, scripted, shortest_path, straight, zero
 from metairl.learners import tabular_rules as plans
-from metairl.recipes import off_policy, on_policy
+from metairl.recipes import adaptation, off_policy, on_policy
 from metairl.streams import seed_of
 from metairl.types import NoConfig, Policy, Sight, Spec
 
@@ -35,6 +35,8 @@ class Method:
     recipe: Part | None = None  # None: nothing is trained
     encoder: str | None = None  # the default one; None: the learner acts on its own
     any_encoder: bool = False  # takes another one too
+    pretrains: bool = True  # learns before it meets a held-out task; False: it begins there
+    adapts: Any = None  # the recipe's Config for learning on in a held-out task; None: weights stay still
     support: str = "trial"  # what it may have from a held-out task
     worlds: tuple[str, ...] | None = None  # None: any world
     sees_task: bool = False  # an exact row that is told the task; a bound, not a learner
@@ -51,6 +53,7 @@ PPO = (ppo.PPO, ppo.Config)
 ON_POLICY = (on_policy.OnPolicy, on_policy.Config)
 SAC = (sac.SAC, sac.Config)
 OFF_POLICY = (off_policy.OffPolicy, off_policy.Config)
+ALONE = off_policy.Config(tasks=1, trials=1, ratio=0.5, batch_tasks=1)  # in a single task
 
 METHODS: dict[str, Method] = {
     "ppo": Method(
@@ -81,6 +84,25 @@ METHODS: dict[str, Method] = {
     ),
     "snail-sac": Method(
         "Off-policy SNAIL", "arXiv:1707.03141", SAC, OFF_POLICY, encoder="snail", worlds=CONTINUOUS
+    ),
+    "fine-tune": Method(
+        "SAC on all tasks, then on the held-out one",
+        "arXiv:1812.05905",
+        SAC,
+        OFF_POLICY,
+        encoder="none",
+        adapts=ALONE,
+        worlds=CONTINUOUS,
+    ),
+    "scratch": Method(
+        "SAC on the held-out task alone",
+        "arXiv:1812.05905",
+        SAC,
+        OFF_POLICY,
+        encoder="none",
+        pretrains=False,
+        adapts=ALONE,
+        worlds=CONTINUOUS,
     ),
     "random": Method("Random actions", "", (random.Random, NoConfig)),
     "zero": Method("Nothing is done", "", (zero.Zero, NoConfig)),
@@ -183,7 +205,10 @@ def settings_type(method: Method, encoder: str | None) -> type:
         parts["encoder"] = ENCODERS[encoder][1]
     if method.recipe:
         parts["recipe"] = method.recipe[1]
-    return make_dataclass("Settings", [(name, part, part()) for name, part in parts.items()], frozen=True)
+    defaults = {name: part() for name, part in parts.items()}
+    if method.adapts:
+        defaults |= {"adapt": adaptation.Config(), "alone": method.adapts}
+    return make_dataclass("Settings", [(n, type(part), part) for n, part in defaults.items()], frozen=True)
 
 
 def tuned(name: str, task: str, encoder: str | None) -> tuple[int, Any]:
@@ -200,6 +225,7 @@ def tuned(name: str, task: str, encoder: str | None) -> tuple[int, Any]:
 def settings_from(method: Method, encoder: str | None, values: dict[str, Any], where: str) -> Any:
     """Settings with some values replaced; an unknown part or key is named, with the nearest valid one."""
     whole = settings_type(method, encoder)
+    defaults = whole()
     parts: dict[str, Any] = {field.name: field.type for field in fields(whole)}
     chosen = {}
     for part, changes in values.items():
@@ -210,7 +236,7 @@ def settings_from(method: Method, encoder: str | None, values: dict[str, Any], w
             if key not in known:
                 raise CardError(f"{where}: unknown key '{part}.{key}'; {nearest(key, known)}")
         typed = {key: _typed(value, known[key], f"{where}: '{part}.{key}'") for key, value in changes.items()}
-        chosen[part] = parts[part](**typed)
+        chosen[part] = replace(getattr(defaults, part), **typed)
     return whole(**chosen)
 
 

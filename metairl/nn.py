@@ -1,5 +1,6 @@
 """Network parts that more than one method uses."""
 
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import pairwise
@@ -71,7 +72,7 @@ class Rescaled(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, head: nn.Module, steps: int, rate: float):
+    def __init__(self, head: nn.Sequential, steps: int, rate: float):
         super().__init__()
         self.head = head
         self.rate = rate
@@ -81,6 +82,9 @@ class Rescaled(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         unit: Tensor = self.head(x)
         return self.mean[: x.shape[1]] + self.std * unit.squeeze(-1)
+
+    def last_layer(self) -> Iterator[Tensor]:
+        return self.head[-1].parameters()
 
     def follow(self, target: Tensor, counts: Tensor) -> None:
         """Towards a new target, [B, T], in the steps that count; where no lane was, the mean stays."""
@@ -110,6 +114,9 @@ class Ensemble(nn.Module):
             h = torch.baddbmm(bias, h, weight)
             h = h.relu() if place < len(self.weights) - 1 else h
         return h.view(-1, *x.shape[:-1])
+
+    def last_layer(self) -> Iterator[Tensor]:
+        return iter((self.weights[-1], self.biases[-1]))
 
 
 def _uniform(members: int, fan_in: int, fan_out: int) -> Tensor:
@@ -142,6 +149,11 @@ class PolicyHead(nn.Module):
     def forward(self, z: Tensor) -> "Categorical | Gaussian":
         out: Tensor = self.net(z)
         return Categorical(out.log_softmax(-1)) if self.log_std is None else Gaussian(out, self.log_std)
+
+    def last_layer(self) -> Iterator[Tensor]:
+        yield from self.net[-1].parameters()
+        if self.log_std is not None:
+            yield self.log_std
 
 
 @dataclass(frozen=True)
@@ -191,6 +203,9 @@ class SquashedHead(nn.Module):
     def forward(self, x: Tensor) -> "Squashed":
         mean, log_std = self.net(x).chunk(2, dim=-1)
         return Squashed(mean, log_std.clamp(-5, 2))
+
+    def last_layer(self) -> Iterator[Tensor]:
+        return self.net[-1].parameters()
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ judging more often changes nothing in training.
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -129,6 +129,40 @@ def meta_test(
         )
         for k in range(card.episodes)
     ]
+
+
+def meta_test_each(
+    policies: Sequence[Policy],
+    card: TaskCard,
+    tasks: TaskSet,
+    sight: Sight,
+    seed: int,
+    spent: Spent,
+    lived: int,
+    engine: Kind = "cpu",
+) -> list[Evaluation]:
+    """The same where every task has a policy of its own, which has lived so many steps in it before."""
+    alone = [
+        meta_test(policy, card, tasks.only(index), sight, seed, spent, engine)
+        for index, policy in enumerate(policies)
+    ]
+    return [_together(parts, tasks.sha256, lived) for parts in zip(*alone, strict=True)]
+
+
+def _together(parts: Sequence[Evaluation], sha256: str, lived: int) -> Evaluation:
+    """Evaluations of one task each, as one of them all."""
+    successes = [flag for part in parts for flag in part.success or ()]
+    return replace(
+        parts[0],
+        tasks_sha256=sha256,
+        adapt_steps=sum(part.adapt_steps + lived for part in parts),
+        eval_steps=sum(part.eval_steps for part in parts),
+        returns=[value for part in parts for value in part.returns],
+        lengths=_one_if_equal([length for part in parts for length in part.all_lengths]),
+        success=successes or None,
+        seconds={"eval": sum(part.seconds["eval"] for part in parts)},
+        lost=sum(part.lost for part in parts),
+    )
 
 
 def _judge_lanes(

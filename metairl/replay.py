@@ -66,8 +66,7 @@ class Replay:
         place = (self.lived[which] - 1) % self.room
         ended = self.kept["done"][which, place].cumsum(1)  # [B, T]
         within = ((ended >= episodes).long().argmax(1) + 1).where(ended[:, -1] >= episodes, ended.shape[1])
-        steps = within.minimum(self.lengths[which, place]).unsqueeze(1)
-        step = (torch.rand(len(which), count, generator=rng) * steps).long()
+        step = some_steps(within.minimum(self.lengths[which, place]), count, rng)
         return self._picked(which, place.unsqueeze(1).expand_as(step), step)
 
     def state(self) -> dict[str, Any]:
@@ -107,3 +106,8 @@ class Replay:
             task=self.tasks[which],
             family=self.families[which],
         )
+
+
+def some_steps(lengths: Tensor, count: int, rng: Generator) -> Tensor:
+    """So many steps of each, [B, count], any of the first `lengths`, [B]."""
+    return (torch.rand(len(lengths), count, generator=rng) * lengths.unsqueeze(1)).long()

@@ -26,7 +26,8 @@ from metairl import catalogue
 from metairl.cards import Column, Row, TableCard, digest
 from metairl.errors import UsageError
 from metairl.record import Evaluation, RunFolder
-from metairl.stats import mean_over_seeds
+from metairl.stats import Floats, mean_over_seeds
+from metairl.transfer import Curve, curve
 
 CSV_COLUMNS = ("row", "column", "ours", "standard_error", "n", "published", "source", "records")
 
@@ -92,7 +93,10 @@ class Filled:
 def fill(card: TableCard, columns: list[Column], roots: list[Path]) -> Filled:
     """Every cell of a table from the completed runs below some folders, the first that has any."""
     runs = [_completed(root) for root in roots]
-    return Filled(card, [[_cell(row, column, runs, card.metric) for column in columns] for row in card.rows])
+    return Filled(
+        card,
+        [[_cell(row, column, runs, column.metric or card.metric) for column in columns] for row in card.rows],
+    )
 
 
 def as_csv(table: Filled) -> str:
@@ -242,8 +246,16 @@ def _cell(row: Row, column: Column, shelves: list[list[Run]], metric: str) -> Ce
     tasks = [column.task, column.trained_on or column.task] if row.fills(column) else []
     for task, runs in product(map(catalogue.task_name, tasks), shelves):
         if matching := [run for run in runs if run.fits(row, task)]:
-            return Cell(row, column, _pooled(_alike(matching), column, metric))
+            scratch = _scratch(task, shelves) if metric == "forward-transfer" else []
+            return Cell(row, column, _pooled(_alike(matching), column, metric, scratch))
     return Cell(row, column, None)
+
+
+def _scratch(task: str, shelves: list[list[Run]]) -> list[Run]:
+    """Runs that forward transfer is measured against."""
+    wanted = ("scratch", task)
+    found = [run for runs in shelves for run in runs if (run.made["method"], run.made["task"]) == wanted]
+    return _alike(found) if found else []
 
 
 def _alike(runs: list[Run]) -> list[Run]:
@@ -255,9 +267,12 @@ def _alike(runs: list[Run]) -> list[Run]:
     return [best[seed] for seed in sorted(best)]
 
 
-def _pooled(runs: list[Run], column: Column, metric: str) -> Ours | None:
-    values = np.stack([_values(run, column, metric) for run in runs])  # [seeds, tasks]
-    counts = ~np.isnan(values) if metric == "successful-length" else np.ones(values.shape, dtype=bool)
+def _pooled(runs: list[Run], column: Column, metric: str, scratch: list[Run]) -> Ours | None:
+    if metric == "forward-transfer" and not scratch:
+        return None  # nothing to compare with
+    values = np.stack([_values(run, column, metric, scratch) for run in runs])  # [seeds, tasks]
+    some = metric in ("successful-length", "steps-to-threshold")  # the others never got there
+    counts = ~np.isnan(values) if some else np.ones(values.shape, dtype=bool)
     if not counts.any(1).all():
         return None  # a seed that never reached the goal has no length to speak of
     mean, error = mean_over_seeds(values, counts)
@@ -266,14 +281,35 @@ def _pooled(runs: list[Run], column: Column, metric: str) -> Ours | None:
     return Ours(mean, error, spread, int(counts.sum()), len(runs), first.made["steps"], first.root, names)
 
 
-def _values(run: Run, column: Column, metric: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _values(run: Run, column: Column, metric: str, scratch: list[Run]) -> Floats:
     """The metric on every test task of a column: of one episode, or added up over the trial."""
+    if metric not in METRICS:
+        return _transferred(run, column, metric, scratch)
     elsewhere = run.made["task"] != catalogue.task_name(column.task)
     split = f"{catalogue.task(column.task).id}:test" if elsewhere else "test"
     judged = [r for r in RunFolder(run.path).records() if isinstance(r, Evaluation) and r.split == split]
     counted = [METRICS[metric](r) for r in judged if column.episode in (None, r.k)]
-    values: np.ndarray[Any, np.dtype[np.float64]] = np.array(counted, dtype=float).sum(0)
+    values: Floats = np.array(counted, dtype=float).sum(0)
     return values
+
+
+def _transferred(run: Run, column: Column, metric: str, scratch: list[Run]) -> Floats:
+    """What a curve of adaptation is worth, on every task that was adapted to."""
+    learned = _curve(run, column)
+    match metric:
+        case "area":
+            return learned.area()
+        case "jump-start":
+            return learned.jump_start()
+        case "steps-to-threshold":
+            return learned.steps_to(column.threshold or 0.0)
+        case _:
+            alone = np.mean([_curve(other, column).area() for other in scratch], axis=0)
+            return learned.forward_transfer(alone, column.top or 0.0)
+
+
+def _curve(run: Run, column: Column) -> Curve:
+    return curve(list(RunFolder(run.path).records()), column.episode or 1)
 
 
 def _panel(axis: Any, cells: list[Cell], named: bool) -> None:

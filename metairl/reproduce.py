@@ -7,7 +7,8 @@ from metairl import methods
 from metairl.cards import Column, TableCard
 from metairl.errors import CardError
 from metairl.record import RunFolder
-from metairl.run import Request, execute, request, requested
+from metairl.request import Request, request, requested
+from metairl.run import execute
 from metairl.track import Sink
 
 

@@ -6,7 +6,6 @@ any moment loses work but never doubles or drops a line.
 """
 
 import fcntl
-import json
 import os
 import platform
 import signal
@@ -14,7 +13,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -24,81 +23,17 @@ from typing import Any
 
 import torch
 
-from metairl import catalogue, checkpoint, draws, methods, protocol
-from metairl.cards import TaskCard, digest
-from metairl.errors import CardError, RunConflict, StorageError, UsageError
-from metairl.record import SCHEMA, Evaluation, Record, RunFolder, writing
-from metairl.source import Source
+from metairl import catalogue, checkpoint, methods, protocol
+from metairl.cards import digest
+from metairl.errors import RunConflict, StorageError
+from metairl.record import SCHEMA, Record, RunFolder, writing
+from metairl.request import Request, adapted, alike, build, judge, requested
 from metairl.track import Sink
-from metairl.types import Policy, Sight, Spec
-from metairl.worlds import make
-from metairl.worlds.engine import Kind, choose
+from metairl.types import Policy
 
 SECONDS_BETWEEN_CHECKPOINTS = float(os.environ.get("METAIRL_CHECKPOINT_SECONDS", "20"))
 RARELY = 20  # times that saving took, at least, pass before the next
 VERSIONS = ("metairl", "torch", "numpy", "mujoco", "gymnasium", "metaworld", "wandb")
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a person asks for; two equal requests are the same run."""
-
-    method: str
-    task: str  # full name with settings, "bandit-5-v1:pulls=100"
-    encoder: str | None
-    seed: int
-    steps: int  # training budget; 0 where nothing is trained
-    settings: Any  # the method's parts and their Configs
-    engine: Kind = "cpu"  # that steps worlds with physics
-
-    @property
-    def card(self) -> TaskCard:
-        return catalogue.task(self.task)
-
-    @property
-    def sight(self) -> Sight:
-        return methods.sight(methods.find(self.method), self.encoder, self.settings)
-
-    def folder(self, root: Path) -> Path:
-        """Where this run stands under a root, so that no two requests share a place by accident."""
-        own = methods.find(self.method).encoder
-        name = self.method if self.encoder == own else f"{self.method}+{self.encoder}"
-        return root / name / self.task.replace(":", "_") / f"seed-{self.seed}"
-
-    def identity(self) -> dict[str, Any]:
-        return {
-            "method": self.method,
-            "encoder": self.encoder,
-            "task": self.task,
-            "card_sha256": self.card.sha256,
-            "seed": self.seed,
-            "steps": self.steps,
-            "config": json.loads(json.dumps(asdict(self.settings))),
-            **({"engine": self.engine} if self.card.simulated else {}),
-        }
-
-
-def request(
-    method: str,
-    task: str,
-    encoder: str | None = None,
-    seed: int = 0,
-    steps: int | None = None,
-    settings: Any = None,
-    engine: str = "cpu",
-) -> Request:
-    """Checks the combination before any work starts and fills in what was tuned for it."""
-    chosen = methods.find(method)
-    card = catalogue.task(task)
-    methods.require_world(method, chosen, card)
-    encoder = methods.choose_encoder(method, chosen, encoder)
-    methods.require_episodes(encoder, card)
-    if steps is not None and steps < 0:
-        raise UsageError(f"--steps must be 0 or more, not {steps}")
-    kind = choose(engine) if card.simulated else "cpu"
-    tuned_steps, tuned_settings = methods.tuned(method, task, encoder)
-    budget = (steps if steps is not None else tuned_steps) if chosen.recipe else 0
-    return Request(method, catalogue.task_name(task), encoder, seed, budget, settings or tuned_settings, kind)
 
 
 def execute(asked: Request, path: Path, sinks: Sequence[Sink]) -> dict[str, Any]:
@@ -153,45 +88,19 @@ class Work:
     def judge(self, split: str) -> list[Record]:
         return list(judge(self.asked, self.policy, split, self.spent))
 
+    def tested(self) -> Iterator[list[Record]]:
+        """On the test split, after learning on in its tasks where the method does."""
+        if self.recipe and methods.find(self.asked.method).adapts:
+            for records in adapted(self.asked, self.recipe, self.spent):
+                yield list(records)
+        else:
+            yield self.judge("test")
+
     def judge_elsewhere(self) -> Iterator[list[Record]]:
         """On the test tasks of every card that this one transfers to; nothing there was trained on."""
         for other in map(catalogue.task, self.asked.card.transfer if self.recipe else ()):
             if alike(self.asked.card, other, self.asked.sight.task):
                 yield list(judge(self.asked, self.policy, "test", self.spent, other))
-
-
-def judge(
-    asked: Request, policy: Policy, split: str, spent: protocol.Spent, on: TaskCard | None = None
-) -> list[Evaluation]:
-    """On a split of the request's own card, or of another one, which the records then name."""
-    card = on or asked.card
-    tasks = draws.task_set(card, split)
-    judged = protocol.meta_test(policy, card, tasks, asked.sight, asked.seed, spent, asked.engine)
-    return [replace(e, split=f"{card.id}:{split}") for e in judged] if on else judged
-
-
-def build(asked: Request) -> tuple[Policy, protocol.Recipe | None]:
-    """The policy to judge and, where there is something to train, the recipe that trains it."""
-    chosen, card = methods.find(asked.method), asked.card
-    spec = spec_of(card)
-    for other in card.transfer:
-        if not alike(card, catalogue.task(other), told=False):
-            raise CardError(f"task '{card.id}' cannot transfer to '{other}': it sees or does something else")
-    if chosen.recipe is None or asked.encoder is None:
-        return methods.build_exact(chosen, spec, asked.settings), None
-    agent = methods.build_agent(chosen, asked.encoder, spec, asked.settings, card, asked.seed)
-    source = Source(card, spec, draws.held_out(card), asked.engine)
-    recipe = chosen.recipe[0](agent, source, asked.settings.recipe, asked.seed)
-    return agent.policy(explore=False), recipe
-
-
-def requested(folder: RunFolder) -> Request:
-    """The request that a folder was made by; settings that its version did not know have their defaults."""
-    run = folder.description()
-    method, encoder = methods.find(run["method"]), run["encoder"]
-    settings = methods.settings_from(method, encoder, run["config"], str(folder.run_file))
-    engine = choose(run.get("engine", "cpu"))
-    return Request(run["method"], run["task"], encoder, run["seed"], run["steps"], settings, engine)
 
 
 def reopen(folder: RunFolder) -> tuple[Request, Policy, protocol.Spent]:
@@ -207,19 +116,6 @@ def reopen(folder: RunFolder) -> tuple[Request, Policy, protocol.Spent]:
     return asked, policy, protocol.Spent(recipe.env_steps, recipe.gradient_steps)
 
 
-def alike(card: TaskCard, other: TaskCard, told: bool) -> bool:
-    """Whether what is trained on one card can act on the other; what is told the task needs equal ones."""
-    here, there = spec_of(card), spec_of(other)
-    same = (here.obs, here.actions, here.discrete) == (there.obs, there.actions, there.discrete)
-    return same and (here.params == there.params or not told)
-
-
-def spec_of(card: TaskCard) -> Spec:
-    one = draws.draw(card, 1, torch.Generator())
-    spec = make(card, one, torch.Generator()).spec
-    return replace(spec, families=len(card.skill_goals.train)) if card.arm else spec
-
-
 def _work(work: Work) -> None:
     if work.recipe is None:
         work.folder.cut(0)
@@ -229,7 +125,8 @@ def _work(work: Work) -> None:
             _train(work, work.recipe, stopping)
     for records in work.judge_elsewhere():
         work.keep(records)
-    work.keep(work.judge("test"))
+    for records in work.tested():
+        work.keep(records)
 
 
 def _resume(work: Work, recipe: protocol.Recipe) -> None:

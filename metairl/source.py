@@ -1,7 +1,8 @@
-"""Where training tasks come from: drawn from a card, never a held-out one, and lived in as its worlds."""
+"""Where the tasks that a recipe trains on come from, and the worlds they are lived in."""
 
-from dataclasses import dataclass
+from typing import Protocol
 
+import torch
 from torch import Generator
 
 from metairl import draws
@@ -12,17 +13,44 @@ from metairl.worlds import make
 from metairl.worlds.engine import Kind
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(Protocol):
     card: TaskCard
     spec: Spec
-    held_out: frozenset[str]  # digests of tasks that training must not meet
-    engine: Kind = "cpu"
+
+    def draw(self, count: int, rng: Generator) -> TaskSet: ...
+
+    def world(self, tasks: Tasks, chance: Generator) -> World: ...
+
+
+class Worlds:
+    """A card's worlds, stepped by one engine."""
+
+    def __init__(self, card: TaskCard, spec: Spec, engine: Kind):
+        self.card, self.spec, self.engine = card, spec, engine
+
+    def world(self, tasks: Tasks, chance: Generator) -> World:
+        return make(self.card, tasks, chance, self.engine)
+
+
+class TrainingTasks(Worlds):
+    """Drawn from the card's training law, never a held-out one."""
+
+    def __init__(self, card: TaskCard, spec: Spec, engine: Kind = "cpu"):
+        super().__init__(card, spec, engine)
+        self.held_out = draws.held_out(card)
 
     def draw(self, count: int, rng: Generator) -> TaskSet:
         drawn = draws.train_tasks(self.card, count, rng)
         draws.require_unseen(drawn, self.held_out)
         return drawn
 
-    def world(self, tasks: Tasks, chance: Generator) -> World:
-        return make(self.card, tasks, chance, self.engine)
+
+class OneTask(Worlds):
+    """A single task, again and again: what adapting to it by training needs."""
+
+    def __init__(self, card: TaskCard, spec: Spec, task: TaskSet, engine: Kind = "cpu"):
+        super().__init__(card, spec, engine)
+        self.task = task
+
+    def draw(self, count: int, rng: Generator) -> TaskSet:
+        return TaskSet(self.card.id, self.task.split, self.task[torch.zeros(count, dtype=torch.long)])

@@ -169,6 +169,12 @@ class Moves:
     counts: Tensor  # [B, T]
     family: Tensor  # [B] int
 
+    def at(self, steps: Tensor) -> "Moves":
+        """These steps of every lane alone, [B, b] int."""
+        lanes = torch.arange(len(steps)).unsqueeze(1)
+        through_time = {name: x for name, x in vars(self).items() if name != "family"}
+        return replace(self, **{name: x[lanes, steps] for name, x in through_time.items()})
+
 
 @dataclass(frozen=True)
 class Features:

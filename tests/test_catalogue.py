@@ -10,7 +10,7 @@ import torch
 from metairl import catalogue, draws, methods
 from metairl.cards import TaskCard
 from metairl.errors import CardError, UsageError
-from metairl.run import build, request
+from metairl.request import build, request
 from metairl.streams import stream
 
 ROOT = catalogue.PACKAGE.parent

@@ -15,7 +15,7 @@ from metairl.learners import ppo
 from metairl.methods import METHODS, choose_encoder, find, require_world
 from metairl.protocol import Spent, meta_test
 from metairl.recipes import off_policy, on_policy
-from metairl.run import build, request
+from metairl.request import build, request
 from metairl.streams import stream
 from metairl.types import Context, Features, Outcome, Sight, Spec, Trial
 from metairl.worlds import WORLDS
@@ -71,6 +71,7 @@ def variants() -> Iterator[tuple[str, dict[str, object]]]:
     for name in ENCODERS:
         yield name, {}
     yield "rl2", {"pairs": True, "recall": 3, "remember": 2.0}
+    yield "rl2", {"beside": True}
     yield "rl2-lstm", {"pairs": True}
 
 

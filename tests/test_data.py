@@ -14,7 +14,7 @@ from metairl.cli import main
 from metairl.data import Episode
 from metairl.demonstrations import collect
 from metairl.errors import StorageError
-from metairl.run import build, request, spec_of
+from metairl.request import build, request, spec_of
 
 
 def some(task: str, expert: str, tasks: int) -> list[Episode]:

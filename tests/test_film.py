@@ -19,7 +19,8 @@ from metairl.film.watched import moments
 from metairl.maps import WALL
 from metairl.protocol import Spent
 from metairl.record import RunFolder
-from metairl.run import build, execute, judge, request
+from metairl.request import build, judge, request
+from metairl.run import execute
 from metairl.types import Sight
 
 

@@ -17,8 +17,8 @@ from metairl.errors import CardError
 from metairl.methods import METHODS, find, settings_type, sight
 from metairl.recipes.off_policy import OffPolicy
 from metairl.record import Evaluation, RunFolder, Training, from_line, to_line
+from metairl.request import build, judge, request
 from metairl.rollout import outcome, rollout
-from metairl.run import build, judge, request
 from metairl.stats import rank
 from metairl.streams import stream
 from metairl.types import Context, Outcome, Sight, Spec, State, Step, Tasks, World

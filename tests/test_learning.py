@@ -7,7 +7,8 @@ import pytest
 
 from metairl.protocol import Spent
 from metairl.record import Evaluation, RunFolder
-from metairl.run import build, execute, judge, request
+from metairl.request import build, judge, request
+from metairl.run import execute
 from metairl.stats import permutation_test
 
 STEPS = 150_000

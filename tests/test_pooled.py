@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from metairl import catalogue, draws, pooled, protocol
 from metairl.learners.scripted import Scripted
-from metairl.run import spec_of
+from metairl.request import spec_of
 from metairl.types import Context, NoConfig, Sight, State
 from metairl.worlds.metaworld import official
 

@@ -96,7 +96,7 @@ COMMITTED = [file.parent for root in committed() for file in sorted(root.glob("*
 @pytest.mark.parametrize("path", COMMITTED, ids=lambda path: "/".join(path.parts[-3:]))
 def test_a_committed_record_is_what_reproduce_would_run(path: Path) -> None:
     """The budget and settings of benchmarks/tuned, on today's card: no cell is filled by any other run."""
-    from metairl.run import request, requested
+    from metairl.request import request, requested
 
     folder = RunFolder(path)
     made = requested(folder)

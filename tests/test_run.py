@@ -20,7 +20,8 @@ import torch
 from metairl import reproduce, run
 from metairl.errors import Diverged, RunConflict, StorageError
 from metairl.record import Record, RunFolder, Training, from_line
-from metairl.run import Work, execute, request
+from metairl.request import request
+from metairl.run import Work, execute
 
 STEPS = 30_000
 NO_TIME = {"train": 0.0, "eval": 0.0}

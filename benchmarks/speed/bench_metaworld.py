@@ -17,7 +17,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from metairl import catalogue, draws
 from metairl.protocol import Spent, meta_test
-from metairl.run import build, request
+from metairl.request import build, request
 from metairl.streams import stream
 from metairl.types import Sight, World
 from metairl.worlds import make

@@ -14,7 +14,7 @@ import numpy as np
 
 from metairl import draws, methods
 from metairl.protocol import Spent, meta_test
-from metairl.run import build, judge, request
+from metairl.request import build, judge, request
 from metairl.streams import stream
 
 BANDITS = [f"bandit-{arms}:pulls={pulls}" for pulls in (10, 100, 500) for arms in (5, 10, 50)]

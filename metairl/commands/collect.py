@@ -16,7 +16,8 @@ from metairl.cards import TaskCard
 from metairl.commands.show import print_json, print_rows
 from metairl.demonstrations import collect
 from metairl.errors import UsageError
-from metairl.run import build, request, spec_of, versions
+from metairl.request import build, request, spec_of
+from metairl.run import versions
 from metairl.skill_boxes import NAMES
 
 

@@ -14,7 +14,8 @@ from metairl.commands.show import print_json, print_rows, scores
 from metairl.errors import UsageError
 from metairl.pooled import pooled_test
 from metairl.record import RunFolder
-from metairl.run import Request, alike, judge, reopen
+from metairl.request import Request, alike, judge
+from metairl.run import reopen
 from metairl.types import Policy, Tasks
 
 

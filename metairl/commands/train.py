@@ -11,7 +11,8 @@ from tyro.conf import Positional
 from metairl import catalogue, methods
 from metairl.commands.show import print_scores
 from metairl.record import RunFolder
-from metairl.run import execute, request
+from metairl.request import request
+from metairl.run import execute
 from metairl.track import Console, Mode, Wandb
 
 

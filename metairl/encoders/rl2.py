@@ -7,13 +7,14 @@
 h crosses the ends of episodes inside a trial, which is where adaptation lives, and is 0 at the start
 of every trial. One forward serves a whole trial and a single acting step (T = 1).
 
-Departures: no weight normalisation; actor and critic read the same recurrent features. Three settings,
-off by default, make it easier to learn which action was good in which state:
+Departures: no weight normalisation; actor and critic read the same recurrent features. Settings, off by
+default, make it easier to learn which action was good in which state:
 
     remember   b = the initial bias of the gate that keeps h, so that it is not forgotten from the start
     pairs      φ = [o_t, r_{t−1}, d_{t−1}, p, r_{t−1} p],  p = [1, o_{t−1}] ⊗ a_{t−1}: what was done where
                and what it paid
     recall     z_t = [h_t, (K h_t) o_t], K h_t a matrix [recall, O]: what memory holds about this state
+    beside     z_t = [h_t, o_t]: what is seen need not pass through memory, which off-policy critics ask for
 """
 
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ class Config:
     remember: float = 0.0  # initial bias of the update gate (GRU) or forget gate (LSTM)
     pairs: bool = False  # read [1, o_{t−1}] ⊗ a_{t−1}, and its product with r_{t−1}, for a_{t−1}
     recall: int = 0  # features of h that o_t selects
+    beside: bool = False  # o_t is part of z too
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ class RL2(nn.Module):
         self.eyes = Eyes(spec)
         self.parts = 4 if spec.picture else 1
         self.hidden, self.recall, self.obs = config.width, config.recall, spec.obs
-        self.width = config.width + config.recall  # Z
+        self.beside = config.beside
+        self.width = config.width + config.recall + (self.eyes.width if config.beside else 0)  # Z
         self.before = spec.obs if config.pairs else 0  # width of the o_{t−1} that is kept beside h
         self.memories = 2 if config.cell == "lstm" else 1  # an LSTM carries (h, c)
         done = 2 * (1 + spec.obs) * spec.actions if config.pairs else spec.actions
@@ -68,17 +71,19 @@ class RL2(nn.Module):
     def forward(self, context: Context, state: State) -> Encoding:
         before = state[-1]
         memory = tuple(m.unsqueeze(0) for m in state[:-1])
-        h, after = self.rnn(self._read(context, before), memory if self.memories == 2 else memory[0])
+        seen = self.eyes(context.obs)
+        h, after = self.rnn(self._read(context, seen, before), memory if self.memories == 2 else memory[0])
         after = after if self.memories == 2 else (after,)
         before = context.obs[:, -1, : self.before]
         z = self._recalled(h, context.obs)
+        z = torch.cat([z, seen], dim=-1) if self.beside else z
         return Encoding(z, (*(m.squeeze(0) for m in after), before), aux=z.new_zeros(()))
 
-    def _read(self, context: Context, before: Tensor) -> Tensor:
+    def _read(self, context: Context, seen: Tensor, before: Tensor) -> Tensor:
         """φ, [B, T, inputs]."""
         assert context.prev_reward is not None, "RL² reads the reward"
         obs, action, reward = context.obs, context.prev_action, context.prev_reward.unsqueeze(-1)
-        plain = [self.eyes(obs), action, reward, context.prev_done.unsqueeze(-1)]
+        plain = [seen, action, reward, context.prev_done.unsqueeze(-1)]
         if not self.before:
             return torch.cat(plain, dim=-1)
         before = torch.cat([before.unsqueeze(1), obs[:, :-1]], dim=1)  # [B, T, O]

@@ -12,6 +12,7 @@ the trial and its spread, so V need not count the time that is left and L_V keep
 one size from 10 pulls to 500; RL² itself used TRPO with a separate baseline network.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -57,6 +58,9 @@ class PPO(nn.Module):
         pi = self.policy(z)
         action: Tensor = pi.sample(rng) if explore else pi.mode()
         return action
+
+    def last_layer(self) -> Iterator[Tensor]:
+        yield from (*self.policy.last_layer(), *self.value.last_layer())
 
     @torch.no_grad()
     def targets(self, f: Features, progress: float) -> Targets:

@@ -12,6 +12,7 @@ alone, as in PEARL: the policy reads it held.
 Departures: of tasks of several families, each has an α of its own where asked (Yu et al. 2019).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import log
 
@@ -49,6 +50,9 @@ class SAC(nn.Module):
         pi = self.policy(z)
         action: Tensor = pi.sample(rng) if explore else pi.mode()
         return action
+
+    def last_layer(self) -> Iterator[Tensor]:
+        yield from (*self.policy.last_layer(), *self.critic.last_layer(), self.log_alpha)
 
     def losses(self, m: Moves, rng: Generator) -> dict[str, Tensor]:
         log_alpha = self.log_alpha[m.family if self.config.per_family else 0 * m.family].unsqueeze(

@@ -16,7 +16,7 @@ from torch import Tensor
 from metairl import draws
 from metairl.agent import Agent, OffPolicyLearner
 from metairl.recipes.training import Means, Training
-from metairl.replay import Replay
+from metairl.replay import Replay, some_steps
 from metairl.rollout import rollout
 from metairl.source import Source
 from metairl.types import Batch
@@ -28,7 +28,7 @@ class Config:
     trials: int = 10  # tasks an iteration, one trial each
     ratio: float = 0.1  # ρ, gradient steps for a step in the world
     batch_tasks: int = 16  # tasks of a gradient step
-    batch: int = 256  # transitions of each; of whole trials one each
+    batch: int = 256  # transitions of each that losses are of
     context: int = 100  # transitions that a task is inferred from, for encoders of sets
     keep: int = 1_000_000  # steps kept in all
     learning_rate: float = 3e-4  # Adam
@@ -79,7 +79,12 @@ class OffPolicy(Training):
     def _improve(self, rounds: int) -> dict[str, float]:
         learner, chance, means = self.agent.learner, self.streams["improve"], Means()
         for _ in range(rounds):
-            moves, aux = self.agent.moves(*self._kept(), chance)
+            batch, evidence = self._kept()
+            moves, aux = self.agent.moves(batch, evidence, chance)
+            if (
+                batch.counts.shape[1] > self.config.batch
+            ):  # a whole trial was read, some of it is learned from
+                moves = moves.at(some_steps(batch.counts.sum(1), self.config.batch, chance))
             means.add(self.descend(learner.losses(moves, chance) | {"encoder": aux}))
             learner.after_step()
         return means.read()

@@ -37,7 +37,6 @@ class OnPolicy(Training):
         self.config = config
 
     def iterate(self, progress: float) -> dict[str, float]:
-        """One iteration; `progress` in [0, 1) is the share of the budget already spent."""
         for group in self.optimiser.param_groups:
             group["lr"] = self.config.learning_rate * (1 - progress)
         tasks = self.source.draw(self.config.trials, self.streams["tasks"]).tasks

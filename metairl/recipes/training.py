@@ -26,6 +26,10 @@ class Training:
         self.env_steps = 0
         self.gradient_steps = 0
 
+    def iterate(self, progress: float) -> dict[str, float]:
+        """One iteration; `progress` in [0, 1) is the share of the budget already spent."""
+        raise NotImplementedError
+
     def descend(self, losses: dict[str, Tensor]) -> dict[str, Tensor]:
         """One step down the sum of the losses; where gradients are scaled, their norm before it as well."""
         self.optimiser.zero_grad(set_to_none=True)

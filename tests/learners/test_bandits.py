@@ -14,7 +14,7 @@ from metairl.learners import bandit_rules as rules
 from metairl.learners import bayes_bandit, gittins
 from metairl.methods import METHODS
 from metairl.protocol import Spent, meta_test
-from metairl.run import build, request
+from metairl.request import build, request
 from metairl.streams import stream
 from metairl.types import Context, NoConfig, Sight, Spec
 

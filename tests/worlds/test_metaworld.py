@@ -15,8 +15,8 @@ from torch.testing import assert_close
 from metairl import catalogue, draws
 from metairl.cards import Arm
 from metairl.errors import UsageError
+from metairl.request import build, request
 from metairl.rollout import outcome
-from metairl.run import build, request
 from metairl.skill_boxes import BOXES, GOAL, NAMES
 from metairl.skill_goals import draw_goals
 from metairl.streams import stream

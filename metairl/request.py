@@ -1,0 +1,163 @@
+"""What is asked for, checked before any work starts, and what it is made of: policy, recipe, judgement."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from metairl import catalogue, draws, methods, protocol
+from metairl.cards import TaskCard
+from metairl.errors import CardError, UsageError
+from metairl.recipes import adaptation
+from metairl.recipes.training import Training
+from metairl.record import Evaluation, RunFolder
+from metairl.source import OneTask, TrainingTasks
+from metairl.streams import seed_of
+from metairl.types import Policy, Sight, Spec
+from metairl.worlds import make
+from metairl.worlds.engine import Kind, choose
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asks for; two equal requests are the same run."""
+
+    method: str
+    task: str  # full name with settings, "bandit-5-v1:pulls=100"
+    encoder: str | None
+    seed: int
+    steps: int  # training budget; 0 where nothing is trained
+    settings: Any  # the method's parts and their Configs
+    engine: Kind = "cpu"  # that steps worlds with physics
+
+    @property
+    def card(self) -> TaskCard:
+        return catalogue.task(self.task)
+
+    @property
+    def sight(self) -> Sight:
+        return methods.sight(methods.find(self.method), self.encoder, self.settings)
+
+    def folder(self, root: Path) -> Path:
+        """Where this run stands under a root, so that no two requests share a place by accident."""
+        own = methods.find(self.method).encoder
+        name = self.method if self.encoder == own else f"{self.method}+{self.encoder}"
+        return root / name / self.task.replace(":", "_") / f"seed-{self.seed}"
+
+    def identity(self) -> dict[str, Any]:
+        return {
+            "method": self.method,
+            "encoder": self.encoder,
+            "task": self.task,
+            "card_sha256": self.card.sha256,
+            "seed": self.seed,
+            "steps": self.steps,
+            "config": json.loads(json.dumps(asdict(self.settings))),
+            **({"engine": self.engine} if self.card.simulated else {}),
+        }
+
+
+def request(
+    method: str,
+    task: str,
+    encoder: str | None = None,
+    seed: int = 0,
+    steps: int | None = None,
+    settings: Any = None,
+    engine: str = "cpu",
+) -> Request:
+    """Checks the combination before any work starts and fills in what was tuned for it."""
+    chosen = methods.find(method)
+    card = catalogue.task(task)
+    methods.require_world(method, chosen, card)
+    encoder = methods.choose_encoder(method, chosen, encoder)
+    methods.require_episodes(encoder, card)
+    if steps is not None and steps < 0:
+        raise UsageError(f"--steps must be 0 or more, not {steps}")
+    kind = choose(engine) if card.simulated else "cpu"
+    tuned_steps, tuned_settings = methods.tuned(method, task, encoder)
+    if steps and chosen.recipe and not chosen.pretrains:
+        raise UsageError(f"method '{method}' trains on held-out tasks alone: set --adapt.steps, not --steps")
+    budget = (steps if steps is not None else tuned_steps) if chosen.recipe and chosen.pretrains else 0
+    return Request(method, catalogue.task_name(task), encoder, seed, budget, settings or tuned_settings, kind)
+
+
+def requested(folder: RunFolder) -> Request:
+    """The request that a folder was made by; settings that its version did not know have their defaults."""
+    run = folder.description()
+    method, encoder = methods.find(run["method"]), run["encoder"]
+    settings = methods.settings_from(method, encoder, run["config"], str(folder.run_file))
+    engine = choose(run.get("engine", "cpu"))
+    return Request(run["method"], run["task"], encoder, run["seed"], run["steps"], settings, engine)
+
+
+def build(asked: Request) -> tuple[Policy, protocol.Recipe | None]:
+    """The policy to judge and, where there is something to train, the recipe that trains it."""
+    chosen, card = methods.find(asked.method), asked.card
+    spec = spec_of(card)
+    for other in card.transfer:
+        if not alike(card, catalogue.task(other), told=False):
+            raise CardError(f"task '{card.id}' cannot transfer to '{other}': it sees or does something else")
+    if chosen.recipe is None or asked.encoder is None:
+        return methods.build_exact(chosen, spec, asked.settings), None
+    agent = methods.build_agent(chosen, asked.encoder, spec, asked.settings, card, asked.seed)
+    tasks = TrainingTasks(card, spec, asked.engine)
+    recipe = chosen.recipe[0](agent, tasks, asked.settings.recipe, asked.seed)
+    return agent.policy(explore=False), recipe
+
+
+def judge(
+    asked: Request, policy: Policy, split: str, spent: protocol.Spent, on: TaskCard | None = None
+) -> list[Evaluation]:
+    """On a split of the request's own card, or of another one, which the records then name."""
+    card = on or asked.card
+    tasks = draws.task_set(card, split)
+    judged = protocol.meta_test(policy, card, tasks, asked.sight, asked.seed, spent, asked.engine)
+    return [replace(e, split=f"{card.id}:{split}") for e in judged] if on else judged
+
+
+def adapted(asked: Request, learned: protocol.Recipe, spent: protocol.Spent) -> Iterator[list[Evaluation]]:
+    """On the first test tasks, while copies of what was learned go on learning there: the curve, its end."""
+    config, card = asked.settings.adapt, asked.card
+    tasks = draws.TaskSet(card.id, "test", draws.task_set(card, "test")[slice(config.tasks)])
+    policies, recipes = zip(
+        *(_copy(asked, learned, tasks, index) for index in range(len(tasks))), strict=True
+    )
+    judged: list[Evaluation] = []
+    for lived in adaptation.adapt(recipes, config):
+        judged = protocol.meta_test_each(
+            policies, card, tasks, asked.sight, asked.seed, spent, lived, asked.engine
+        )
+        yield [replace(evaluation, split="adaptation") for evaluation in judged]
+    yield judged
+
+
+def _copy(
+    asked: Request, learned: protocol.Recipe, tasks: draws.TaskSet, index: int
+) -> tuple[Policy, Training]:
+    """What was learned, or fresh weights, with a recipe that goes on in one of the tasks."""
+    chosen, card, spec = methods.find(asked.method), asked.card, spec_of(asked.card)
+    assert chosen.recipe and asked.encoder
+    seed = seed_of("adapt", asked.seed, index)
+    agent = methods.build_agent(chosen, asked.encoder, spec, asked.settings, card, seed)
+    if chosen.pretrains:
+        agent.networks.load_state_dict(learned.state()["networks"])
+    adaptation.hold(agent, asked.settings.adapt.layers)
+    source = OneTask(card, spec, tasks.only(index), asked.engine)
+    return agent.policy(explore=False), chosen.recipe[0](agent, source, asked.settings.alone, seed)
+
+
+def alike(card: TaskCard, other: TaskCard, told: bool) -> bool:
+    """Whether what is trained on one card can act on the other; what is told the task needs equal ones."""
+    here, there = spec_of(card), spec_of(other)
+    same = (here.obs, here.actions, here.discrete) == (there.obs, there.actions, there.discrete)
+    return same and (here.params == there.params or not told)
+
+
+def spec_of(card: TaskCard) -> Spec:
+    one = draws.draw(card, 1, torch.Generator())
+    spec = make(card, one, torch.Generator()).spec
+    return replace(spec, families=len(card.skill_goals.train)) if card.arm else spec
