@@ -102,7 +102,7 @@ class Agent(Generic[Learns]):
         else:
             z, after, aux = self._inferred(batch, evidence, rng) if evidence else self._apart(batch)
             follows = 1 - batch.terminated
-        return Moves(z, batch.action, batch.reward, after, follows, batch.counts, batch.family), aux
+        return Moves(z, batch.action, batch.learned, after, follows, batch.counts, batch.family), aux
 
     def _apart(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """z before and after transitions that are read without a past."""

@@ -48,6 +48,7 @@ class Method:
 
 BANDIT, TABULAR, GRID, MAZE = ("bandit",), ("tabular",), ("maze-grid",), ("maze",)
 POINT, ARM = ("point", "point-sparse"), ("meta-world",)
+SHAPED = ("point-sparse",)  # worlds that tell a denser reward beside the true one
 CONTINUOUS = (*POINT, "locomotion", *ARM)
 PPO = (ppo.PPO, ppo.Config)
 ON_POLICY = (on_policy.OnPolicy, on_policy.Config)
@@ -192,6 +193,12 @@ def require_episodes(encoder: str | None, card: TaskCard) -> None:
             f"encoder '{encoder}' infers a task where a new episode begins; '{card.id}' has one episode: "
             "try a task with more (TASK:episodes=2 where it can be set), or another encoder"
         )
+
+
+def require_shaped(settings: Any, card: TaskCard) -> None:
+    if settings and getattr(getattr(settings, "recipe", None), "shaped", False) and card.world not in SHAPED:
+        worlds = " and ".join(SHAPED)
+        raise UsageError(f"recipe.shaped: '{card.id}' has no shaped reward; {worlds} worlds have one")
 
 
 @cache

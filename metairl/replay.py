@@ -14,9 +14,10 @@ from metairl.types import Batch, Trial, encode_action
 
 
 class Replay:
-    def __init__(self, trials: int, families: Tensor):
+    def __init__(self, trials: int, families: Tensor, shaped: bool = False):
         """Of so many trials a task; `families` says which of the families each task belongs to, [N]."""
         self.room = trials
+        self.shaped = shaped  # values are of the world's shaped reward
         self.families = families
         self.lived = torch.zeros(len(families), dtype=torch.long)  # trials of each task so far
         self.lengths = torch.zeros(len(families), trials, dtype=torch.long)  # steps that count
@@ -31,6 +32,7 @@ class Replay:
             "obs": trial.obs,
             "action": encode_action(trial.action, trial.actions),
             "reward": came.reward,
+            "learned": self._learned(trial),
             "after": trial.after,
             "done": came.done.float(),
             "terminated": came.terminated.float(),
@@ -43,6 +45,12 @@ class Replay:
         self.tasks[which] = trial.task
         self.lengths[which, place] = came.counts.sum(1)
         self.lived[which] += 1
+
+    def _learned(self, trial: Trial) -> Tensor:
+        if not self.shaped:
+            return trial.outcome.reward
+        assert trial.shaped is not None, "this world has no shaped reward"
+        return trial.shaped
 
     def steps(self, which: Tensor, count: int, rng: Generator) -> Batch:
         """So many transitions of each task, each of its kept ones with equal chance."""

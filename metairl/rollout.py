@@ -30,6 +30,7 @@ def rollout(policy: Policy, world: World, rng: Generator, sight: Sight, final: b
         actions=world.spec.actions,
         after=torch.stack([step.final_obs for step in steps], dim=1) if final else None,
         chance=torch.stack(chance, dim=1) if sight.chance else None,
+        shaped=None if steps[0].shaped is None else torch.stack([step.shaped for step in steps], dim=1),
     )
 
 

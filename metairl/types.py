@@ -90,6 +90,7 @@ class Step:
     success: Tensor  # [B] bool
     final_obs: Tensor  # [B, O], the observation this step led to, before any reset
     lost: Tensor | None = None  # [B] bool, its simulation diverged; None where that cannot happen
+    shaped: Tensor | None = None  # [B], a denser reward of the same task, to train on where a method may
 
     @property
     def done(self) -> Tensor:
@@ -123,6 +124,7 @@ class Trial:
     actions: int  # A
     after: Tensor | None = None  # [B, T, O], what each step led to, before any reset; where it is asked for
     chance: Tensor | None = None  # [B, T, N]
+    shaped: Tensor | None = None  # [B, T]
 
     def __getitem__(self, rows: Tensor) -> "Trial":
         """The same trial in fewer lanes."""
@@ -148,7 +150,8 @@ class Batch:
 
     obs: Tensor  # [B, T, O]
     action: Tensor  # [B, T, A]
-    reward: Tensor  # [B, T]
+    reward: Tensor  # [B, T], that tasks are inferred from
+    learned: Tensor  # [B, T], that values are of: the same, or a denser one of the same tasks
     after: Tensor  # [B, T, O], what the step led to, before any reset
     done: Tensor  # [B, T], 1 where the step ended an episode
     terminated: Tensor  # [B, T], 1 where the MDP ended; never a time limit

@@ -31,6 +31,7 @@ class Config:
     batch: int = 256  # transitions of each that losses are of
     context: int = 100  # transitions that a task is inferred from, for encoders of sets
     keep: int = 1_000_000  # steps kept in all
+    shaped: bool = False  # learn values of the world's shaped reward; tasks are inferred from the true one
     learning_rate: float = 3e-4  # Adam
     max_gradient: float | None = None  # norm above which a gradient is scaled down
 
@@ -45,7 +46,7 @@ class OffPolicy(Training):
         self.config = config
         self.tasks = source.draw(config.tasks, self.streams["tasks"])
         room = max(1, config.keep // (config.tasks * source.spec.steps))
-        self.replay = Replay(room, draws.families(source.card, self.tasks.tasks))
+        self.replay = Replay(room, draws.families(source.card, self.tasks.tasks), config.shaped)
 
     def iterate(self, progress: float) -> dict[str, float]:
         """One iteration; the first only lives, once in every task."""

@@ -4,7 +4,8 @@
     r = −|p − goal|                              dense
     r = 1 − |p − goal| where |p − goal| ≤ 0.2, else 0      sparse: the goal must be searched for
 
-The goal is never seen. Every episode begins at the origin.
+The goal is never seen. Every episode begins at the origin. A step within 0.2 of a sparse goal is a
+success, and the dense reward is told beside the sparse one, for methods that train on it as PEARL does.
 """
 
 import torch
@@ -32,16 +33,18 @@ class Point:
     def step(self, action: Tensor) -> Step:
         self.clock += 1
         there = self.here + STRIDE * action.clamp(-1, 1)
-        reward = self.reward((there - self.task).norm(dim=1))
+        reward, success, shaped = self.pay((there - self.task).norm(dim=1))
         over = self.clock % self.spec.horizon == 0
         self.here = self.origin if over else there
         truncated = ~self.never if over else self.never
-        return Step(self.here, reward, self.never, truncated, self.never, there)
+        return Step(self.here, reward, self.never, truncated, success, there, shaped=shaped)
 
-    def reward(self, away: Tensor) -> Tensor:
-        return -away
+    def pay(self, away: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Reward, success and a shaped reward."""
+        return -away, self.never, None
 
 
 class SparsePoint(Point):
-    def reward(self, away: Tensor) -> Tensor:
-        return (1 - away).where(away <= NEAR, 0.0)
+    def pay(self, away: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        near = away <= NEAR
+        return (1 - away).where(near, 0.0), near, -away

@@ -35,6 +35,7 @@ def transitions(lanes: int, count: int) -> Batch:
         obs=numbers(2),
         action=numbers(1),
         reward=numbers(),
+        learned=still,
         after=numbers(2),
         done=still,
         terminated=still,

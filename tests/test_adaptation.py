@@ -1,0 +1,118 @@
+"""Learning on in held-out tasks: from what was learned, a copy a task, and what is held stays."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from metairl import draws, protocol
+from metairl.errors import UsageError
+from metairl.recipes.adaptation import Config, adapt, hold
+from metairl.recipes.training import Training
+from metairl.record import Evaluation, RunFolder
+from metairl.request import Request, adapted, build, request
+from metairl.run import execute
+
+TASKS, POINTS, STEPS = 3, 2, 160
+
+
+def small(method: str, layers: str = "all") -> Request:
+    asked = request(method, "point-robot", steps=400 if method == "fine-tune" else None)
+    few = {"ratio": 0.05, "batch": 8}
+    settings = replace(
+        asked.settings,
+        learner=replace(asked.settings.learner, hidden=(16,)),
+        recipe=replace(asked.settings.recipe, tasks=8, trials=4, batch_tasks=4, **few),
+        alone=replace(asked.settings.alone, **few),
+        adapt=Config(steps=STEPS, points=POINTS, tasks=TASKS, layers=layers),  # type: ignore[arg-type]
+    )
+    return replace(asked, settings=settings)
+
+
+def learned(asked: Request) -> Training:
+    _, recipe = build(asked)
+    assert isinstance(recipe, Training)
+    for _ in range(2):
+        recipe.iterate(0.0)
+    return recipe
+
+
+def weights(recipe: Training) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in recipe.networks.state_dict().items()}
+
+
+def curve(asked: Request, recipe: Training) -> list[Evaluation]:
+    spent = protocol.Spent(recipe.env_steps, recipe.gradient_steps)
+    return [e for judged in adapted(asked, recipe, spent) for e in judged]
+
+
+def test_it_begins_with_what_was_learned_and_leaves_that_alone() -> None:
+    asked = small("fine-tune")
+    recipe = learned(asked)
+    before = weights(recipe)
+    found = curve(asked, recipe)
+    tasks = draws.TaskSet(asked.card.id, "test", draws.task_set(asked.card, "test")[slice(TASKS)])
+    still = protocol.meta_test(
+        recipe.agent.policy(False), asked.card, tasks, asked.sight, 0, protocol.Spent()
+    )  # type: ignore[attr-defined]
+    assert found[0].returns == pytest.approx(still[0].returns, abs=1e-3)
+    assert all(torch.equal(value, before[name]) for name, value in weights(recipe).items())
+
+
+def test_from_scratch_it_begins_elsewhere() -> None:
+    tuned, fresh = small("fine-tune"), small("scratch")
+    recipe = learned(tuned)
+    assert curve(tuned, recipe)[0].returns != curve(fresh, build(fresh)[1])[0].returns  # type: ignore[arg-type]
+
+
+def test_every_point_says_what_was_lived_before() -> None:
+    asked = small("fine-tune")
+    recipe = learned(asked)
+    found = curve(asked, recipe)
+    first = [e for e in found if e.k == 1]
+    assert [e.split for e in first] == ["adaptation"] * (POINTS + 1) + ["test"]
+    assert [e.adapt_steps // TASKS for e in first] == [0, 80, 160, 160]
+    assert {e.env_steps for e in found} == {recipe.env_steps}
+    assert all(len(e.returns) == TASKS for e in found)
+    assert first[-1].returns == first[-2].returns
+
+
+def test_what_is_held_does_not_move() -> None:
+    asked = small("fine-tune", layers="last")
+    recipe = learned(asked)
+    hold(recipe.agent, "last")  # type: ignore[attr-defined]
+    before = weights(recipe)
+    recipe.iterate(0.0)
+    moved = {name for name, value in weights(recipe).items() if not torch.equal(value, before[name])}
+    last = {"policy.net.2.weight", "policy.net.2.bias", "critic.weights.1", "critic.biases.1", "log_alpha"}
+    assert {name for name in moved if "target" not in name} == {f"learner.{name}" for name in last}
+
+
+def test_points_come_after_equal_shares_of_the_steps() -> None:
+    class Counting(Training):
+        def __init__(self) -> None:
+            self.env_steps = 0
+
+        def iterate(self, progress: float) -> dict[str, float]:
+            assert progress == self.env_steps / 100
+            self.env_steps += 20
+            return {}
+
+    copies = [Counting(), Counting()]
+    seen = [(lived, copies[1].env_steps) for lived in adapt(copies, Config(steps=100, points=2))]
+    assert seen == [(0, 0), (50, 60), (100, 100)]
+
+
+def test_scratch_has_no_steps_to_train_before() -> None:
+    with pytest.raises(UsageError, match=r"set --adapt\.steps, not --steps"):
+        request("scratch", "point-robot", steps=1000)
+    assert request("scratch", "point-robot").steps == 0
+
+
+def test_a_run_keeps_the_curve_and_its_end(tmp_path: Path) -> None:
+    execute(small("scratch"), tmp_path, [])
+    records = [r for r in RunFolder(tmp_path).records() if isinstance(r, Evaluation)]
+    splits = [r.split for r in records]
+    assert splits == ["validation"] * 2 + ["adaptation"] * 2 * (POINTS + 1) + ["test"] * 2
