@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Generator, Tensor, nn
@@ -50,6 +50,17 @@ class Learner(Protocol):
         ...
 
 
+@runtime_checkable
+class RememberingLearner(Protocol):
+    """One that acts by what it lived in the trial so far."""
+
+    def initial(self, lanes: int) -> State: ...
+
+    def act_from(
+        self, z: Tensor, context: Context, memory: State, rng: Generator, explore: bool
+    ) -> tuple[Tensor, State]: ...
+
+
 class OnPolicyLearner(Learner, Protocol):
     """Improves on trials it has just lived. `targets` is what one iteration holds fixed.
 
@@ -69,7 +80,7 @@ class OffPolicyLearner(Learner, Protocol):
     def after_step(self) -> None: ...
 
 
-Learns = TypeVar("Learns", bound=Learner, covariant=True)
+Learns = TypeVar("Learns", covariant=True)
 
 
 class Agent(Generic[Learns]):
@@ -92,7 +103,7 @@ class Agent(Generic[Learns]):
         follows = torch.cat([counts[:, 1:], torch.zeros_like(counts[:, :1])], dim=1)
         if self.objective == "episode":
             follows = follows * (1 - came.done.to(counts.dtype))
-        return Features(z, trial.action, came.reward, follows, counts), aux
+        return Features(z, trial.action, came.reward, follows, counts, came.done.to(counts.dtype)), aux
 
     def moves(self, batch: Batch, evidence: Batch | None, rng: Generator) -> tuple[Moves, Tensor]:
         """Transitions as the learner reads them, and the encoder's own loss."""
@@ -171,12 +182,20 @@ def _last(counts: Tensor) -> Tensor:
 class Acting:
     """An agent as a policy: it samples while it trains (`explore`) and takes the mode when judged."""
 
-    agent: Agent[Learner]
+    agent: Agent[Any]
     explore: bool
 
     def initial(self, lanes: int) -> State:
-        return self.agent.encoder.initial(lanes)
+        encoder, learner = self.agent.encoder, self.agent.learner
+        own = learner.initial(lanes) if isinstance(learner, RememberingLearner) else ()
+        return *encoder.initial(lanes), *own
 
     def act(self, context: Context, state: State, rng: Generator) -> tuple[Tensor, State]:
-        encoding = self.agent.encoder(context, state)
-        return self.agent.learner.act(encoding.z[:, 0], rng, self.explore), encoding.state
+        encoder, learner = self.agent.encoder, self.agent.learner
+        if not isinstance(learner, RememberingLearner):
+            encoding = encoder(context, state)
+            return learner.act(encoding.z[:, 0], rng, self.explore), encoding.state
+        inferred = len(encoder.initial(0))
+        encoding = encoder(context, state[:inferred])
+        action, own = learner.act_from(encoding.z[:, 0], context, state[inferred:], rng, self.explore)
+        return action, (*encoding.state, *own)

@@ -17,7 +17,18 @@ from metairl.cards import TaskCard
 from metairl.encoders import ENCODERS
 from metairl.errors import CardError, UsageError, nearest
 from metairl.learners import bandit_rules as rules
-from metairl.learners import bayes_bandit, gittins, ppo, random, sac, scripted, shortest_path, straight, zero
+from metairl.learners import (
+    bayes_bandit,
+    gittins,
+    maml,
+    ppo,
+    random,
+    sac,
+    scripted,
+    shortest_path,
+    straight,
+    zero,
+)
 from metairl.learners import tabular_rules as plans
 from metairl.recipes import adaptation, off_policy, on_policy
 from metairl.streams import seed_of
@@ -51,6 +62,7 @@ POINT, ARM = ("point", "point-sparse"), ("meta-world",)
 SHAPED = ("point-sparse",)  # worlds that tell a denser reward beside the true one
 CONTINUOUS = (*POINT, "locomotion", *ARM)
 PPO = (ppo.PPO, ppo.Config)
+MAML = (maml.MAML, maml.Config)
 ON_POLICY = (on_policy.OnPolicy, on_policy.Config)
 SAC = (sac.SAC, sac.Config)
 OFF_POLICY = (off_policy.OffPolicy, off_policy.Config)
@@ -105,6 +117,7 @@ METHODS: dict[str, Method] = {
         adapts=ALONE,
         worlds=CONTINUOUS,
     ),
+    "maml": Method("MAML: a gradient step per task", "arXiv:1703.03400", MAML, ON_POLICY, encoder="none"),
     "random": Method("Random actions", "", (random.Random, NoConfig)),
     "zero": Method("Nothing is done", "", (zero.Zero, NoConfig)),
     "thompson": Method("Thompson sampling", "Thompson 1933", (rules.Thompson, NoConfig), worlds=BANDIT),
@@ -187,12 +200,14 @@ def require_world(name: str, method: Method, card: TaskCard) -> None:
         )
 
 
-def require_episodes(encoder: str | None, card: TaskCard) -> None:
-    if encoder and ENCODERS[encoder][0].reads == "set" and card.episodes == 1:
-        raise UsageError(
-            f"encoder '{encoder}' infers a task where a new episode begins; '{card.id}' has one episode: "
-            "try a task with more (TASK:episodes=2 where it can be set), or another encoder"
-        )
+def require_episodes(method: Method, encoder: str | None, card: TaskCard) -> None:
+    parts: list[Any] = [method.learner[0]] + ([ENCODERS[encoder][0]] if encoder else [])
+    for part in parts:
+        if card.episodes < getattr(part, "least_episodes", 1):
+            raise UsageError(
+                f"{part.__name__} learns a task where a new episode begins; '{card.id}' has one episode: "
+                "try a task with more (TASK:episodes=2 where it can be set), or another method or encoder"
+            )
 
 
 def require_shaped(settings: Any, card: TaskCard) -> None:

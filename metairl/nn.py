@@ -147,7 +147,10 @@ class PolicyHead(nn.Module):
         self.log_std = None if spec.discrete else nn.Parameter(torch.full((spec.actions,), -0.5))
 
     def forward(self, z: Tensor) -> "Categorical | Gaussian":
-        out: Tensor = self.net(z)
+        return self.says(self.net(z))
+
+    def says(self, out: Tensor) -> "Categorical | Gaussian":
+        """What the network's numbers mean."""
         return Categorical(out.log_softmax(-1)) if self.log_std is None else Gaussian(out, self.log_std)
 
     def last_layer(self) -> Iterator[Tensor]:

@@ -74,7 +74,7 @@ def request(
     card = catalogue.task(task)
     methods.require_world(method, chosen, card)
     encoder = methods.choose_encoder(method, chosen, encoder)
-    methods.require_episodes(encoder, card)
+    methods.require_episodes(chosen, encoder, card)
     if steps is not None and steps < 0:
         raise UsageError(f"--steps must be 0 or more, not {steps}")
     kind = choose(engine) if card.simulated else "cpu"

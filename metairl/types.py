@@ -188,6 +188,7 @@ class Features:
     reward: Tensor  # [B, T]
     follows: Tensor  # [B, T], 1 where the next step counts for this one's return, else 0
     counts: Tensor  # [B, T], 1 where the step is one to learn from, else 0
+    done: Tensor  # [B, T], 1 where the step ended an episode
 
 
 class Policy(Protocol):

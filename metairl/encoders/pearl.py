@@ -43,6 +43,7 @@ class Config:
 class Pearl(nn.Module):
     sees_task = False
     reads = "set"
+    least_episodes = 2
     parts = 4
 
     def __init__(self, spec: Spec, config: Config):
