@@ -23,7 +23,7 @@ STEPS = 10  # gradient steps a measurement
 def test_sac_training(benchmark: BenchmarkFixture, note: Note) -> None:
     torch.set_num_threads(2)
     asked = request("sac", "half-cheetah-vel:episodes=1", "none")
-    small = {"tasks": 1, "trials": 1, "ratio": 1.0, "batch_tasks": 1, "batch": 256, "max_gradient": None}
+    small = {"tasks": 10, "trials": 10, "ratio": 1.0, "batch_tasks": 8, "batch": 32}  # 256 transitions
     settings = replace(
         asked.settings,
         recipe=replace(asked.settings.recipe, **small),
@@ -35,8 +35,7 @@ def test_sac_training(benchmark: BenchmarkFixture, note: Note) -> None:
 
     def ours() -> int:
         before = recipe.env_steps, recipe.gradient_steps
-        while recipe.env_steps - before[0] < 1000:
-            recipe.iterate(0.0)
+        recipe.iterate(0.0)
         assert recipe.env_steps - before[0] == recipe.gradient_steps - before[1]
         return recipe.env_steps - before[0]
 
