@@ -32,12 +32,9 @@ bench: install  ## speed against peers, both sides in one run; writes results/sp
 	$(BIN)/python -m pytest benchmarks/speed/bench_*.py -q -s
 
 tables: install  ## every committed table again from committed records
-	$(BIN)/metairl reproduce rl2-bandits --committed --write results/tables/rl2-bandits
-	$(BIN)/metairl reproduce rl2-mdps --committed --write results/tables/rl2-mdps
-	$(BIN)/metairl reproduce rl2-mazes --committed --write results/tables/rl2-mazes
-	$(BIN)/metairl reproduce snail-mazes --committed --write results/tables/snail-mazes
-	$(BIN)/metairl reproduce meta-world --committed --write results/tables/meta-world
-	$(BIN)/metairl reproduce snail-mazes-grid --committed --write results/tables/snail-mazes-grid
+	for table in $(notdir $(basename $(wildcard benchmarks/tables/*.toml))); do \
+		$(BIN)/metairl reproduce $$table --committed --write results/tables/$$table || exit 1; \
+	done
 
 clean:
 	rm -rf .venv runs build dist

@@ -164,6 +164,7 @@ class Column(Strict):
     episode: Count | None = None  # None: the whole trial
     judged: Count | None = None  # tasks that the published figures were averaged over
     metric: Metric | None = None  # None: the table's
+    skill: str | None = None  # of cards with several: the only one whose tasks it is about
     threshold: float | None = None  # of steps-to-threshold: the return to come to
     top: float | None = None  # of forward-transfer: the return that leaves nothing to gain
 

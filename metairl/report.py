@@ -24,7 +24,7 @@ import numpy as np
 
 from metairl import catalogue
 from metairl.cards import Column, Row, TableCard, digest
-from metairl.errors import UsageError
+from metairl.errors import CardError, UsageError, nearest
 from metairl.record import Evaluation, RunFolder
 from metairl.stats import Floats, mean_over_seeds
 from metairl.transfer import Curve, curve
@@ -290,7 +290,17 @@ def _values(run: Run, column: Column, metric: str, scratch: list[Run]) -> Floats
     judged = [r for r in RunFolder(run.path).records() if isinstance(r, Evaluation) and r.split == split]
     counted = [METRICS[metric](r) for r in judged if column.episode in (None, r.k)]
     values: Floats = np.array(counted, dtype=float).sum(0)
-    return values
+    return values[_rows(column)]
+
+
+def _rows(column: Column) -> slice:
+    """Which of the test tasks: all, or every one of a skill, since skills take turns."""
+    if column.skill is None:
+        return slice(None)
+    skills = catalogue.task(column.task).skill_goals.test
+    if column.skill not in skills:
+        raise CardError(f"column '{column.name}': {nearest(column.skill, skills)}")
+    return slice(skills.index(column.skill), None, len(skills))
 
 
 def _transferred(run: Run, column: Column, metric: str, scratch: list[Run]) -> Floats:

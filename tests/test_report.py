@@ -9,7 +9,7 @@ import pytest
 from metairl import catalogue, report
 from metairl.cards import Column, TableCard
 from metairl.commands.reproduce import committed
-from metairl.errors import UsageError
+from metairl.errors import CardError, UsageError
 from metairl.record import Evaluation, RunFolder
 from metairl.stats import mean_over_seeds, permutation_test, standard_error
 
@@ -143,3 +143,23 @@ def test_permutation_test_knows_a_difference_and_its_absence() -> None:
     assert permutation_test(noise[0] + 2, noise[1], rng) < 0.001
     same = [permutation_test(*rng.normal(size=(2, 10)), rng, rounds=400) for _ in range(200)]
     assert 0.02 < np.mean(np.array(same) < 0.1) < 0.2
+
+
+def test_a_column_of_one_skill_has_its_tasks_alone() -> None:
+    from metairl import draws
+    from metairl.skill_boxes import NAMES
+
+    column = Column(name="push", task="mt10", skill="push-v3")
+    drawn = draws.task_set(catalogue.task("mt10"), "test").tasks["goal"][:, 0]
+    chosen = drawn[report._rows(column)].unique().tolist()
+    assert [NAMES[int(skill)] for skill in chosen] == ["push-v3"]
+    assert (drawn == chosen[0]).sum() == len(drawn[report._rows(column)])
+    with pytest.raises(CardError, match=r"did you mean 'push-v3'\?"):
+        report._rows(Column(name="push", task="mt10", skill="pusj-v3"))
+
+
+def test_columns_whose_metric_needs_a_number_must_say_it() -> None:
+    card = catalogue.table("transfer").model_dump()
+    del card["columns"][2]["threshold"]
+    with pytest.raises(ValueError, match="column 'steps to −100' needs 'threshold'"):
+        TableCard.model_validate(card)

@@ -1,10 +1,13 @@
 """Transfer's scores on curves worked out by hand."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from metairl import catalogue, report
 from metairl.errors import UsageError
-from metairl.record import Evaluation
+from metairl.record import Evaluation, RunFolder
 from metairl.transfer import Curve, curve
 
 CURVE = Curve(np.array([0.0, 10.0, 30.0]), np.array([[0.0, 4.0], [2.0, 4.0], [4.0, 4.0]]))
@@ -46,3 +49,45 @@ def test_a_curve_is_read_from_records_of_one_episode_index() -> None:
 def test_weights_that_stay_still_have_no_curve() -> None:
     with pytest.raises(UsageError, match="does not learn on"):
         curve([evaluation(0, [1.0], split="test")], episode=1)
+
+
+# In a table
+
+
+def adapted_run(root: Path, method: str, curves: list[list[float]]) -> None:
+    """A committed run of two tasks, judged after 0, 10 and 20 steps."""
+    folder = RunFolder(root / method)
+    folder.create()
+    task = catalogue.task_name("half-cheetah-vel")
+    made = {"method": method, "encoder": "none", "task": task, "seed": 0, "steps": 0, "config": {}}
+    folder.describe(made | {"card_sha256": catalogue.task(task).sha256, "status": "completed"})
+    folder.append([evaluation(10 * point, returns) for point, returns in enumerate(curves)])
+    folder.append([evaluation(20, curves[-1], split="test")])
+
+
+def test_a_table_of_transfer(tmp_path: Path) -> None:
+    """Scratch: areas −150 and −100; tuned: −100 and −50; top −50."""
+    adapted_run(tmp_path, "scratch", [[-200.0, -100.0], [-150.0, -100.0], [-100.0, -100.0]])
+    adapted_run(tmp_path, "fine-tune", [[-100.0, -50.0], [-100.0, -50.0], [-100.0, -50.0]])
+    card = catalogue.table("transfer")
+    filled = report.fill(card, card.columns, [tmp_path])
+    found = {
+        cells[0].row.name: {c.column.name: c.ours.mean if c.ours else None for c in cells}
+        for cells in filled.cells
+    }
+    assert found["Scratch"]["area"] == -125.0
+    assert found["Fine-tune"]["area"] == -75.0
+    assert found["Fine-tune"]["jump-start"] == -75.0
+    assert found["Scratch"]["steps to −100"] == 10.0  # 20 and 0
+    assert found["Fine-tune"]["forward transfer"] == pytest.approx((0.5 + 1.0) / 2)
+    assert found["Scratch"]["forward transfer"] == 0.0
+    assert found["Scratch"]["return at the end"] == -100.0
+
+
+def test_without_scratch_there_is_no_forward_transfer(tmp_path: Path) -> None:
+    adapted_run(tmp_path, "fine-tune", [[-100.0, -50.0]] * 3)
+    card = catalogue.table("transfer")
+    tuned = report.fill(card, card.columns, [tmp_path]).cells[1]
+    by_name = {c.column.name: c.ours for c in tuned}
+    assert by_name["forward transfer"] is None
+    assert by_name["area"] is not None
