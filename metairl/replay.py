@@ -69,13 +69,18 @@ class Replay:
         counts = (steps < self.lengths[which, place].unsqueeze(1)).float()
         return Batch(**chosen, counts=counts, task=self.tasks[which], family=self.families[which])
 
-    def evidence(self, which: Tensor, count: int, episodes: int, rng: Generator) -> Batch:
-        """So many transitions of each task from the first `episodes` episodes of its newest trial."""
-        place = (self.lived[which] - 1) % self.room
-        ended = self.kept["done"][which, place].cumsum(1)  # [B, T]
-        within = ((ended >= episodes).long().argmax(1) + 1).where(ended[:, -1] >= episodes, ended.shape[1])
-        step = some_steps(within.minimum(self.lengths[which, place]), count, rng)
-        return self._picked(which, place.unsqueeze(1).expand_as(step), step)
+    def evidence(self, which: Tensor, count: int, episodes: int, recent: int, rng: Generator) -> Batch:
+        """So many transitions of each task, of the first `episodes` episodes of its `recent` newest trials."""
+        ago = some_steps(self.lived[which].clamp(max=min(recent, self.room)), count, rng)
+        place = (self.lived[which].unsqueeze(1) - 1 - ago) % self.room
+        step = some_steps(self._before(which, episodes).gather(1, place), 1, rng)
+        return self._picked(which, place, step.squeeze(-1))
+
+    def _before(self, which: Tensor, episodes: int) -> Tensor:
+        """Steps of every kept trial's first episodes that count, [B, trials]."""
+        ended = self.kept["done"][which].cumsum(2) >= episodes
+        last = ended.long().argmax(2) + 1
+        return last.where(ended.any(2), ended.shape[2]).minimum(self.lengths[which])
 
     def state(self) -> dict[str, Any]:
         """All that is kept, without the room that is still empty."""
@@ -117,5 +122,5 @@ class Replay:
 
 
 def some_steps(lengths: Tensor, count: int, rng: Generator) -> Tensor:
-    """So many steps of each, [B, count], any of the first `lengths`, [B]."""
-    return (torch.rand(len(lengths), count, generator=rng) * lengths.unsqueeze(1)).long()
+    """So many steps of each, [..., count], any of the first `lengths`, [...]."""
+    return (torch.rand(*lengths.shape, count, generator=rng) * lengths.unsqueeze(-1)).long()

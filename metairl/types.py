@@ -172,6 +172,10 @@ class Moves:
     counts: Tensor  # [B, T]
     family: Tensor  # [B] int
 
+    def __getitem__(self, rows: Tensor) -> "Moves":
+        """The same in fewer lanes."""
+        return replace(self, **{name: x[rows] for name, x in vars(self).items()})
+
     def at(self, steps: Tensor) -> "Moves":
         """These steps of every lane alone, [B, b] int."""
         lanes = torch.arange(len(steps)).unsqueeze(1)

@@ -72,6 +72,7 @@ def variants() -> Iterator[tuple[str, dict[str, object]]]:
         yield name, {}
     yield "rl2", {"pairs": True, "recall": 3, "remember": 2.0}
     yield "rl2", {"beside": True}
+    yield "oracle", {"embed": 3}
     yield "rl2-lstm", {"pairs": True}
 
 

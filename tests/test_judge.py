@@ -258,7 +258,7 @@ class Cheating:
 
     def initial(self, lanes: int) -> State:
         some = torch.zeros(lanes, dtype=torch.long)
-        evidence = self.recipe.replay.evidence(some, 5, 1, stream("cheat"))
+        evidence = self.recipe.replay.evidence(some, 5, 1, 1, stream("cheat"))
         encoder: Any = self.honest.agent.encoder
         return (encoder.believe(evidence)[0].detach(), *self.honest.initial(lanes)[1:])
 

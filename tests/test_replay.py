@@ -61,17 +61,19 @@ def test_the_oldest_trial_of_a_task_is_forgotten() -> None:
     assert seen == [100, 101, 102, 103, 200, 201, 202, 203]
 
 
-def test_evidence_is_of_the_newest_trial_and_not_of_its_last_episode() -> None:
-    kept = replay()
-    kept.add(torch.tensor([0]), trial(0.0, [4]))
-    kept.add(torch.tensor([0]), trial(100.0, [4]))
-    assert kept.evidence(torch.tensor([0]), 200, 1, stream("draw")).obs.unique().tolist() == [100, 101]
-    assert kept.evidence(torch.tensor([0]), 200, 2, stream("draw")).obs.unique().tolist() == [
-        100,
-        101,
-        102,
-        103,
-    ]
+def test_evidence_is_of_the_newest_trials_and_not_of_their_last_episode() -> None:
+    kept, task = replay(room=3), torch.tensor([0])
+    for first in (0.0, 100.0, 200.0, 300.0):
+        kept.add(task, trial(first, [4]))
+
+    def seen(episodes: int, recent: int) -> list[float]:
+        values: list[float] = kept.evidence(task, 400, episodes, recent, stream("draw")).obs.unique().tolist()
+        return values
+
+    assert seen(1, 1) == [300, 301]
+    assert seen(2, 1) == [300, 301, 302, 303]
+    assert seen(1, 2) == [200, 201, 300, 301]
+    assert seen(1, 9) == [100, 101, 200, 201, 300, 301]
 
 
 def test_a_whole_trial_says_which_of_its_steps_count() -> None:

@@ -7,7 +7,7 @@ from metairl.types import NoConfig
 
 ENCODERS: dict[str, tuple[Any, Any]] = {
     "none": (none.Nothing, NoConfig),
-    "oracle": (oracle.Oracle, NoConfig),
+    "oracle": (oracle.Oracle, oracle.Config),
     "pearl": (pearl.Pearl, pearl.Config),
     "rl2": (rl2.RL2, rl2.Config),
     "rl2-lstm": (rl2.RL2, rl2.LSTM),

@@ -1,15 +1,22 @@
 """The task is told: the learner reads the observation and the task's own parameters.
 
-    z_t = [o_t, c]
+    z_t = [o_t, c],  or [o_t, W c] where the task is embedded
 
 No adaptation is needed, so this row bounds what task inference can reach with the same learner.
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch import nn
 
-from metairl.nn import Eyes
-from metairl.types import Context, Encoding, NoConfig, Spec, State
+from metairl.nn import Eyes, linear
+from metairl.types import Context, Encoding, Spec, State
+
+
+@dataclass(frozen=True)
+class Config:
+    embed: int = 0  # size of a learned embedding of the task; 0: its parameters as they are
 
 
 class Oracle(nn.Module):
@@ -17,15 +24,16 @@ class Oracle(nn.Module):
     reads = "step"
     parts = 4
 
-    def __init__(self, spec: Spec, config: NoConfig):
+    def __init__(self, spec: Spec, config: Config):
         super().__init__()
         self.eyes = Eyes(spec)
-        self.width = self.eyes.width + spec.params
+        self.embedding = linear(spec.params, config.embed, gain=1.0) if config.embed else nn.Identity()
+        self.width = self.eyes.width + (config.embed or spec.params)
 
     def initial(self, lanes: int) -> State:
         return ()
 
     def forward(self, context: Context, state: State) -> Encoding:
         assert context.task is not None, "the oracle reads the task"
-        task = context.task.unsqueeze(1).expand(-1, context.obs.shape[1], -1)  # [B, T, P]
+        task = self.embedding(context.task).unsqueeze(1).expand(-1, context.obs.shape[1], -1)  # [B, T, P]
         return Encoding(torch.cat([self.eyes(context.obs), task], dim=-1), state, aux=task.new_zeros(()))

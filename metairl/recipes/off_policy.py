@@ -19,7 +19,7 @@ from metairl.recipes.training import Means, Training
 from metairl.replay import Replay, some_steps
 from metairl.rollout import rollout
 from metairl.source import Source
-from metairl.types import Batch
+from metairl.types import Batch, Moves
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,9 @@ class Config:
     batch_tasks: int = 16  # tasks of a gradient step
     batch: int = 256  # transitions of each that losses are of
     context: int = 100  # transitions that a task is inferred from, for encoders of sets
+    recent: int = 1  # newest trials of a task that those are of
     keep: int = 1_000_000  # steps kept in all
+    surgery: bool = False  # gradients of families of tasks that conflict are made to agree (PCGrad)
     shaped: bool = False  # learn values of the world's shaped reward; tasks are inferred from the true one
     learning_rate: float = 3e-4  # Adam
     max_gradient: float | None = None  # norm above which a gradient is scaled down
@@ -86,9 +88,17 @@ class OffPolicy(Training):
                 batch.counts.shape[1] > self.config.batch
             ):  # a whole trial was read, some of it is learned from
                 moves = moves.at(some_steps(batch.counts.sum(1), self.config.batch, chance))
-            means.add(self.descend(learner.losses(moves, chance) | {"encoder": aux}))
+            means.add(self._descend(moves, aux))
             learner.after_step()
         return means.read()
+
+    def _descend(self, moves: Moves, aux: Tensor) -> dict[str, Tensor]:
+        learner, chance = self.agent.learner, self.streams["improve"]
+        if not self.config.surgery:
+            return self.descend(learner.losses(moves, chance) | {"encoder": aux})
+        kinds = torch.unique(moves.family)
+        apart = [learner.losses(moves[moves.family == kind], chance) | {"encoder": aux} for kind in kinds]
+        return self.descend_together(apart, chance)
 
     def _kept(self) -> tuple[Batch, Batch | None]:
         """What one gradient step reads: transitions, and the evidence that their tasks are inferred from."""
@@ -101,5 +111,5 @@ class OffPolicy(Training):
                 return self.replay.trials(which, rng), None
             case "set":
                 known = max(1, self.source.spec.episodes - 1)  # the last episode is evidence for none
-                evidence = self.replay.evidence(which, config.context, known, rng)
+                evidence = self.replay.evidence(which, config.context, known, config.recent, rng)
                 return self.replay.steps(which, config.batch, rng), evidence

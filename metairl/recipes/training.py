@@ -3,10 +3,11 @@
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 
+from metairl.recipes.conflicts import gradients_of, projected
 from metairl.streams import stream
 
 
@@ -31,15 +32,28 @@ class Training:
         raise NotImplementedError
 
     def descend(self, losses: dict[str, Tensor]) -> dict[str, Tensor]:
-        """One step down the sum of the losses; where gradients are scaled, their norm before it as well."""
+        """One step down the sum of the losses; where gradients are scaled, also their norm before it."""
         self.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(torch.stack(list(losses.values())).sum())
+        return losses | self._step()
+
+    def descend_together(self, losses: list[dict[str, Tensor]], rng: Generator) -> dict[str, Tensor]:
+        """One step that lowers the sums of all families' losses, without their conflicts; their means."""
+        weights = [weight for weight in self.networks.parameters() if weight.requires_grad]
+        sums = [torch.stack(list(own.values())).sum() for own in losses]
+        whole = projected(gradients_of(sums, weights), rng)
+        for weight, part in zip(weights, torch.split(whole, [w.numel() for w in weights]), strict=True):
+            weight.grad = part.view_as(weight)
+        means = {name: torch.stack([own[name] for own in losses]).mean() for name in losses[0]}
+        return means | self._step()
+
+    def _step(self) -> dict[str, Tensor]:
         norm = {}
         if self.max_gradient is not None:
             norm = {"gradient": clip_grad_norm_(self.networks.parameters(), self.max_gradient)}
         self.optimiser.step()
         self.gradient_steps += 1
-        return losses | norm
+        return norm
 
     def state(self) -> dict[str, Any]:
         return {
