@@ -70,7 +70,7 @@ class Replay:
         return Batch(**chosen, counts=counts, task=self.tasks[which], family=self.families[which])
 
     def evidence(self, which: Tensor, count: int, episodes: int, recent: int, rng: Generator) -> Batch:
-        """So many transitions of each task, of the first `episodes` episodes of its `recent` newest trials."""
+        """So many transitions a task, of the first `episodes` episodes of its `recent` newest trials."""
         ago = some_steps(self.lived[which].clamp(max=min(recent, self.room)), count, rng)
         place = (self.lived[which].unsqueeze(1) - 1 - ago) % self.room
         step = some_steps(self._before(which, episodes).gather(1, place), 1, rng)
