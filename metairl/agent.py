@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn.functional import pad
 
-from metairl.types import Batch, Context, Encoding, Features, Moves, Sight, State, Trial
+from metairl.types import Batch, Context, Encoding, Features, Moves, Segment, Sight, State, Trial, taken_up
 
 Objective = Literal["trial", "episode"]  # whether a return counts the episodes that follow its own
 Reads = Literal[
@@ -105,45 +105,42 @@ class Agent(Generic[Learns]):
             follows = follows * (1 - came.done.to(counts.dtype))
         return Features(z, trial.action, came.reward, follows, counts, came.done.to(counts.dtype)), aux
 
-    def moves(self, batch: Batch, evidence: Batch | None, rng: Generator) -> tuple[Moves, Tensor]:
-        """Transitions as the learner reads them, and the encoder's own loss."""
-        if self.encoder.reads == "trial":
-            z, after, aux = self._whole(batch)
-            follows = 1 - batch.terminated * _last(batch.counts)  # an ended episode ends no trial
-        else:
-            z, after, aux = self._inferred(batch, evidence, rng) if evidence else self._apart(batch)
-            follows = 1 - batch.terminated
-        return Moves(z, batch.action, batch.learned, after, follows, batch.counts, batch.family), aux
-
-    def _apart(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """z before and after transitions that are read without a past."""
+    def moves_apart(self, batch: Batch) -> tuple[Moves, Tensor]:
+        """Transitions that are read without a past, as the learner reads them; the encoder's own loss."""
         nothing = torch.zeros_like(batch.action), None, torch.zeros_like(batch.reward), batch.task
         z, after = (self.encoder(Context(obs, *nothing), ()) for obs in (batch.obs, batch.after))
-        return z.z, after.z, z.aux
+        return _moves(batch, z.z, after.z, batch.terminated), z.aux
 
-    def _inferred(self, batch: Batch, evidence: Batch, rng: Generator) -> tuple[Tensor, Tensor, Tensor]:
+    def moves_inferred(self, batch: Batch, evidence: Batch, rng: Generator) -> tuple[Moves, Tensor]:
         """The same where the task is inferred from evidence; one draw a task."""
         encoder: SetEncoder = self.encoder  # type: ignore[assignment]
         belief, aux = encoder.believe(evidence)
         lanes, draws = len(belief), self.sight.chance
         chance = torch.randn(lanes, draws, generator=rng) if draws else None
         z, after = (encoder.given(belief, obs, chance) for obs in (batch.obs, batch.after))
-        return z, after, aux
+        return _moves(batch, z, after, batch.terminated), aux
 
-    def _whole(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """z of whole trials and of what they led to: the last step too, as if the episode went on."""
-        whole = self.encoder(self._extended(batch), self.encoder.initial(len(batch.obs)))
-        return whole.z[:, :-1], whole.z[:, 1:], whole.aux
+    def moves_through(self, segment: Segment) -> tuple[Moves, Tensor]:
+        """The same for steps in their order. An episode's end ends nothing, unless the trial is over too."""
+        batch, empty = segment.batch, self.encoder.initial(len(segment.seen))
+        memory = empty if segment.memory is None else taken_up(segment.memory, empty)
+        whole = self.encoder(self._known(segment), memory)
+        ended = batch.terminated * _last(batch.counts) * segment.over.unsqueeze(1)
+        return _moves(batch, whole.z[:, :-1], whole.z[:, 1:], ended), whole.aux
 
-    def _extended(self, batch: Batch) -> Context:
-        """What was known at every step of the trial and one more, [B, T + 1]."""
-        lanes, end = torch.arange(len(batch.obs)), batch.counts.sum(1).long()
-        obs, done = torch.cat([batch.obs, batch.after[:, -1:]], dim=1), _after_nothing(batch.done)
-        obs[lanes, end], done[lanes, end] = batch.after[lanes, end - 1], 0.0
+    def _known(self, segment: Segment) -> Context:
+        """What was known at every step and after the last, [B, T + 1]; there as if the episode went on."""
+        batch, lanes = segment.batch, torch.arange(len(segment.seen))
+        end = batch.counts.sum(1).long()
+        obs = torch.cat([batch.obs, segment.seen.unsqueeze(1)], dim=1)
+        done = torch.cat([segment.done.unsqueeze(1), batch.done], dim=1)
+        obs[lanes, end] = segment.seen
+        done[lanes, end] *= 1 - segment.over
+        reward = torch.cat([segment.reward.unsqueeze(1), batch.reward], dim=1)
         return Context(
             obs=obs,
-            prev_action=_after_nothing(batch.action),
-            prev_reward=_after_nothing(batch.reward) if self.sight.reward else None,
+            prev_action=torch.cat([segment.action.unsqueeze(1), batch.action], dim=1),
+            prev_reward=reward if self.sight.reward else None,
             prev_done=done,
             task=batch.task if self.sight.task else None,
         )
@@ -168,9 +165,8 @@ class Agent(Generic[Learns]):
         return self.encoder(context.until(longest), self.encoder.initial(len(context.obs)))
 
 
-def _after_nothing(x: Tensor) -> Tensor:
-    """With zeros before the first step, [B, T + 1, …]."""
-    return torch.cat([torch.zeros_like(x[:, :1]), x], dim=1)
+def _moves(batch: Batch, z: Tensor, after: Tensor, ended: Tensor) -> Moves:
+    return Moves(z, batch.action, batch.learned, after, 1 - ended, batch.counts, batch.family)
 
 
 def _last(counts: Tensor) -> Tensor:

@@ -1,28 +1,33 @@
 """What training has lived through, kept a task at a time: whole trials, the oldest of a task forgotten first.
 
 steps       any transitions of some tasks, in any order           for encoders that need no past
-trials      whole trials, one of each                             for encoders of sequences
+segments    consecutive steps of trials, or whole ones            for encoders of sequences
 evidence    some transitions of a task's newest trial             for encoders of sets
 """
 
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
-from metairl.types import Batch, Trial, encode_action
+from metairl.types import Batch, Segment, Trial, encode_action
 
 
 class Replay:
-    def __init__(self, trials: int, families: Tensor, shaped: bool = False):
-        """Of so many trials a task; `families` says which of the families each task belongs to, [N]."""
+    def __init__(self, trials: int, length: int, families: Tensor, shaped: bool = False):
+        """Of so many trials a task, of so many steps; which of the families each task belongs to, [N]."""
         self.room = trials
+        self.length = length  # T
         self.shaped = shaped  # values are of the world's shaped reward
         self.families = families
         self.lived = torch.zeros(len(families), dtype=torch.long)  # trials of each task so far
         self.lengths = torch.zeros(len(families), trials, dtype=torch.long)  # steps that count
         self.tasks = torch.empty(0)  # [N, P]
         self.kept: dict[str, Tensor] = {}  # each [N, trials, T, …]
+        self.memory = torch.empty(
+            len(families), 0
+        )  # [N, trials, S, M], what acting remembered where segments begin
 
     def add(self, which: Tensor, trial: Trial) -> None:
         """One trial of each of these different tasks, [B]."""
@@ -38,10 +43,12 @@ class Replay:
             "terminated": came.terminated.float(),
         }
         if not self.kept:
-            self._make_room(rows, trial.task)
+            self._make_room(rows, trial)
         place = self.lived[which] % self.room
         for name, values in rows.items():
-            self.kept[name][which, place] = values
+            self.kept[name][which, place, : values.shape[1]] = values  # shorter where all lanes ended early
+        if trial.memory is not None:
+            self.memory[which, place, : trial.memory.shape[1]] = trial.memory
         self.tasks[which] = trial.task
         self.lengths[which, place] = came.counts.sum(1)
         self.lived[which] += 1
@@ -60,21 +67,40 @@ class Replay:
         step = drawn - (ends - self.lengths[which]).gather(1, place)
         return self._picked(which, place, step)
 
-    def trials(self, which: Tensor, rng: Generator) -> Batch:
-        """One whole trial of each task."""
-        kept = self.lived[which].clamp(max=self.room)
-        place = (torch.rand(len(which), generator=rng) * kept).long()
-        chosen = {name: values[which, place] for name, values in self.kept.items()}
-        steps = torch.arange(chosen["reward"].shape[1])
-        counts = (steps < self.lengths[which, place].unsqueeze(1)).float()
-        return Batch(**chosen, counts=counts, task=self.tasks[which], family=self.families[which])
+    def segments(self, which: Tensor, length: int, rng: Generator) -> Segment:
+        """So many consecutive steps of one trial of each task, which begin at a multiple of that many."""
+        place = some_steps(self.lived[which].clamp(max=self.room), 1, rng)  # [B, 1]
+        lengths = self.lengths[which].gather(1, place)
+        first = length * some_steps((lengths.squeeze(1) + length - 1) // length, 1, rng)
+        steps = first + torch.arange(length)
+        batch = self._picked(which, place.expand_as(steps), steps.clamp(max=self.length - 1))
+        batch = replace(batch, counts=(steps < lengths).float())
+        before = self._picked(which, place, (first - 1).clamp(min=0))
+        inside = (first > 0).float()
+        last = steps[:, -1:].minimum(lengths - 1)
+        over = last == lengths - 1
+        led, then = (self._picked(which, place, at) for at in (last, (last + 1).clamp(max=self.length - 1)))
+        return Segment(
+            batch,
+            action=before.action[:, 0] * inside,
+            reward=(before.reward * inside)[:, 0],
+            done=(before.done * inside)[:, 0],
+            seen=led.after[:, 0].where(over, then.obs[:, 0]),
+            over=over[:, 0].float(),
+            memory=self.memory[which, place[:, 0], first[:, 0] // length] if self.memory.numel() else None,
+        )
 
     def evidence(self, which: Tensor, count: int, episodes: int, recent: int, rng: Generator) -> Batch:
-        """So many transitions a task, of the first `episodes` episodes of its `recent` newest trials."""
+        """Up to so many transitions a task, of the first `episodes` episodes of its `recent` newest trials.
+
+        How many count is drawn for every task, so that little is known as often as much.
+        """
         ago = some_steps(self.lived[which].clamp(max=min(recent, self.room)), count, rng)
         place = (self.lived[which].unsqueeze(1) - 1 - ago) % self.room
         step = some_steps(self._before(which, episodes).gather(1, place), 1, rng)
-        return self._picked(which, place, step.squeeze(-1))
+        known = 1 + some_steps(torch.full_like(which, count), 1, rng)
+        counts = (torch.arange(count) < known).float()
+        return replace(self._picked(which, place, step.squeeze(-1)), counts=counts)
 
     def _before(self, which: Tensor, episodes: int) -> Tensor:
         """Steps of every kept trial's first episodes that count, [B, trials]."""
@@ -85,9 +111,9 @@ class Replay:
     def state(self) -> dict[str, Any]:
         """All that is kept, without the room that is still empty."""
         used = int(self.lived.max().clamp(max=self.room))
-        kept = {name: values[:, :used].clone() for name, values in self.kept.items()}
         return {
-            "kept": kept,
+            "kept": {name: values[:, :used].clone() for name, values in self.kept.items()},
+            "memory": self.memory[:, :used].clone(),
             "lived": self.lived.clone(),
             "lengths": self.lengths.clone(),
             "tasks": self.tasks,
@@ -95,20 +121,32 @@ class Replay:
 
     def load(self, state: dict[str, Any]) -> None:
         self.lived, self.lengths, self.tasks = state["lived"], state["lengths"], state["tasks"]
-        self.kept = {}
-        for name, values in state["kept"].items():
-            self.kept[name] = values.new_zeros(len(values), self.room, *values.shape[2:])
-            self.kept[name][:, : values.shape[1]] = values
+        self.kept = {name: self._roomy(values) for name, values in state["kept"].items()}
+        self.memory = self._roomy(state["memory"])
 
-    def _make_room(self, rows: dict[str, Tensor], task: Tensor) -> None:
-        sizes = len(self.families), self.room
-        self.kept = {name: values.new_zeros(*sizes, *values.shape[1:]) for name, values in rows.items()}
-        self.tasks = task.new_zeros(len(self.families), task.shape[1])
+    def _make_room(self, rows: dict[str, Tensor], trial: Trial) -> None:
+        tasks = len(self.families)
+        self.kept = {
+            name: values.new_zeros(tasks, self.room, self.length, *values.shape[2:])
+            for name, values in rows.items()
+        }
+        self.tasks = trial.task.new_zeros(tasks, trial.task.shape[1])
+        if trial.memory is not None:
+            every = -(-trial.obs.shape[1] // trial.memory.shape[1])
+            moments = -(-self.length // every)
+            self.memory = trial.memory.new_zeros(tasks, self.room, moments, trial.memory.shape[2])
+
+    def _roomy(self, kept: Tensor) -> Tensor:
+        """With room for trials that are still to come."""
+        if not kept.numel():
+            return kept
+        whole = kept.new_zeros(len(kept), self.room, *kept.shape[2:])
+        whole[:, : kept.shape[1]] = kept
+        return whole
 
     def _picked(self, which: Tensor, place: Tensor, step: Tensor) -> Batch:
         """Steps by where they are kept, [B, T] each."""
-        length = self.kept["reward"].shape[2]
-        row = ((which.unsqueeze(1) * self.room + place) * length + step).flatten()
+        row = ((which.unsqueeze(1) * self.room + place) * self.length + step).flatten()
         chosen = {
             name: values.flatten(0, 2).index_select(0, row).view(*step.shape, *values.shape[3:])
             for name, values in self.kept.items()

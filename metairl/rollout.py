@@ -9,7 +9,18 @@ from collections.abc import Iterator
 import torch
 from torch import Generator, Tensor
 
-from metairl.types import Context, Outcome, Policy, Sight, Step, ThinningWorld, Trial, World, encode_action
+from metairl.types import (
+    Context,
+    Outcome,
+    Policy,
+    Sight,
+    Step,
+    ThinningWorld,
+    Trial,
+    World,
+    encode_action,
+    laid_flat,
+)
 
 Moment = tuple[
     Tensor, Tensor | None, Tensor, Step, Tensor
@@ -18,10 +29,18 @@ LOOK = 16  # steps between looks at which lanes still count
 
 
 @torch.no_grad()
-def rollout(policy: Policy, world: World, rng: Generator, sight: Sight, final: bool = False) -> Trial:
-    """One trial a lane, with all that was seen and done; what each step led to as well, if `final`."""
+def rollout(
+    policy: Policy, world: World, rng: Generator, sight: Sight, final: bool = False, every: int | None = None
+) -> Trial:
+    """One trial a lane, with all that was seen and done.
+
+    What each step led to as well, if `final`; what was remembered before every so many steps, if asked for.
+    """
     task = world.task
-    obs, chance, actions, steps, counts = zip(*_live(policy, world, rng, sight), strict=True)
+    remembered: list[Tensor] = []
+    obs, chance, actions, steps, counts = zip(
+        *_live(policy, world, rng, sight, every, remembered), strict=True
+    )
     return Trial(
         obs=torch.stack(obs, dim=1),
         action=torch.stack(actions, dim=1),
@@ -31,6 +50,7 @@ def rollout(policy: Policy, world: World, rng: Generator, sight: Sight, final: b
         after=torch.stack([step.final_obs for step in steps], dim=1) if final else None,
         chance=torch.stack(chance, dim=1) if sight.chance else None,
         shaped=None if steps[0].shaped is None else torch.stack([step.shaped for step in steps], dim=1),
+        memory=torch.stack(remembered, dim=1) if every else None,
     )
 
 
@@ -84,7 +104,14 @@ class Play:
         self.memory = tuple(memory[rows] for memory in self.memory)
 
 
-def _live(policy: Policy, world: World, rng: Generator, sight: Sight) -> Iterator[Moment]:
+def _live(
+    policy: Policy,
+    world: World,
+    rng: Generator,
+    sight: Sight,
+    every: int | None = None,
+    remembered: list[Tensor] | None = None,
+) -> Iterator[Moment]:
     spec, lanes = world.spec, world.lanes
     play = Play(policy, world, rng, sight)
     episode, living = torch.zeros(lanes), torch.arange(lanes)
@@ -96,6 +123,9 @@ def _live(policy: Policy, world: World, rng: Generator, sight: Sight) -> Iterato
             if isinstance(play.world, ThinningWorld) and 2 * counts.sum() <= len(counts):
                 play.leave(play.world, counts)
                 episode, living, counts = (x[counts] for x in (episode, living, counts))
+        if every and remembered is not None and t % every == 0:
+            flat = laid_flat(play.memory)
+            remembered.append(flat.new_zeros(lanes, flat.shape[1]).index_copy_(0, living, flat))
         known, action, step = play.step()
         yield _among_all(lanes, living, known, action, step, counts)
         episode = episode + step.done

@@ -125,6 +125,7 @@ class Trial:
     after: Tensor | None = None  # [B, T, O], what each step led to, before any reset; where it is asked for
     chance: Tensor | None = None  # [B, T, N]
     shaped: Tensor | None = None  # [B, T]
+    memory: Tensor | None = None  # [B, S, M], the policy's own at every so many steps, laid flat
 
     def __getitem__(self, rows: Tensor) -> "Trial":
         """The same trial in fewer lanes."""
@@ -158,6 +159,19 @@ class Batch:
     counts: Tensor  # [B, T], 1 where the step is one to learn from
     task: Tensor  # [B, P]
     family: Tensor  # [B] int, which skill, where a card has several, else 0
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Consecutive steps of B trials, what was known before the first, and what was seen after the last."""
+
+    batch: Batch
+    action: Tensor  # [B, A], of the step before the first; 0 at a trial's start, as are the next two
+    reward: Tensor  # [B]
+    done: Tensor  # [B]
+    seen: Tensor  # [B, O], after the last step that counts: where the trial is over, what that step led to
+    over: Tensor  # [B], 1 where the trial is
+    memory: Tensor | None  # [B, M], what acting remembered before the first step, laid flat; None: nothing
 
 
 @dataclass(frozen=True)
@@ -238,6 +252,17 @@ class RenewingWorld(World, Protocol):
     def renew(self, lanes: Tensor, tasks: Tasks) -> Tensor:
         """Begin anew in some lanes, [B] bool, one task a chosen lane; returns what those see first."""
         ...
+
+
+def laid_flat(memory: State) -> Tensor:
+    """[B, M], the parts one behind the other."""
+    return torch.cat([part.flatten(1) for part in memory], dim=1)
+
+
+def taken_up(flat: Tensor, like: State) -> State:
+    """What was laid flat, in the shapes of another memory of as many lanes."""
+    parts = torch.split(flat, [part[0].numel() for part in like], dim=1)
+    return tuple(part.view_as(shape).to(shape.dtype) for part, shape in zip(parts, like, strict=True))
 
 
 def encode_action(action: Tensor, actions: int) -> Tensor:

@@ -1,5 +1,7 @@
 """What a replay keeps and hands out."""
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -8,9 +10,11 @@ from metairl.encoders.none import Nothing
 from metairl.encoders.rl2 import RL2
 from metairl.encoders.rl2 import Config as Recurrent
 from metairl.learners.sac import SAC, Config
+from metairl.recipes.off_policy import OffPolicy
 from metairl.replay import Replay
+from metairl.request import build, request
 from metairl.streams import stream
-from metairl.types import Batch, NoConfig, Outcome, Sight, Spec, Trial
+from metairl.types import NoConfig, Outcome, Sight, Spec, Trial
 
 SPEC = Spec(obs=1, actions=1, discrete=False, horizon=2, episodes=2, params=1)
 STEPS = SPEC.steps
@@ -36,7 +40,7 @@ def trial(first: float, lengths: list[int], terminated: int | None = None) -> Tr
 
 
 def replay(room: int = 2, tasks: int = 2) -> Replay:
-    return Replay(room, torch.zeros(tasks, dtype=torch.long))
+    return Replay(room, STEPS, torch.zeros(tasks, dtype=torch.long))
 
 
 def test_only_steps_that_count_are_handed_out_each_equally_often() -> None:
@@ -76,12 +80,33 @@ def test_evidence_is_of_the_newest_trials_and_not_of_their_last_episode() -> Non
     assert seen(1, 9) == [100, 101, 200, 201, 300, 301]
 
 
-def test_a_whole_trial_says_which_of_its_steps_count() -> None:
+def test_a_whole_trial_is_one_segment_and_says_which_of_its_steps_count() -> None:
     kept = replay()
     kept.add(torch.tensor([1]), trial(0.0, [3]))
-    batch = kept.trials(torch.tensor([1]), stream("draw"))
-    assert batch.counts.tolist() == [[1, 1, 1, 0]]
-    assert batch.obs[0, :, 0].tolist() == [0, 1, 2, 3]
+    whole = kept.segments(torch.tensor([1]), STEPS, stream("draw"))
+    assert whole.batch.counts.tolist() == [[1, 1, 1, 0]]
+    assert whole.batch.obs[0, :3, 0].tolist() == [0, 1, 2]
+    assert (whole.action.item(), whole.reward.item(), whole.done.item()) == (0, 0, 0)
+    assert (whole.seen.item(), whole.over.item()) == (2.5, 1)
+    assert whole.memory is None
+
+
+def test_segments_begin_with_what_was_known_and_end_with_what_was_seen() -> None:
+    """Two steps at a time of four that began at 5, with what was remembered before steps 0 and 2."""
+    kept = replay()
+    memory = torch.tensor([[[0.0, 0.0], [7.0, 8.0]]])
+    kept.add(torch.tensor([0]), dataclasses.replace(trial(5.0, [4]), memory=memory))
+    drawn = [kept.segments(torch.tensor([0]), 2, stream("draw", i)) for i in range(20)]
+    first = next(s for s in drawn if s.batch.obs[0, 0].item() == 5)
+    second = next(s for s in drawn if s.batch.obs[0, 0].item() == 7)
+    assert (first.reward.item(), first.done.item(), first.over.item()) == (0, 0, 0)
+    assert first.seen.item() == 7  # the next episode's first
+    assert (second.reward.item(), second.done.item(), second.over.item()) == (6, 1, 1)
+    assert second.seen.item() == 8.5  # what the last step led to
+    assert first.memory is not None
+    assert first.memory.tolist() == [[0, 0]]
+    assert second.memory is not None
+    assert second.memory.tolist() == [[7, 8]]
 
 
 def test_it_is_saved_and_restored_exactly() -> None:
@@ -98,31 +123,73 @@ def test_it_is_saved_and_restored_exactly() -> None:
 
 
 @pytest.fixture
-def batch() -> Batch:
+def kept() -> Replay:
     """Lane 0 lives all four steps; lane 1's MDP ends at its second, and its trial with it."""
-    kept = replay()
-    kept.add(torch.tensor([0]), trial(0.0, [4]))
-    kept.add(torch.tensor([1]), trial(20.0, [2], terminated=1))
-    return kept.trials(torch.tensor([0, 1]), stream("draw"))
+    both = replay()
+    both.add(torch.tensor([0]), trial(0.0, [4]))
+    both.add(torch.tensor([1]), trial(20.0, [2], terminated=1))
+    return both
 
 
 def agent(encoder: torch.nn.Module) -> Agent[SAC]:
     return Agent(encoder, SAC(SPEC, encoder.width, Config(hidden=(4,))), "trial", Sight())  # type: ignore[arg-type]
 
 
-def test_a_time_limit_ends_nothing(batch: Batch) -> None:
-    moves, _ = agent(Nothing(SPEC, NoConfig())).moves(batch, None, stream("a"))
-    assert moves.follows.tolist() == [[1, 1, 1, 1], [1, 0, 1, 1]]
+def test_a_time_limit_ends_nothing(kept: Replay) -> None:
+    batch = kept.segments(torch.tensor([0, 1]), STEPS, stream("draw")).batch
+    moves, _ = agent(Nothing(SPEC, NoConfig())).moves_apart(batch)
+    assert moves.follows[0].tolist() == [1, 1, 1, 1]
+    assert moves.follows[1, :2].tolist() == [1, 0]
     assert moves.after[0, :, 0].tolist() == [0.5, 1.5, 2.5, 3.5]  # never what was reset to
 
 
-def test_a_sequence_goes_on_through_its_episodes_and_to_what_the_last_step_led_to(batch: Batch) -> None:
+def test_a_sequence_goes_on_through_its_episodes_and_to_what_the_last_step_led_to(kept: Replay) -> None:
     recurrent = agent(RL2(SPEC, Recurrent(width=4)))
-    whole = recurrent._extended(batch)
-    assert whole.obs[0, :, 0].tolist() == [0, 1, 2, 3, 3.5]
-    assert whole.obs[1, :3, 0].tolist() == [20, 21, 21.5]
-    assert whole.prev_done.tolist()[0] == [0, 0, 1, 0, 0]
-    moves, _ = recurrent.moves(batch, None, stream("a"))
+    segment = kept.segments(torch.tensor([0, 1]), STEPS, stream("draw"))
+    known = recurrent._known(segment)
+    assert known.obs[0, :, 0].tolist() == [0, 1, 2, 3, 3.5]
+    assert known.obs[1, :3, 0].tolist() == [20, 21, 21.5]
+    assert known.prev_done.tolist()[0] == [0, 0, 1, 0, 0]
+    moves, _ = recurrent.moves_through(segment)
     assert moves.follows.tolist()[0] == [1, 1, 1, 1]
     assert moves.follows.tolist()[1][:2] == [1, 0]
     torch.testing.assert_close(moves.z[:, 1:], moves.after[:, :-1])
+
+
+def test_an_mdp_that_ends_inside_a_trial_ends_nothing() -> None:
+    kept = replay()
+    kept.add(torch.tensor([0]), trial(0.0, [4], terminated=1))
+    recurrent = agent(RL2(SPEC, Recurrent(width=4)))
+    whole, _ = recurrent.moves_through(kept.segments(torch.tensor([0]), STEPS, stream("draw")))
+    assert whole.follows.tolist() == [[1, 1, 1, 1]]
+    for i in range(8):
+        part, _ = recurrent.moves_through(kept.segments(torch.tensor([0]), 2, stream("draw", i)))
+        assert part.follows.tolist() == [[1, 1]]
+
+
+def test_segments_from_remembered_states_are_read_as_in_the_whole_trial() -> None:
+    """While weights stay what they were, memory kept by acting makes every part equal to the whole."""
+    asked = request("rl2-sac", "point-robot", steps=1000)
+    few = {"tasks": 3, "trials": 3, "segment": 8}
+    asked = dataclasses.replace(
+        asked,
+        settings=dataclasses.replace(
+            asked.settings, recipe=dataclasses.replace(asked.settings.recipe, **few)
+        ),
+    )
+    _, recipe = build(asked)
+    assert isinstance(recipe, OffPolicy)
+    recipe.iterate(0.0)
+    which = torch.arange(3)
+    whole, _ = recipe.agent.moves_through(
+        dataclasses.replace(recipe.replay.segments(which, 40, stream("draw")), memory=None)
+    )
+    for i in range(6):
+        segment = recipe.replay.segments(which, 8, stream("draw", i))
+        part, _ = recipe.agent.moves_through(segment)
+        for lane in range(3):
+            first = int((whole.reward[lane] == segment.batch.learned[lane, 0]).nonzero()[0])
+            torch.testing.assert_close(part.z[lane], whole.z[lane, first : first + 8], atol=1e-5, rtol=1e-4)
+            torch.testing.assert_close(
+                part.after[lane], whole.after[lane, first : first + 8], atol=1e-5, rtol=1e-4
+            )

@@ -19,7 +19,7 @@ from metairl.recipes.training import Means, Training
 from metairl.replay import Replay, some_steps
 from metairl.rollout import rollout
 from metairl.source import Source
-from metairl.types import Batch, Moves
+from metairl.types import Moves
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Config:
     batch: int = 256  # transitions of each that losses are of
     context: int = 100  # transitions that a task is inferred from, for encoders of sets
     recent: int = 1  # newest trials of a task that those are of
+    segment: int | None = None  # steps read at a time by encoders of sequences, from what acting remembered
     keep: int = 1_000_000  # steps kept in all
     surgery: bool = False  # gradients of families of tasks that conflict are made to agree (PCGrad)
     shaped: bool = False  # learn values of the world's shaped reward; tasks are inferred from the true one
@@ -48,7 +49,8 @@ class OffPolicy(Training):
         self.config = config
         self.tasks = source.draw(config.tasks, self.streams["tasks"])
         room = max(1, config.keep // (config.tasks * source.spec.steps))
-        self.replay = Replay(room, draws.families(source.card, self.tasks.tasks), config.shaped)
+        families = draws.families(source.card, self.tasks.tasks)
+        self.replay = Replay(room, source.spec.steps, families, config.shaped)
 
     def iterate(self, progress: float) -> dict[str, float]:
         """One iteration; the first only lives, once in every task."""
@@ -72,7 +74,7 @@ class OffPolicy(Training):
     def _live(self, which: Tensor) -> dict[str, float]:
         world = self.source.world(self.tasks[which], self.streams["world"])
         policy, sight = self.agent.policy(explore=True), self.agent.sight
-        trial = rollout(policy, world, self.streams["act"], sight, final=True)
+        trial = rollout(policy, world, self.streams["act"], sight, final=True, every=self._remembered())
         self.replay.add(which, trial)
         came = trial.outcome
         self.env_steps += int(came.counts.sum())
@@ -80,17 +82,15 @@ class OffPolicy(Training):
         return {"return": total, "lost": (came.lost & came.counts).sum().item()}
 
     def _improve(self, rounds: int) -> dict[str, float]:
-        learner, chance, means = self.agent.learner, self.streams["improve"], Means()
+        means = Means()
         for _ in range(rounds):
-            batch, evidence = self._kept()
-            moves, aux = self.agent.moves(batch, evidence, chance)
-            if (
-                batch.counts.shape[1] > self.config.batch
-            ):  # a whole trial was read, some of it is learned from
-                moves = moves.at(some_steps(batch.counts.sum(1), self.config.batch, chance))
-            means.add(self._descend(moves, aux))
-            learner.after_step()
+            means.add(self._descend(*self._moves()))
+            self.agent.learner.after_step()
         return means.read()
+
+    def _remembered(self) -> int | None:
+        """Steps between moments at which what acting remembers is kept, for segments to begin with."""
+        return self.config.segment if self.agent.encoder.reads == "trial" else None
 
     def _descend(self, moves: Moves, aux: Tensor) -> dict[str, Tensor]:
         learner, chance = self.agent.learner, self.streams["improve"]
@@ -100,16 +100,20 @@ class OffPolicy(Training):
         apart = [learner.losses(moves[moves.family == kind], chance) | {"encoder": aux} for kind in kinds]
         return self.descend_together(apart, chance)
 
-    def _kept(self) -> tuple[Batch, Batch | None]:
-        """What one gradient step reads: transitions, and the evidence that their tasks are inferred from."""
-        config, rng = self.config, self.streams["improve"]
+    def _moves(self) -> tuple[Moves, Tensor]:
+        """What one gradient step learns from, as the encoder has it read; the encoder's own loss."""
+        config, agent, replay, rng = self.config, self.agent, self.replay, self.streams["improve"]
         which = self._some_tasks(config.batch_tasks)
-        match self.agent.encoder.reads:
+        match agent.encoder.reads:
             case "step":
-                return self.replay.steps(which, config.batch, rng), None
+                return agent.moves_apart(replay.steps(which, config.batch, rng))
             case "trial":
-                return self.replay.trials(which, rng), None
+                segment = replay.segments(which, config.segment or replay.length, rng)
+                moves, aux = agent.moves_through(segment)
+                if config.batch < moves.counts.shape[1]:
+                    moves = moves.at(some_steps(moves.counts.sum(1), config.batch, rng))
+                return moves, aux
             case "set":
                 known = max(1, self.source.spec.episodes - 1)  # the last episode is evidence for none
-                evidence = self.replay.evidence(which, config.context, known, config.recent, rng)
-                return self.replay.steps(which, config.batch, rng), evidence
+                evidence = replay.evidence(which, config.context, known, config.recent, rng)
+                return agent.moves_inferred(replay.steps(which, config.batch, rng), evidence, rng)

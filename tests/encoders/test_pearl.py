@@ -113,7 +113,7 @@ def test_without_sampling_no_chance_is_asked_for() -> None:
 def test_evidence_teaches_the_encoder_through_the_critic_alone(encoder: Pearl) -> None:
     learner = SAC(SPEC, encoder.width, Settings(hidden=(8,)))
     agent = Agent(encoder, learner, "trial", Sight(chance=LATENT))
-    moves, _ = agent.moves(transitions(3, 5), transitions(3, 4), stream("draws"))
+    moves, _ = agent.moves_inferred(transitions(3, 5), transitions(3, 4), stream("draws"))
     losses = learner.losses(moves, stream("actions"))
     weights = list(encoder.parameters())
     for name, taught in (("critic", True), ("policy", False), ("temperature", False)):

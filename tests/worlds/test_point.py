@@ -57,8 +57,8 @@ def test_values_are_of_the_shaped_reward_and_tasks_are_inferred_from_the_true_on
     world = SparsePoint(GOALS, 20, 1, stream("point"))
     trial = rollout(Random(world.spec, NoConfig()), world, stream("act"), Sight(), final=True)
     assert trial.shaped is not None
-    kept = Replay(1, torch.zeros(2, dtype=torch.long), shaped=True)
+    kept = Replay(1, 20, torch.zeros(2, dtype=torch.long), shaped=True)
     kept.add(torch.tensor([0, 1]), trial)
-    batch = kept.trials(torch.tensor([0, 1]), stream("draw"))
+    batch = kept.segments(torch.tensor([0, 1]), 20, stream("draw")).batch
     assert_close(batch.learned, trial.shaped)
     assert_close(batch.reward, trial.outcome.reward)
