@@ -91,16 +91,11 @@ class Replay:
         )
 
     def evidence(self, which: Tensor, count: int, episodes: int, recent: int, rng: Generator) -> Batch:
-        """Up to so many transitions a task, of the first `episodes` episodes of its `recent` newest trials.
-
-        How many count is drawn for every task, so that little is known as often as much.
-        """
+        """So many transitions a task, of the first `episodes` episodes of its `recent` newest trials."""
         ago = some_steps(self.lived[which].clamp(max=min(recent, self.room)), count, rng)
         place = (self.lived[which].unsqueeze(1) - 1 - ago) % self.room
         step = some_steps(self._before(which, episodes).gather(1, place), 1, rng)
-        known = 1 + some_steps(torch.full_like(which, count), 1, rng)
-        counts = (torch.arange(count) < known).float()
-        return replace(self._picked(which, place, step.squeeze(-1)), counts=counts)
+        return self._picked(which, place, step.squeeze(-1))
 
     def _before(self, which: Tensor, episodes: int) -> Tensor:
         """Steps of every kept trial's first episodes that count, [B, trials]."""
