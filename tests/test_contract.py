@@ -39,7 +39,18 @@ def combinations() -> Iterator[tuple[str, str | None, str]]:
                         yield name, encoder, task
 
 
-TRAINED = [c for c in combinations() if METHODS[c[0]].recipe]
+def trained() -> Iterator[tuple[str, str | None, str]]:
+    """Every (learner, recipe, encoder) on every kind of world, once: a name like `rl2` is one of them."""
+    seen = set()
+    for name, encoder, task in combinations():
+        method = METHODS[name]
+        parts = (method.learner, method.recipe, method.pretrains, encoder, task)
+        if method.recipe and parts not in seen:
+            seen.add(parts)
+            yield name, encoder, task
+
+
+TRAINED = list(trained())
 
 
 def context(sight: Sight = Sight(task=True)) -> Context:  # noqa: B008

@@ -9,7 +9,8 @@ from metairl import catalogue
 from metairl.record import Evaluation, RunFolder
 from metairl.stats import permutation_test
 
-RECORDS = catalogue.PACKAGE.parent / "results" / "records" / "mazes"
+ACCEPTED = catalogue.PACKAGE.parent / "results" / "records"
+RECORDS = ACCEPTED / "mazes"
 TRAINED = ("rl2", "rl2-lstm", "snail")
 SMALL, LARGE = "test", "snail-maze-grid-large-v1:test"
 
@@ -47,3 +48,30 @@ def test_in_first_person_something_is_learned(method: str) -> None:
 
 def test_without_memory_the_second_episode_is_as_long_as_the_first() -> None:
     assert longer(lengths("ppo", SMALL, 1), lengths("ppo", SMALL, 2)) > 0.1
+
+
+# half-cheetah at a speed
+
+
+@cache
+def returns(method: str, k: int, task: str = "half-cheetah-vel-v1_episodes=3") -> np.ndarray:
+    """Of episode k of every seed and test task, together."""
+    runs = sorted((ACCEPTED / "locomotion" / method / task).iterdir())
+    judged = [r for run in runs for r in RunFolder(run).records() if isinstance(r, Evaluation)]
+    return np.concatenate([r.returns for r in judged if (r.split, r.k) == ("test", k)]).astype(float)
+
+
+def better(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """The p-value of ours being larger."""
+    return permutation_test(ours, theirs, np.random.default_rng(0), rounds=2000)
+
+
+def test_pearl_is_better_once_it_has_explored() -> None:
+    assert len(returns("pearl", 1)) == 300
+    assert better(returns("pearl", 2), returns("pearl", 1)) < 0.01
+    assert better(returns("pearl", 3), returns("random", 3)) < 0.01
+
+
+def test_what_is_told_the_task_needs_no_exploration() -> None:
+    assert better(returns("sac+oracle", 3), returns("sac+oracle", 1)) > 0.05
+    assert better(returns("sac+oracle", 1), returns("pearl", 1)) < 0.01
