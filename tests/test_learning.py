@@ -1,5 +1,6 @@
 """Does it learn? Judged on held-out tasks against a rival, by permutation test."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,4 +33,22 @@ def test_it_adapts_to_tasks_it_never_saw(
     theirs = judge(rival, build(rival)[0], "test", Spent())
     sample = slice(0, 500)
     scores = (np.array(moment[0].returns, dtype=float)[sample] for moment in (ours, theirs))
+    assert permutation_test(*scores, np.random.default_rng(0)) < 0.001
+
+
+@pytest.mark.learning
+def test_off_policy_it_learns_from_few_steps(tmp_path: Path) -> None:
+    """A point that is told its goal comes nearer than chance does, after 12,000 steps."""
+    asked = request("sac", "point-robot", "oracle", steps=12_000)
+    few = {"tasks": 50, "trials": 20, "batch": 16, "ratio": 0.1, "learning_rate": 2e-3}
+    settings = replace(
+        asked.settings,
+        recipe=replace(asked.settings.recipe, **few),
+        learner=replace(asked.settings.learner, hidden=(64,), gamma=0.9),
+    )
+    execute(replace(asked, settings=settings), tmp_path, [])
+    ours = [r for r in RunFolder(tmp_path).records() if isinstance(r, Evaluation) and r.split == "test"]
+    rival = request("random", "point-robot")
+    theirs = judge(rival, build(rival)[0], "test", Spent())
+    scores = (np.array(moment[1].returns, dtype=float) for moment in (ours, theirs))
     assert permutation_test(*scores, np.random.default_rng(0)) < 0.001
