@@ -69,10 +69,23 @@ def train_tasks(card: TaskCard, count: int, rng: Generator) -> TaskSet:
     """Tasks to train on: new ones from an endless split, else a random choice of the fixed ones."""
     if card.split.train == "endless":
         return TaskSet(card.id, "train", draw(card, count, rng))
+    return _chosen(card, torch.randint(card.split.train, (count,), generator=rng))
+
+
+def different_train_tasks(card: TaskCard, count: int, rng: Generator) -> TaskSet:
+    """Tasks to come back to: no fixed one a second time before all were there once."""
+    if card.split.train == "endless":
+        return TaskSet(card.id, "train", draw(card, count, rng))
+    size = card.split.train
+    rounds = [torch.randperm(size, generator=rng) for _ in range(-(-count // size))]
+    return _chosen(card, torch.cat(rounds)[:count])
+
+
+def _chosen(card: TaskCard, rows: Tensor) -> TaskSet:
+    """Of the card's fixed training tasks."""
     if card.sha256 not in _FIXED:
         _FIXED[card.sha256] = task_set(card, "train")
-    chosen = torch.randint(card.split.train, (count,), generator=rng)
-    return TaskSet(card.id, "train", _FIXED[card.sha256][chosen])
+    return TaskSet(card.id, "train", _FIXED[card.sha256][rows])
 
 
 def families(card: TaskCard, tasks: Tasks) -> Tensor:

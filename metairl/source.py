@@ -17,7 +17,13 @@ class Source(Protocol):
     card: TaskCard
     spec: Spec
 
-    def draw(self, count: int, rng: Generator) -> TaskSet: ...
+    def draw(self, count: int, rng: Generator) -> TaskSet:
+        """Any training tasks."""
+        ...
+
+    def different(self, count: int, rng: Generator) -> TaskSet:
+        """Training tasks to come back to, no two of them equal while there are others."""
+        ...
 
     def world(self, tasks: Tasks, chance: Generator) -> World: ...
 
@@ -40,7 +46,12 @@ class TrainingTasks(Worlds):
         self.held_out = draws.held_out(card)
 
     def draw(self, count: int, rng: Generator) -> TaskSet:
-        drawn = draws.train_tasks(self.card, count, rng)
+        return self._unseen(draws.train_tasks(self.card, count, rng))
+
+    def different(self, count: int, rng: Generator) -> TaskSet:
+        return self._unseen(draws.different_train_tasks(self.card, count, rng))
+
+    def _unseen(self, drawn: TaskSet) -> TaskSet:
         draws.require_unseen(drawn, self.held_out)
         return drawn
 
@@ -54,3 +65,6 @@ class OneTask(Worlds):
 
     def draw(self, count: int, rng: Generator) -> TaskSet:
         return TaskSet(self.card.id, self.task.split, self.task[torch.zeros(count, dtype=torch.long)])
+
+    def different(self, count: int, rng: Generator) -> TaskSet:
+        return self.draw(count, rng)

@@ -265,3 +265,13 @@ def test_training_mazes_that_are_test_mazes_are_refused_before_a_run(shelf: Path
     (shelf / "mine-v1.toml").write_text(small)
     with pytest.raises(CardError, match=r"'mine-v1': .* validation tasks are held-out tasks too"):
         build(request("rl2", "mine"))
+
+
+def test_tasks_to_come_back_to_are_different_while_there_are_others() -> None:
+    card = catalogue.task("ml1:skill=reach")
+    all_of_them = draws.different_train_tasks(card, 50, stream("different"))
+    assert len(set(all_of_them.digests)) == 50
+    again = draws.different_train_tasks(card, 120, stream("different")).digests
+    assert sorted(again.count(digest) for digest in set(again)) == [2] * 30 + [3] * 20
+    endless = draws.different_train_tasks(catalogue.task("point-robot"), 50, stream("different"))
+    assert len(set(endless.digests)) == 50

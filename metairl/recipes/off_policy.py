@@ -47,7 +47,7 @@ class OffPolicy(Training):
         self.agent = agent
         self.source = source
         self.config = config
-        self.tasks = source.draw(config.tasks, self.streams["tasks"])
+        self.tasks = source.different(config.tasks, self.streams["tasks"])
         room = max(1, config.keep // (config.tasks * source.spec.steps))
         families = draws.families(source.card, self.tasks.tasks)
         self.replay = Replay(room, source.spec.steps, families, config.shaped)
