@@ -75,3 +75,8 @@ def test_pearl_is_better_once_it_has_explored() -> None:
 def test_what_is_told_the_task_needs_no_exploration() -> None:
     assert better(returns("sac+oracle", 3), returns("sac+oracle", 1)) > 0.05
     assert better(returns("sac+oracle", 1), returns("pearl", 1)) < 0.01
+
+
+def test_inferring_the_task_is_worth_more_than_a_policy_for_all_of_them() -> None:
+    assert better(returns("pearl", 3), returns("sac", 3)) < 0.01
+    assert better(returns("rl2-sac", 1, "half-cheetah-vel-v1_episodes=2"), returns("sac", 1)) < 0.01
