@@ -28,6 +28,7 @@ class Encoder(Protocol):
     def __call__(self, context: Context, state: State) -> Encoding: ...
 
 
+@runtime_checkable
 class SetEncoder(Encoder, Protocol):
     """One that can also infer a task from transitions in any order."""
 
@@ -113,7 +114,8 @@ class Agent(Generic[Learns]):
 
     def moves_inferred(self, batch: Batch, evidence: Batch, rng: Generator) -> tuple[Moves, Tensor]:
         """The same where the task is inferred from evidence; one draw a task."""
-        encoder: SetEncoder = self.encoder  # type: ignore[assignment]
+        encoder = self.encoder
+        assert isinstance(encoder, SetEncoder), "what it believes is inferred from evidence"
         belief, aux = encoder.believe(evidence)
         lanes, draws = len(belief), self.sight.chance
         chance = torch.randn(lanes, draws, generator=rng) if draws else None

@@ -26,7 +26,7 @@ def small(method: str, layers: str = "all") -> Request:
         learner=replace(asked.settings.learner, hidden=(16,)),
         recipe=replace(asked.settings.recipe, tasks=8, trials=4, batch_tasks=4, **few),
         alone=replace(asked.settings.alone, **few),
-        adapt=Config(steps=STEPS, points=POINTS, tasks=TASKS, layers=layers),  # type: ignore[arg-type]
+        adapt=Config(steps=STEPS, points=POINTS, tasks=TASKS, layers=layers),
     )
     return replace(asked, settings=settings)
 
@@ -56,15 +56,24 @@ def test_it_begins_with_what_was_learned_and_leaves_that_alone() -> None:
     tasks = draws.TaskSet(asked.card.id, "test", draws.task_set(asked.card, "test")[slice(TASKS)])
     still = protocol.meta_test(
         recipe.agent.policy(False), asked.card, tasks, asked.sight, 0, protocol.Spent()
-    )  # type: ignore[attr-defined]
+    )
     assert found[0].returns == pytest.approx(still[0].returns, abs=1e-3)
     assert all(torch.equal(value, before[name]) for name, value in weights(recipe).items())
+
+
+def test_a_task_learns_nothing_from_the_others_beside_it() -> None:
+    together = small("fine-tune")
+    alone = replace(
+        together, settings=replace(together.settings, adapt=replace(together.settings.adapt, tasks=1))
+    )
+    recipe = learned(together)
+    assert [e.returns[:1] for e in curve(together, recipe)] == [e.returns for e in curve(alone, recipe)]
 
 
 def test_from_scratch_it_begins_elsewhere() -> None:
     tuned, fresh = small("fine-tune"), small("scratch")
     recipe = learned(tuned)
-    assert curve(tuned, recipe)[0].returns != curve(fresh, build(fresh)[1])[0].returns  # type: ignore[arg-type]
+    assert curve(tuned, recipe)[0].returns != curve(fresh, build(fresh)[1])[0].returns
 
 
 def test_every_point_says_what_was_lived_before() -> None:
@@ -82,7 +91,7 @@ def test_every_point_says_what_was_lived_before() -> None:
 def test_what_is_held_does_not_move() -> None:
     asked = small("fine-tune", layers="last")
     recipe = learned(asked)
-    hold(recipe.agent, "last")  # type: ignore[attr-defined]
+    hold(recipe.agent, "last")
     before = weights(recipe)
     recipe.iterate(0.0)
     moved = {name for name, value in weights(recipe).items() if not torch.equal(value, before[name])}

@@ -132,7 +132,7 @@ def kept() -> Replay:
 
 
 def agent(encoder: torch.nn.Module) -> Agent[SAC]:
-    return Agent(encoder, SAC(SPEC, encoder.width, Config(hidden=(4,))), "trial", Sight())  # type: ignore[arg-type]
+    return Agent(encoder, SAC(SPEC, encoder.width, Config(hidden=(4,))), "trial", Sight())
 
 
 def test_a_time_limit_ends_nothing(kept: Replay) -> None:

@@ -16,7 +16,7 @@ LANES, STEPS = 4, SPEC.steps
 
 def learner(**settings: object) -> MAML:
     torch.manual_seed(0)
-    return MAML(SPEC, SPEC.obs, Config(hidden=(5,), **settings))  # type: ignore[arg-type]
+    return MAML(SPEC, SPEC.obs, Config(hidden=(5,), **settings))
 
 
 def features() -> Features:

@@ -24,7 +24,7 @@ def constant(critic: Ensemble, *says: float) -> None:
 
 def learner(**settings: object) -> SAC:
     torch.manual_seed(0)
-    sac = SAC(SPEC, 2, Config(hidden=(4,), **settings))  # type: ignore[arg-type]
+    sac = SAC(SPEC, 2, Config(hidden=(4,), **settings))
     constant(sac.critic, 1.0, 2.0)
     constant(sac.target, 3.0, 5.0)
     return sac
