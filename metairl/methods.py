@@ -210,6 +210,17 @@ def require_episodes(method: Method, encoder: str | None, card: TaskCard) -> Non
             )
 
 
+def require_counts(settings: Any) -> None:
+    """Whole numbers are counts: at least 1, unless 0 is what they are by default."""
+    for part in fields(settings):
+        own = getattr(settings, part.name)
+        for field in fields(own):
+            value = getattr(own, field.name)
+            counts = value if isinstance(value, tuple) else (value,)
+            if field.default != 0 and any(type(count) is int and count < 1 for count in counts):
+                raise UsageError(f"{part.name}.{field.name} must be 1 or more, not {value}")
+
+
 def require_shaped(settings: Any, card: TaskCard) -> None:
     if settings and getattr(getattr(settings, "recipe", None), "shaped", False) and card.world not in SHAPED:
         worlds = " and ".join(SHAPED)

@@ -79,6 +79,7 @@ def request(
         raise UsageError(f"--steps must be 0 or more, not {steps}")
     kind = choose(engine) if card.simulated else "cpu"
     tuned_steps, tuned_settings = methods.tuned(method, task, encoder)
+    methods.require_counts(settings or tuned_settings)
     methods.require_shaped(settings or tuned_settings, card)
     if steps and chosen.recipe and not chosen.pretrains:
         raise UsageError(f"method '{method}' trains on held-out tasks alone: set --adapt.steps, not --steps")

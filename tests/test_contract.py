@@ -12,7 +12,7 @@ from metairl.agent import Agent
 from metairl.encoders import ENCODERS
 from metairl.errors import UsageError
 from metairl.learners import ppo
-from metairl.methods import METHODS, choose_encoder, find, require_world
+from metairl.methods import METHODS, choose_encoder, find, require_world, settings_from
 from metairl.protocol import Spent, meta_test
 from metairl.recipes import off_policy, on_policy
 from metairl.request import build, request
@@ -250,6 +250,10 @@ def test_combinations_that_cannot_work_are_refused_by_name() -> None:
         request("sac", "bandit-5")
     with pytest.raises(UsageError, match="learns a task where a new episode begins; 'bandit-5-v1' has one"):
         request("ppo", "bandit-5", "pearl")
+    for part, key, value in (("recipe", "tasks", 0), ("recipe", "segment", 0), ("learner", "hidden", (8, 0))):
+        settings = settings_from(find("rl2-sac"), "rl2", {part: {key: value}}, "here")
+        with pytest.raises(UsageError, match=rf"{part}\.{key} must be 1 or more"):
+            request("rl2-sac", "point-robot", settings=settings)
     with pytest.raises(UsageError, match="works on bandit worlds; 'tabular-mdp-v1' is a tabular world"):
         require_world("ucb1", find("ucb1"), catalogue.task("tabular-mdp"))
 
