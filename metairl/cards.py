@@ -69,12 +69,15 @@ class TaskCard(Strict):
     reports_success: bool
     source: str
     tags: list[str]
-    settable: dict[str, Literal["horizon", "episodes", "skill", "goals"]] = Field(default_factory=dict)
+    settable: dict[str, Literal["horizon", "episodes", "skill", "goals", "data"]] = Field(
+        default_factory=dict
+    )
     parameters: dict[str, Law]
     split: Split
     score: Score | None = None  # None: no expert is known yet
     physics: Physics | None = None  # of bodies that MuJoCo steps
     arm: Arm | None = None  # of Meta-World, which MuJoCo steps too
+    data: str | None = None  # quality of the logs that come with its tasks; None: there are none
     same_tasks: bool = False  # training and held-out tasks are the same by definition: no test of transfer
     transfer: list[str] = Field(
         default_factory=list
@@ -111,7 +114,9 @@ class TaskCard(Strict):
         """Of everything that decides a return, and of nothing else."""
         words = {"title", "source", "tags", "notes", "settable", "score", "transfer", "same_tasks"}
         content = self.model_dump(exclude=words)
-        absent = {part for part in ("physics", "arm") if content[part] is None}  # younger than some records
+        absent = {
+            part for part in ("physics", "arm", "data") if content[part] is None
+        }  # younger than some records
         return digest({key: value for key, value in content.items() if key not in absent})
 
     @property

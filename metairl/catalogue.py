@@ -42,7 +42,8 @@ def task(asked: str) -> TaskCard:
 def task_name(asked: str) -> str:
     """The full name of what was asked for, every setting said: `bandit-5-v1:pulls=10`."""
     card = task(asked)
-    settings = ",".join(f"{name}={getattr(card, field)}" for name, field in sorted(card.settable.items()))
+    values = {name: getattr(card, field) for name, field in sorted(card.settable.items())}
+    settings = ",".join(f"{name}={value}" for name, value in values.items() if value is not None)
     return f"{card.id}:{settings}" if settings else card.id
 
 
@@ -133,6 +134,12 @@ def _with_setting(card: TaskCard, key: str, value: str) -> TaskCard:
             if seed >= MOST:
                 raise UsageError(f"task '{card.id}': a seed of the package is below {MOST}, not {seed}")
             return _with_goals(card, package=seed)
+        case "data":
+            if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", value):
+                raise UsageError(
+                    f"task '{card.id}': 'data' is the name of logs, as in data=replay, not '{value}'"
+                )
+            return card.model_copy(update={"data": value})
     if not value.isdecimal() or int(value) < 1:
         raise UsageError(f"task '{card.id}': '{key}' must be a whole number above 0, not '{value}'")
     return card.model_copy(update={field: int(value)})

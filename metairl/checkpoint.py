@@ -19,7 +19,8 @@ from metairl.record import write_atomically, writing
 KEPT = 2
 
 
-def save(folder: Path, number: int, content: dict[str, Any]) -> None:
+def save(folder: Path, number: int, content: dict[str, Any], keep: int | None = KEPT) -> None:
+    """As one of the newest `keep`; None: older ones stay too."""
     buffer = io.BytesIO()
     torch.save(content, buffer)
     data = buffer.getvalue()
@@ -27,7 +28,7 @@ def save(folder: Path, number: int, content: dict[str, Any]) -> None:
     write_atomically(folder / f"{number:012d}.pt", data)
     write_atomically(folder / f"{number:012d}.json", (json.dumps(manifest) + "\n").encode())
     with writing(folder):
-        for old in _manifests(folder)[KEPT:]:
+        for old in _manifests(folder)[keep:] if keep else ():
             old.unlink(missing_ok=True)
             old.with_suffix(".pt").unlink(missing_ok=True)
 
@@ -43,6 +44,11 @@ def load(folder: Path) -> dict[str, Any] | None:
     if manifests:
         raise DamagedFile(f"{folder}: none of its {len(manifests)} checkpoints is whole")
     return None
+
+
+def every(folder: Path) -> dict[int, dict[str, Any]]:
+    """All that are there, by their numbers, the oldest first."""
+    return {int(manifest.stem): _read(manifest) for manifest in reversed(_manifests(folder))}
 
 
 def _read(manifest: Path) -> dict[str, Any]:

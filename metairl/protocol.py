@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from metairl.cards import TaskCard
 from metairl.draws import TaskSet
@@ -37,8 +37,14 @@ LINES = 200  # lines that a training run writes about its losses
 class Recipe(Protocol):
     """A training loop, one iteration at a time."""
 
+    networks: nn.Module
     env_steps: int
     gradient_steps: int
+
+    @property
+    def clock(self) -> int:
+        """What its budget is counted in: steps in worlds, or gradient steps where nothing is lived."""
+        ...
 
     def iterate(self, progress: float) -> dict[str, float]: ...
 
@@ -69,17 +75,17 @@ def meta_train(
         seconds["eval"] += time.perf_counter() - began
         return records
 
-    if recipe.env_steps == 0:
+    if recipe.clock == 0:
         yield timed()
-    while recipe.env_steps < steps:
-        before, began = recipe.env_steps, time.perf_counter()
+    while recipe.clock < steps:
+        before, began = recipe.clock, time.perf_counter()
         metrics = recipe.iterate(before / steps)
         seconds["train"] += time.perf_counter() - began
         _require_finite(metrics, recipe)
         records: list[Record] = []
-        if _crosses(before, recipe.env_steps, steps / LINES):
+        if _crosses(before, recipe.clock, steps / LINES):
             records.append(Training(recipe.env_steps, recipe.gradient_steps, metrics, dict(seconds)))
-        if _crosses(before, recipe.env_steps, steps / CURVE):
+        if _crosses(before, recipe.clock, steps / CURVE):
             records += timed()
         yield records
 
@@ -91,7 +97,7 @@ def _crosses(before: int, after: int, stride: float) -> bool:
 def _require_finite(metrics: dict[str, float], recipe: Recipe) -> None:
     for name, value in metrics.items():
         if not math.isfinite(value):
-            raise Diverged(f"'{name}' became {value} after {recipe.env_steps} training steps")
+            raise Diverged(f"'{name}' became {value} after {recipe.clock} training steps")
 
 
 def meta_test(

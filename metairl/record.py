@@ -3,6 +3,7 @@
     run.json        what was asked for, by which code, on which machine, and how it ended
     records.jsonl   one line an event: `Training` as it goes, `Evaluation` for every judged episode index
     checkpoint/     see checkpoint.py
+    stages/         networks at every judged moment, where they are kept: experts of every quality
 
 A line ends with a CRC of its own text. A number that is not finite is written as the word it is, so
 NaN stays NaN. Nothing is overwritten: a resumed run first cuts the file back to what its checkpoint knew.
@@ -80,10 +81,12 @@ class RunFolder:
         self.run_file = path / "run.json"
         self.records_file = path / "records.jsonl"
         self.checkpoints = path / "checkpoint"
+        self.stages = path / "stages"
 
     def create(self) -> None:
         with writing(self.path):
             self.checkpoints.mkdir(parents=True, exist_ok=True)
+            self.stages.mkdir(exist_ok=True)
             self.records_file.touch()
 
     def describe(self, run: dict[str, Any]) -> None:

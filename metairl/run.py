@@ -26,7 +26,7 @@ import torch
 from metairl import catalogue, checkpoint, methods, protocol
 from metairl.cards import digest
 from metairl.errors import RunConflict, StorageError
-from metairl.record import SCHEMA, Record, RunFolder, writing
+from metairl.record import SCHEMA, Evaluation, Record, RunFolder, writing
 from metairl.request import Request, adapted, alike, build, judge, requested
 from metairl.track import Sink
 from metairl.types import Policy
@@ -36,8 +36,11 @@ RARELY = 20  # times that saving took, at least, pass before the next
 VERSIONS = ("metairl", "torch", "numpy", "mujoco", "gymnasium", "metaworld", "wandb")
 
 
-def execute(asked: Request, path: Path, sinks: Sequence[Sink]) -> dict[str, Any]:
-    """Start or continue the run in `path`; its description once it is complete."""
+def execute(asked: Request, path: Path, sinks: Sequence[Sink], stages: bool = False) -> dict[str, Any]:
+    """Start or continue the run in `path`; its description once it is complete.
+
+    With `stages` the networks are kept as they were at every judged moment.
+    """
     folder = RunFolder(path)
     folder.create()
     with _claim(folder):
@@ -47,7 +50,7 @@ def execute(asked: Request, path: Path, sinks: Sequence[Sink]) -> dict[str, Any]
         for sink in sinks:
             sink.start(run | {"folder": str(path)})
         try:
-            _work(Work(asked, folder, *build(asked), sinks, {"train": 0.0, "eval": 0.0}))
+            _work(Work(asked, folder, *build(asked), sinks, {"train": 0.0, "eval": 0.0}, stages))
             _close(folder, sinks, run, "completed")
         except KeyboardInterrupt:
             _close(folder, sinks, run, "interrupted")
@@ -68,6 +71,7 @@ class Work:
     recipe: protocol.Recipe | None
     sinks: Sequence[Sink]
     seconds: dict[str, float]
+    stages: bool = False
 
     def keep(self, records: list[Record]) -> None:
         """To the disk first, then to whoever shows it."""
@@ -142,13 +146,16 @@ def _train(work: Work, recipe: protocol.Recipe, stopping: Callable[[], bool]) ->
     validate = partial(work.judge, "validation")
     for records in protocol.meta_train(recipe, validate, work.asked.steps, work.seconds):
         work.keep(records)
-        if recipe.env_steps == 0:
+        if work.stages and any(isinstance(record, Evaluation) for record in records):
+            stage = {"networks": recipe.networks.state_dict()}
+            checkpoint.save(work.folder.stages, recipe.clock, stage, keep=None)
+        if recipe.clock == 0:
             continue  # a run that goes on from here would be judged untrained once more
-        over = recipe.env_steps >= work.asked.steps
+        over = recipe.clock >= work.asked.steps
         if over or stopping() or time.monotonic() - saved_at > pause:
             began = time.monotonic()
             content = {"recipe": recipe.state(), "seconds": work.seconds, "records": work.folder.size()}
-            checkpoint.save(work.folder.checkpoints, recipe.env_steps, content)
+            checkpoint.save(work.folder.checkpoints, recipe.clock, content)
             saved_at = time.monotonic()
             pause = max(SECONDS_BETWEEN_CHECKPOINTS, RARELY * (saved_at - began))  # replays are large
         if stopping() and not over:

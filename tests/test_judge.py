@@ -349,6 +349,10 @@ class Scripted:
         self.now = next(self.skill)
         return {"loss": 0.0}
 
+    @property
+    def clock(self) -> int:
+        return self.env_steps
+
     def state(self) -> dict[str, Any]:
         return {}
 

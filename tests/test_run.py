@@ -109,6 +109,10 @@ class Counting:
         self.env_steps += 10
         return {"loss": 0.0}
 
+    @property
+    def clock(self) -> int:
+        return self.env_steps
+
     def state(self) -> dict[str, Any]:
         return {"env_steps": self.env_steps}
 

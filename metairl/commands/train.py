@@ -26,6 +26,7 @@ class Train:
     out: Path | None = None  # the run's folder; by default runs/METHOD/TASK/seed-SEED
     threads: int | None = None  # of torch; numbers repeat only at equal thread counts
     engine: Literal["auto", "cpu", "gpu"] = "auto"  # of MuJoCo tasks; auto: gpu where there is one
+    stages: bool = False  # keep the networks of every judged moment, for `metairl collect`
     wandb: Mode = "auto"  # auto: online where a key is present, else offline
 
 
@@ -36,7 +37,7 @@ def main(words: list[str]) -> int:
     settings = _settings(args, rest)
     asked = request(args.method, args.task, args.encoder, args.seed, args.steps, settings, args.engine)
     folder = args.out or asked.folder(Path("runs"))
-    execute(asked, folder, [Console(), Wandb(args.wandb)])
+    execute(asked, folder, [Console(), Wandb(args.wandb)], args.stages)
     print_scores(RunFolder(folder))
     return 0
 

@@ -27,8 +27,8 @@ def adapt(copies: Sequence[Training], config: Config) -> Iterator[int]:
     for point in range(config.points + 1):
         wanted = config.steps * point // config.points
         for recipe in copies:
-            while recipe.env_steps < wanted:
-                recipe.iterate(recipe.env_steps / config.steps)
+            while recipe.clock < wanted:
+                recipe.iterate(recipe.clock / config.steps)
         yield wanted
 
 

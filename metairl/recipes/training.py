@@ -27,6 +27,10 @@ class Training:
         self.env_steps = 0
         self.gradient_steps = 0
 
+    @property
+    def clock(self) -> int:
+        return self.env_steps
+
     def iterate(self, progress: float) -> dict[str, float]:
         """One iteration; `progress` in [0, 1) is the share of the budget already spent."""
         raise NotImplementedError
