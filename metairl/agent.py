@@ -30,7 +30,9 @@ class Encoder(Protocol):
 
 @runtime_checkable
 class SetEncoder(Encoder, Protocol):
-    """One that can also infer a task from transitions in any order."""
+    """One that can also infer a task from transitions of it, in any order or as they were lived."""
+
+    reads_in_order: bool
 
     def believe(self, evidence: Batch) -> tuple[Tensor, Tensor]:
         """A belief a task, and the encoder's own loss."""
@@ -197,3 +199,31 @@ class Acting:
         encoding = encoder(context, state[:inferred])
         action, own = learner.act_from(encoding.z[:, 0], context, state[inferred:], rng, self.explore)
         return action, (*encoding.state, *own)
+
+    def informed(self, support: Batch) -> "Acting | Informed":
+        """The same, with what it infers from some transitions of every lane's task."""
+        if self.agent.encoder.reads != "set":
+            return self
+        assert isinstance(self.agent.encoder, SetEncoder), "what it believes is inferred from evidence"
+        with torch.no_grad():
+            belief, _ = self.agent.encoder.believe(support)
+        return Informed(self.agent, belief, self.explore)
+
+
+@dataclass(frozen=True)
+class Informed:
+    """An agent whose beliefs come from support and stay as they are: one row a lane."""
+
+    agent: Agent[Any]
+    belief: Tensor  # [B, …]
+    explore: bool
+
+    def initial(self, lanes: int) -> State:
+        assert lanes == len(self.belief), "a lane each for the tasks that support was of"
+        return (self.belief,)
+
+    def act(self, context: Context, state: State, rng: Generator) -> tuple[Tensor, State]:
+        encoder: Any = self.agent.encoder
+        chance = None if context.chance is None else context.chance[:, 0]
+        z = encoder.given(state[0], context.obs, chance)
+        return self.agent.learner.act(z[:, 0], rng, self.explore), state

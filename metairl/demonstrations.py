@@ -1,13 +1,19 @@
-"""Whole episodes of a policy on every task of a split: what imitation and offline learning begin with."""
+"""Whole episodes of policies on every task of a split: what imitation and offline learning begin with.
 
-from collections.abc import Iterator
+Policies take turns, from the first to the last, so that logs may hold every stage of what was once learned.
+A part is one policy's episodes on some of the tasks; it has random streams of its own, so that parts can be
+made in any order, again, and apart.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from metairl.cards import TaskCard
-from metairl.data import Episode
 from metairl.draws import TaskSet
+from metairl.episodes import Episode
 from metairl.rollout import Play
 from metairl.streams import stream
 from metairl.types import Policy, Sight
@@ -17,31 +23,65 @@ from metairl.worlds.engine import Kind
 LANES = 250  # tasks at once
 KEPT = ("reward", "terminated", "truncated", "success")
 CAME = (*KEPT, "done", "final_obs")
+Part = Callable[[], list[Episode]]
+
+
+def parts(
+    policies: Sequence[Policy], card: TaskCard, tasks: TaskSet, sight: Sight, seed: int, engine: Kind = "cpu"
+) -> dict[str, Part]:
+    """By name, in order. The card's episodes of each task, every policy's share of them in its turn."""
+    every = range(0, len(tasks), LANES)
+    return {
+        f"{turn:03}-{first:06}": partial(_part, policy, some, tasks, sight, seed, engine, turn, first)
+        for turn, (policy, some) in enumerate(_turns(policies, card))
+        for first in every
+    }
 
 
 def collect(
     policy: Policy, card: TaskCard, tasks: TaskSet, sight: Sight, seed: int, engine: Kind = "cpu"
 ) -> Iterator[Episode]:
     """The card's episodes of each task, tasks in order. Memory is kept between them, as in a trial."""
-    for first in range(0, len(tasks), LANES):
-        rows = slice(first, first + LANES)
-        chance, choice = (
-            stream("collect", name, card.id, tasks.split, seed, first) for name in ("world", "act")
-        )
-        play = Play(policy, make(card, tasks[rows], chance, engine), choice, sight)
-        parameters = play.world.task
-        obs, action, steps = _lived(play, card.steps)
-        for lane, task in enumerate(tasks.digests[rows]):
-            for part in _episodes(steps["done"][lane], card.episodes):
-                last = steps["final_obs"][lane, part.stop - 1 : part.stop]
-                yield Episode(
-                    task,
-                    parameters[lane].tolist(),
-                    seed,
-                    torch.cat([obs[lane, part], last]).numpy(),
-                    action[lane, part].numpy(),
-                    *(steps[name][lane, part].numpy() for name in KEPT),
-                )
+    for make_part in parts([policy], card, tasks, sight, seed, engine).values():
+        yield from make_part()
+
+
+def _turns(policies: Sequence[Policy], card: TaskCard) -> Iterator[tuple[Policy, TaskCard]]:
+    """Policies evenly spaced, each with the episodes that it acts in."""
+    last = max(1, card.episodes - 1)
+    chosen = [round(number * (len(policies) - 1) / last) for number in range(card.episodes)]
+    for index, policy in enumerate(policies):
+        if count := chosen.count(index):
+            yield policy, card.model_copy(update={"episodes": count})
+
+
+def _part(
+    policy: Policy,
+    card: TaskCard,
+    tasks: TaskSet,
+    sight: Sight,
+    seed: int,
+    engine: Kind,
+    turn: int,
+    first: int,
+) -> list[Episode]:
+    rows = slice(first, first + LANES)
+    chance, choice = (
+        stream("collect", name, card.id, tasks.split, seed, turn, first) for name in ("world", "act")
+    )
+    play = Play(policy, make(card, tasks[rows], chance, engine), choice, sight)
+    parameters = play.world.task
+    obs, action, steps = _lived(play, card.steps)
+    episodes = []
+    for lane, task in enumerate(tasks.digests[rows]):
+        for part in _episodes(steps["done"][lane], card.episodes):
+            last = steps["final_obs"][lane, part.stop - 1 : part.stop]
+            seen = torch.cat([obs[lane, part], last]).numpy()
+            came = (steps[name][lane, part].numpy() for name in KEPT)
+            episodes.append(
+                Episode(task, parameters[lane].tolist(), seed, seen, action[lane, part].numpy(), *came)
+            )
+    return episodes
 
 
 @torch.no_grad()

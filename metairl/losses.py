@@ -42,6 +42,11 @@ def clipped_surrogate(log_ratio: Tensor, advantage: Tensor, clip: float) -> Tens
     return -torch.minimum(ratio * advantage, ratio.clamp(1 - clip, 1 + clip) * advantage)
 
 
+def expectile(u: Tensor, tau: float) -> Tensor:
+    """|τ − [u < 0]| u²: asymmetric squares, whose mean is least where the τ-expectile is (IQL, eq. 5)."""
+    return torch.where(u > 0, tau, 1 - tau) * u.square()
+
+
 def categorical_entropy(log_prob: Tensor) -> Tensor:
     """−Σ_a π log π over the last axis."""
     return -(log_prob.exp() * log_prob).sum(-1)

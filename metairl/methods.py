@@ -6,7 +6,7 @@ its numbers are computed. A line here is all it takes to be listed, trained, jud
 
 from dataclasses import Field, dataclass, fields, make_dataclass, replace
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pydantic import TypeAdapter, ValidationError
@@ -15,11 +15,16 @@ from metairl import catalogue
 from metairl.agent import Agent
 from metairl.cards import TaskCard
 from metairl.encoders import ENCODERS
+from metairl.encoders.support import Support
 from metairl.errors import CardError, UsageError, nearest
 from metairl.learners import bandit_rules as rules
 from metairl.learners import (
     bayes_bandit,
+    bc,
+    cql,
+    cql_discrete,
     gittins,
+    iql,
     maml,
     ppo,
     random,
@@ -27,10 +32,11 @@ from metairl.learners import (
     scripted,
     shortest_path,
     straight,
+    td3_bc,
     zero,
 )
 from metairl.learners import tabular_rules as plans
-from metairl.recipes import adaptation, off_policy, on_policy
+from metairl.recipes import adaptation, off_policy, offline, on_policy
 from metairl.streams import seed_of
 from metairl.types import NoConfig, Policy, Sight, Spec
 
@@ -48,7 +54,7 @@ class Method:
     any_encoder: bool = False  # takes another one too
     pretrains: bool = True  # learns before it meets a held-out task; False: it begins there
     adapts: Any = None  # the recipe's Config for learning on in a held-out task; None: weights stay still
-    support: str = "trial"  # what it may have from a held-out task
+    support: Literal["trial", "logs"] = "trial"  # what it may have from a held-out task
     worlds: tuple[str, ...] | None = None  # None: any world
     sees_task: bool = False  # an exact row that is told the task; a bound, not a learner
 
@@ -66,6 +72,7 @@ MAML = (maml.MAML, maml.Config)
 ON_POLICY = (on_policy.OnPolicy, on_policy.Config)
 SAC = (sac.SAC, sac.Config)
 OFF_POLICY = (off_policy.OffPolicy, off_policy.Config)
+OFFLINE = (offline.Offline, offline.Config)
 ALONE = off_policy.Config(tasks=1, trials=1, ratio=0.5, batch_tasks=1)  # in a single task
 
 METHODS: dict[str, Method] = {
@@ -117,6 +124,48 @@ METHODS: dict[str, Method] = {
         adapts=ALONE,
         worlds=CONTINUOUS,
     ),
+    "bc": Method(
+        "Behavioural cloning", "", (bc.BC, bc.Config), OFFLINE, "none", any_encoder=True, support="logs"
+    ),
+    "iql": Method(
+        "Implicit Q-learning",
+        "arXiv:2110.06169",
+        (iql.IQL, iql.Config),
+        OFFLINE,
+        "none",
+        any_encoder=True,
+        support="logs",
+    ),
+    "td3-bc": Method(
+        "TD3+BC",
+        "arXiv:2106.06860",
+        (td3_bc.TD3BC, td3_bc.Config),
+        OFFLINE,
+        "none",
+        any_encoder=True,
+        support="logs",
+        worlds=CONTINUOUS,
+    ),
+    "cql": Method(
+        "Conservative Q-learning",
+        "arXiv:2006.04779",
+        (cql.CQL, cql.Config),
+        OFFLINE,
+        "none",
+        any_encoder=True,
+        support="logs",
+        worlds=CONTINUOUS,
+    ),
+    "cql-discrete": Method(
+        "Conservative Q-learning, discrete actions",
+        "arXiv:2006.04779",
+        (cql_discrete.DiscreteCQL, cql_discrete.Config),
+        OFFLINE,
+        "none",
+        any_encoder=True,
+        support="logs",
+        worlds=TABULAR,
+    ),
     "maml": Method("MAML: a gradient step per task", "arXiv:1703.03400", MAML, ON_POLICY, encoder="none"),
     "random": Method("Random actions", "", (random.Random, NoConfig)),
     "zero": Method("Nothing is done", "", (zero.Zero, NoConfig)),
@@ -163,6 +212,18 @@ METHODS: dict[str, Method] = {
     ),
 }
 
+METHODS |= {  # the same from the logs of the held-out task alone
+    f"{name}-alone": replace(
+        method,
+        title=f"{method.title}, the held-out task alone",
+        any_encoder=False,
+        pretrains=False,
+        adapts=offline.Config(batch_tasks=1),
+    )
+    for name, method in METHODS.items()
+    if method.support == "logs"
+}
+
 
 def find(name: str) -> Method:
     if name not in METHODS:
@@ -198,6 +259,13 @@ def require_world(name: str, method: Method, card: TaskCard) -> None:
         raise UsageError(
             f"method '{name}' works on {known} worlds; '{card.id}' is a {card.world} world, for {others}"
         )
+
+
+def require_logs(name: str, method: Method, card: TaskCard) -> None:
+    if method.support == "logs" and card.data is None:
+        if "data" not in card.settable:
+            raise UsageError(f"method '{name}' learns from logs, which do not come with '{card.id}'")
+        raise UsageError(f"method '{name}' learns from logs: say which, as in {card.id}:data=replay")
 
 
 def require_episodes(method: Method, encoder: str | None, card: TaskCard) -> None:
@@ -286,7 +354,7 @@ def sight(method: Method, encoder: str | None, settings: Any) -> Sight:
     """What the judge lets this method see inside a trial."""
     told = ENCODERS[encoder][0].sees_task if encoder else method.sees_task
     chance = getattr(settings.encoder, "chance", 0) if encoder else 0
-    return Sight(reward=method.support in {"trial"}, task=told, chance=chance)
+    return Sight(reward=method.support == "trial", task=told, chance=chance)
 
 
 def build_agent(
@@ -296,6 +364,8 @@ def build_agent(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of("networks", seed))
         embedding = ENCODERS[encoder][0](spec, settings.encoder)
+        if method.support == "logs" and embedding.reads == "trial":
+            embedding = Support(embedding)
         learner = method.learner[0](spec, embedding.width, settings.learner)
         return Agent(embedding, learner, card.objective, sight(method, encoder, settings))
 

@@ -115,8 +115,24 @@ class Ensemble(nn.Module):
             h = h.relu() if place < len(self.weights) - 1 else h
         return h.view(-1, *x.shape[:-1])
 
+    def of_many(self, z: Tensor, actions: Tensor) -> Tensor:
+        """Of many actions at every z, [..., Z] and [..., n, A] -> [members, ..., n]; z is read once."""
+        weights, biases = list(self.weights), list(self.biases)
+        seen = torch.baddbmm(biases[0], _rows(z, weights[0]), weights[0][:, : z.shape[-1]])
+        done = torch.bmm(_rows(actions, weights[0]), weights[0][:, z.shape[-1] :])
+        h = (done.view(*seen.shape[:2], actions.shape[-2], -1) + seen.unsqueeze(2)).flatten(1, 2)
+        for weight, bias in zip(weights[1:], biases[1:], strict=True):
+            h = torch.baddbmm(bias, h.relu_(), weight)
+        q: Tensor = h.view(-1, *actions.shape[:-1])
+        return q
+
     def last_layer(self) -> Iterator[Tensor]:
         return iter((self.weights[-1], self.biases[-1]))
+
+
+def _rows(x: Tensor, weight: Tensor) -> Tensor:
+    """The same rows for every member."""
+    return x.flatten(0, -2).expand(len(weight), -1, -1)
 
 
 def _uniform(members: int, fan_in: int, fan_out: int) -> Tensor:
@@ -141,17 +157,23 @@ def follow(slow: nn.Module, fast: nn.Module, rate: float) -> None:
 class PolicyHead(nn.Module):
     """From features to a distribution over actions: one of A, or A numbers where actions are continuous."""
 
-    def __init__(self, spec: Spec, width: int, hidden: tuple[int, ...]):
+    def __init__(self, spec: Spec, width: int, hidden: tuple[int, ...], bounded: bool = False):
+        """`bounded`: continuous ones have their mean inside (−1, 1) and σ in [e⁻⁵, e²]."""
         super().__init__()
         self.net = mlp(width, *hidden, spec.actions, last_gain=0.01)
         self.log_std = None if spec.discrete else nn.Parameter(torch.full((spec.actions,), -0.5))
+        self.bounded = bounded
 
     def forward(self, z: Tensor) -> "Categorical | Gaussian":
         return self.says(self.net(z))
 
     def says(self, out: Tensor) -> "Categorical | Gaussian":
         """What the network's numbers mean."""
-        return Categorical(out.log_softmax(-1)) if self.log_std is None else Gaussian(out, self.log_std)
+        if self.log_std is None:
+            return Categorical(out.log_softmax(-1))
+        return (
+            Gaussian(out.tanh(), self.log_std.clamp(-5, 2)) if self.bounded else Gaussian(out, self.log_std)
+        )
 
     def last_layer(self) -> Iterator[Tensor]:
         yield from self.net[-1].parameters()
@@ -170,6 +192,9 @@ class Categorical:
         return self.log_p.argmax(-1)
 
     def log_prob(self, action: Tensor) -> Tensor:
+        """Of actions by their index, [...], or one-hot, [..., A]."""
+        if action.dtype.is_floating_point:
+            return (self.log_p * action).sum(-1)
         return self.log_p.gather(-1, action.unsqueeze(-1)).squeeze(-1)
 
     def entropy(self) -> Tensor:
@@ -215,6 +240,12 @@ class SquashedHead(nn.Module):
 class Squashed:
     mean: Tensor  # [..., A], before it is squashed
     log_std: Tensor  # [..., A]
+
+    def repeated(self, times: int) -> "Squashed":
+        """So many of each: [..., A] -> [..., times, A]."""
+        return Squashed(
+            *(x.unsqueeze(-2).expand(*x.shape[:-1], times, -1) for x in (self.mean, self.log_std))
+        )
 
     def sample(self, rng: Generator) -> Tensor:
         return self.draw(rng)[0]

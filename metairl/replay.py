@@ -59,6 +59,30 @@ class Replay:
         assert trial.shaped is not None, "this world has no shaped reward"
         return trial.shaped
 
+    def only(self, which: Tensor) -> "Replay":
+        """The same of fewer tasks."""
+        fewer = Replay(self.room, self.length, self.families[which], self.shaped)
+        fewer.lived, fewer.lengths, fewer.tasks = self.lived[which], self.lengths[which], self.tasks[which]
+        fewer.kept = {name: values[which] for name, values in self.kept.items()}
+        fewer.memory = self.memory[which]
+        return fewer
+
+    def best(self, share: float) -> "Replay":
+        """That share of every task's trials, those with the highest sums of rewards; at least one each."""
+        steps = torch.arange(self.length) < self.lengths.unsqueeze(-1)
+        returns = (self.kept["reward"] * steps).sum(-1)  # [N, trials]
+        returns = returns.where(torch.arange(self.room) < self.lived.unsqueeze(1), -torch.inf)
+        count = max(1, round(share * self.room))
+        place = returns.topk(count, dim=1).indices
+        chosen = Replay(count, self.length, self.families, self.shaped)
+        rows = torch.arange(len(place)).unsqueeze(1)
+        chosen.lived = (share * self.lived).round().long().clamp(min=1, max=count)
+        kept = torch.arange(count) < chosen.lived.unsqueeze(1)
+        chosen.lengths = self.lengths[rows, place] * kept
+        chosen.tasks = self.tasks
+        chosen.kept = {name: values[rows, place] for name, values in self.kept.items()}
+        return chosen
+
     def steps(self, which: Tensor, count: int, rng: Generator) -> Batch:
         """So many transitions of each task, each of its kept ones with equal chance."""
         ends = self.lengths[which].cumsum(1)  # [B, trials]

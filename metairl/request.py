@@ -8,14 +8,15 @@ from typing import Any
 
 import torch
 
-from metairl import catalogue, draws, methods, protocol
+from metairl import catalogue, draws, logs, methods, protocol
+from metairl.agent import Acting, SetEncoder
 from metairl.cards import TaskCard
 from metairl.errors import CardError, UsageError
 from metairl.recipes import adaptation
 from metairl.recipes.training import Training
 from metairl.record import Evaluation, RunFolder
 from metairl.source import OneTask, TrainingTasks
-from metairl.streams import seed_of
+from metairl.streams import seed_of, stream
 from metairl.types import Policy, Sight, Spec
 from metairl.worlds import make
 from metairl.worlds.engine import Kind, choose
@@ -57,6 +58,7 @@ class Request:
             "steps": self.steps,
             "config": json.loads(json.dumps(asdict(self.settings))),
             **({"engine": self.engine} if self.card.simulated else {}),
+            **({"data_sha256": logs.sha256(self.card, "train")} if self.card.data else {}),
         }
 
 
@@ -73,6 +75,7 @@ def request(
     chosen = methods.find(method)
     card = catalogue.task(task)
     methods.require_world(method, chosen, card)
+    methods.require_logs(method, chosen, card)
     encoder = methods.choose_encoder(method, chosen, encoder)
     methods.require_episodes(chosen, encoder, card)
     if steps is not None and steps < 0:
@@ -106,9 +109,16 @@ def build(asked: Request) -> tuple[Policy, protocol.Recipe | None]:
     if chosen.recipe is None or asked.encoder is None:
         return methods.build_exact(chosen, spec, asked.settings), None
     agent = methods.build_agent(chosen, asked.encoder, spec, asked.settings, card, asked.seed)
-    tasks = TrainingTasks(card, spec, asked.engine)
-    recipe = chosen.recipe[0](agent, tasks, asked.settings.recipe, asked.seed)
+    recipe = chosen.recipe[0](agent, _source(asked, spec), asked.settings.recipe, asked.seed)
     return agent.policy(explore=False), recipe
+
+
+def _source(asked: Request, spec: Spec) -> TrainingTasks | logs.Logs:
+    """What there is to learn from before held-out tasks are met."""
+    chosen = methods.find(asked.method)
+    if chosen.support == "logs":
+        return logs.read(asked.card, spec, "train" if chosen.pretrains else "test")
+    return TrainingTasks(asked.card, spec, asked.engine)
 
 
 def judge(
@@ -117,8 +127,20 @@ def judge(
     """On a split of the request's own card, or of another one, which the records then name."""
     card = on or asked.card
     tasks = draws.task_set(card, split)
+    policy = _informed(asked, policy, split)
     judged = protocol.meta_test(policy, card, tasks, asked.sight, asked.seed, spent, asked.engine)
     return [replace(e, split=f"{card.id}:{split}") for e in judged] if on else judged
+
+
+def _informed(asked: Request, policy: Policy, split: str) -> Policy:
+    """With what it infers of every task of a split from m transitions, the same ones for every method."""
+    logged = methods.find(asked.method).support == "logs"
+    if not logged or not isinstance(policy, Acting) or not isinstance(policy.agent.encoder, SetEncoder):
+        return policy
+    found = logs.read(asked.card, spec_of(asked.card), split)
+    chance = stream("judge", "support", asked.card.id, split)
+    config, every = asked.settings.recipe, torch.arange(len(found))
+    return policy.informed(found.some(every, config.context, policy.agent.encoder.reads_in_order, chance))
 
 
 def adapted(asked: Request, learned: protocol.Recipe, spent: protocol.Spent) -> Iterator[list[Evaluation]]:
@@ -148,8 +170,15 @@ def _copy(
     if chosen.pretrains:
         agent.networks.load_state_dict(learned.state()["networks"])
     adaptation.hold(agent, asked.settings.adapt.layers)
-    source = OneTask(card, spec, tasks.only(index), asked.engine)
+    source = _alone(asked, spec, tasks, index)
     return agent.policy(explore=False), chosen.recipe[0](agent, source, asked.settings.alone, seed)
+
+
+def _alone(asked: Request, spec: Spec, tasks: draws.TaskSet, index: int) -> OneTask | logs.Logs:
+    """What there is to learn from in one held-out task."""
+    if methods.find(asked.method).support == "logs":
+        return logs.read(asked.card, spec, "test").only(index)
+    return OneTask(asked.card, spec, tasks.only(index), asked.engine)
 
 
 def alike(card: TaskCard, other: TaskCard, told: bool) -> bool:

@@ -102,7 +102,8 @@ class Work:
 
     def judge_elsewhere(self) -> Iterator[list[Record]]:
         """On the test tasks of every card that this one transfers to; nothing there was trained on."""
-        for other in map(catalogue.task, self.asked.card.transfer if self.recipe else ()):
+        lived = self.recipe and not self.asked.card.data  # logs of this card are none of another
+        for other in map(catalogue.task, self.asked.card.transfer if lived else ()):
             if alike(self.asked.card, other, self.asked.sight.task):
                 yield list(judge(self.asked, self.policy, "test", self.spent, other))
 
@@ -176,7 +177,8 @@ def _open(folder: RunFolder, asked: Request) -> dict[str, Any]:
         folder.describe(run)
         return run
     run = folder.description()
-    made = dict(_leaves(requested(folder).identity() | {"card_sha256": run["card_sha256"]}))
+    then = {key: run[key] for key in ("card_sha256", "data_sha256") if key in run}
+    made = dict(_leaves(requested(folder).identity() | then))
     for key, value in dict(_leaves(identity)).items():
         if made.get(key) != value:
             raise RunConflict(

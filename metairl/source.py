@@ -37,6 +37,11 @@ class Worlds:
     def world(self, tasks: Tasks, chance: Generator) -> World:
         return make(self.card, tasks, chance, self.engine)
 
+    def parameters(self, task: TaskSet) -> list[float]:
+        """Of one task, as methods that are told it read them."""
+        told: list[float] = self.world(task[slice(1)], torch.Generator()).task[0].tolist()
+        return told
+
 
 class TrainingTasks(Worlds):
     """Drawn from the card's training law, never a held-out one."""

@@ -1,37 +1,52 @@
-"""Collect whole episodes of an expert on every task of a split, as a Minari dataset with seeds and hashes."""
+"""Collect whole episodes on every task of each split, as Minari datasets with seeds and hashes.
 
-import re
+An expert that learns is trained first, if its run is not there yet. The same words again make the same
+numbers, and go on where they were stopped. With --take, somebody else's dataset becomes logs of a task.
+"""
+
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import tyro
+from rich.console import Console as Terminal
+from rich.progress import track
 from tyro.conf import Positional
 
-from metairl import catalogue, data, draws, methods
+from metairl import catalogue, data, draws, experts, logs
 from metairl.cards import TaskCard
 from metairl.commands.show import print_json, print_rows
-from metairl.demonstrations import collect
+from metairl.demonstrations import parts
+from metairl.episodes import Episode, Parts
 from metairl.errors import UsageError
-from metairl.request import build, request, spec_of
+from metairl.experts import Quality
+from metairl.request import spec_of
 from metairl.run import versions
 from metairl.skill_boxes import NAMES
+from metairl.source import TrainingTasks
+from metairl.streams import stream
+from metairl.track import Console
 
 
 @dataclass(frozen=True)
 class Collect:
-    task: Positional[str]  # its card; `episodes` of its settings is set by --episodes
-    expert: str = "scripted"  # a method that trains nothing
-    episodes: int = 1  # of every task
-    split: Literal["train", "validation", "test"] = "train"
-    tasks: int | None = None  # only the first so many tasks of the split
-    seed: int = 0
+    task: Positional[str]  # its card; how many episodes are collected is said by --episodes alone
+    quality: Quality = "expert"
+    name: str | None = None  # what `data=NAME` will call them; by default the quality
+    expert: str | None = None  # a method; by default who usually shows how it is done in such a world
+    encoder: str | None = None  # of the expert
+    episodes: int = 20  # of every task
+    split: Literal["all", "train", "validation", "test"] = "all"
+    tasks: int | None = None  # only the first so many of a split; of an endless one, by default 50
+    seed: int = 0  # of the expert's run and of all chance in collecting
     engine: str = "cpu"
     threads: int = 2  # of torch
-    out: Path = Path("datasets")  # the dataset becomes a folder of its own in there
+    runs: Path = Path("runs")  # where the expert's run is, or will be
+    out: Path | None = None  # each dataset becomes a folder in there; by default METAIRL_DATA or datasets/
+    take: Path | None = None  # a Minari dataset of another make, whose episodes become logs of the task
     json: bool = False  # print one object
 
 
@@ -40,46 +55,112 @@ def main(words: list[str]) -> int:
     for name, count in (("episodes", args.episodes), ("tasks", args.tasks)):
         if count is not None and count < 1:
             raise UsageError(f"--{name} must be 1 or more, not {count}")
-    if methods.find(args.expert).recipe:
-        raise UsageError(f"method '{args.expert}' has to be trained first; an expert here trains nothing")
     torch.set_num_threads(args.threads)
-    asked = request(args.expert, args.task, seed=args.seed, engine=args.engine)
-    card = asked.card.model_copy(update={"episodes": args.episodes})
-    policy, _ = build(asked)
-    drawn = draws.task_set(card, args.split)
-    some = draws.TaskSet(card.id, args.split, drawn[slice(args.tasks)])
-    about = {
-        "task": catalogue.task_name(args.task),
-        "card_sha256": asked.card.sha256,
-        "episodes": args.episodes,  # of every task, whatever the card says
-        "split": args.split,
-        "tasks_sha256": some.sha256,
-        "method": args.expert,
-        "seed": args.seed,
-        "engine": asked.engine,
-        "versions": versions(),
-    }
-    task = re.sub(r"[^a-z0-9]+", "-", catalogue.task_name(args.task))
-    name = f"{task}-{args.expert}-{args.split}-seed-{args.seed}-v0"
-    successes: dict[str, list[bool]] = defaultdict(list)
-    episodes = collect(policy, card, some, asked.sight, args.seed, asked.engine)
-    folder = data.save(args.out, name, spec_of(card), _counted(episodes, card, successes), about)
-    rates = {kind: sum(found) / len(found) for kind, found in sorted(successes.items())}
+    card = catalogue.task(args.task)
+    made = [_take(args, card)] if args.take else _collect(args, card)
     if args.json:
-        print_json({"folder": str(folder), **about, "success": rates})
+        print_json(made[0] if len(made) == 1 else {"datasets": made})
     else:
-        print_rows(
-            [{"task": kind, "episodes": len(successes[kind]), "success": rates[kind]} for kind in rates]
-        )
-        print(f"{sum(map(len, successes.values()))} episodes in {folder}")
+        shown = ("split", "tasks", "episodes", "return", "folder")
+        print_rows([{name: one[name] for name in shown} for one in made])
     return 0
 
 
-def _counted(
-    episodes: Iterable[data.Episode], card: TaskCard, successes: dict[str, list[bool]]
-) -> Iterator[data.Episode]:
-    """The same episodes; on the way, which of them ever succeeded, by skill where there are skills."""
-    for episode in episodes:
-        skill = NAMES[max(range(len(NAMES)), key=episode.parameters.__getitem__)] if card.arm else card.id
-        successes[skill].append(bool(episode.success.any()))
-        yield episode
+def _collect(args: Collect, card: TaskCard) -> list[dict[str, Any]]:
+    method, encoder = experts.expert_for(card, args.expert, args.encoder)
+    asked = experts.asked_for(args.task, method, encoder, args.seed, args.engine)
+    policies, names = experts.policies(asked, args.quality, args.runs, [Console()])
+    every = ("train",) if card.same_tasks else ("train", "validation", "test")
+    made = []
+    for split in every if args.split == "all" else (args.split,):
+        tasks = _tasks(args, card, split)
+        again = card.model_copy(update={"episodes": args.episodes})
+        pieces = parts(policies, again, tasks, asked.sight, args.seed, asked.engine)
+        about = _about(args, card, tasks) | {"expert": list(names), "engine": asked.engine}
+        made.append(_saved(args, card, split, pieces, about))
+    return made
+
+
+def _saved(
+    args: Collect, card: TaskCard, split: str, pieces: dict[str, Any], about: dict[str, Any]
+) -> dict[str, Any]:
+    root, name = args.out or logs.root(), logs.name(card, args.name or args.quality, split)
+    data.require_new(root / name)
+    kept = Parts(root, name)
+    sums = Sums(card)
+    terminal = Terminal(stderr=True)
+    shown = track(
+        pieces.items(), f"collecting {split}", len(pieces), console=terminal, disable=not terminal.is_terminal
+    )
+    episodes = (episode for part, make in shown for episode in kept.keep(part, make))
+    folder = data.save(root, name, spec_of(card), sums.counted(episodes), about)
+    kept.clear()
+    return {
+        "split": split,
+        **sums.said(),
+        "folder": str(folder),
+        **about,
+        "sha256": data.about(folder)["sha256"],
+    }
+
+
+def _tasks(args: Collect, card: TaskCard, split: str) -> draws.TaskSet:
+    if split == "train" and card.split.train == "endless":
+        source = TrainingTasks(card, spec_of(card))
+        return source.different(args.tasks or 50, stream("collect", "tasks", card.id, args.seed))
+    drawn = draws.task_set(card, split)
+    return draws.TaskSet(card.id, split, drawn[slice(args.tasks)])
+
+
+def _about(args: Collect, card: TaskCard, tasks: draws.TaskSet) -> dict[str, Any]:
+    return {
+        "task": catalogue.task_name(args.task),
+        "world_sha256": logs.world_sha256(card),
+        "quality": args.quality,
+        "split": tasks.split,
+        "tasks_sha256": tasks.sha256,
+        "seed": args.seed,
+        "versions": versions(),
+    }
+
+
+def _take(args: Collect, card: TaskCard) -> dict[str, Any]:
+    """Logs of the one task of a card, from a dataset that says nothing of tasks."""
+    if card.split.train != 1:
+        raise UsageError(f"--take is for cards of one task; '{card.id}' has {card.split.train} to train on")
+    if not args.name:
+        raise UsageError("--take needs a --name for the logs, as in --name medium-by-others")
+    assert args.take
+    tasks = draws.task_set(card, "train")
+    spec = spec_of(card)
+    episodes = data.taken(args.take, spec, tasks.digests[0], TrainingTasks(card, spec).parameters(tasks))
+    about = _about(args, card, tasks) | {"quality": args.name, "taken_from": args.take.name}
+    return _saved(args, card, "train", {"000": lambda: episodes}, about)
+
+
+class Sums:
+    """What the episodes that pass by come to."""
+
+    def __init__(self, card: TaskCard):
+        self.card = card
+        self.returns: list[float] = []
+        self.tasks: set[str] = set()
+        self.successes: dict[str, list[bool]] = defaultdict(list)
+
+    def counted(self, episodes: Iterable[Episode]) -> Iterator[Episode]:
+        for episode in episodes:
+            self.returns.append(float(episode.reward.sum()))
+            self.tasks.add(episode.task)
+            self.successes[self._kind(episode)].append(bool(episode.success.any()))
+            yield episode
+
+    def said(self) -> dict[str, Any]:
+        rates = {kind: sum(found) / len(found) for kind, found in sorted(self.successes.items())}
+        mean = sum(self.returns) / len(self.returns)
+        told = rates if self.card.reports_success else None
+        return {"tasks": len(self.tasks), "episodes": len(self.returns), "return": mean, "success": told}
+
+    def _kind(self, episode: Episode) -> str:
+        """The skill, where there are skills."""
+        arm = self.card.arm
+        return NAMES[max(range(len(NAMES)), key=episode.parameters.__getitem__)] if arm else self.card.id

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from metairl.encoders import none, oracle, pearl, rl2, snail
+from metairl.encoders import focal, none, oracle, pearl, rl2, snail
 from metairl.types import NoConfig
 
 ENCODERS: dict[str, tuple[Any, Any]] = {
     "none": (none.Nothing, NoConfig),
     "oracle": (oracle.Oracle, oracle.Config),
     "pearl": (pearl.Pearl, pearl.Config),
+    "focal": (focal.Focal, focal.Config),
     "rl2": (rl2.RL2, rl2.Config),
     "rl2-lstm": (rl2.RL2, rl2.LSTM),
     "snail": (snail.Snail, snail.Config),

@@ -43,6 +43,7 @@ class Config:
 class Pearl(nn.Module):
     sees_task = False
     reads = "set"
+    reads_in_order = False
     least_episodes = 2
     parts = 4
 

@@ -32,6 +32,7 @@ class Config:
     alpha: float = 1.0  # α at first
     tune: bool = True  # α follows the entropy, else it stays
     per_family: bool = False  # an α for every family of tasks
+    soft: bool = True  # the target counts the entropy of what follows
     hidden: tuple[int, ...] = (256, 256)  # layers of policy and critics
 
 
@@ -61,7 +62,8 @@ class SAC(nn.Module):
         alpha = log_alpha.detach().exp()
         with torch.no_grad():
             action, log_prob = self.policy(m.after).draw(rng)
-            value = self.target(torch.cat([m.after, action], dim=-1)).amin(0) - alpha * log_prob
+            value = self.target(torch.cat([m.after, action], dim=-1)).amin(0)
+            value = value - alpha * log_prob if self.config.soft else value
             y = self.config.reward * m.reward + self.config.gamma * m.follows * value  # [B, T]
         q = self.critic(torch.cat([m.z, m.action], dim=-1))  # [2, B, T]
         held = m.z.detach()

@@ -1,5 +1,6 @@
 """What every training loop has: an optimiser, streams of its own, counts of what it spent, exact resume."""
 
+from collections import Counter
 from typing import Any
 
 import torch
@@ -81,12 +82,12 @@ class Means:
 
     def __init__(self) -> None:
         self.sums: dict[str, Tensor] = {}
-        self.rounds = 0
+        self.counts: Counter[str] = Counter()
 
     def add(self, losses: dict[str, Tensor]) -> None:
-        self.rounds += 1
+        self.counts.update(losses.keys())
         for name, loss in losses.items():
             self.sums[name] = self.sums.get(name, torch.zeros(())) + loss.detach()
 
     def read(self) -> dict[str, float]:
-        return {name: (total / self.rounds).item() for name, total in self.sums.items()}
+        return {name: (total / self.counts[name]).item() for name, total in self.sums.items()}

@@ -1,0 +1,167 @@
+"""Logs of tasks, as methods reach them: read from a dataset, checked, laid out a task at a time.
+
+A dataset belongs to a card, a split and a quality; `metairl collect` makes it, or takes in a Minari dataset
+of any make. What cannot be trusted is refused before anything learns from it.
+"""
+
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+from torch.nn.functional import one_hot
+
+from metairl import data, draws
+from metairl.cards import TaskCard
+from metairl.episodes import Episode, require_sound
+from metairl.errors import DamagedFile, StorageError
+from metairl.replay import Replay
+from metairl.skill_boxes import NAMES
+from metairl.types import Batch, Spec
+
+
+def root() -> Path:
+    """Where datasets are kept: METAIRL_DATA, else datasets/ where one stands."""
+    return Path(os.environ.get("METAIRL_DATA", "datasets"))
+
+
+def name(card: TaskCard, quality: str, split: str) -> str:
+    """Of the dataset's folder; episodes of a trial do not matter to logs."""
+    skill = [card.skill] if "skill" in card.settable else []
+    goals = [card.goals] if "goals" in card.settable else []
+    return "-".join([card.id, *skill, *goals, str(card.horizon), quality, split, "v0"])
+
+
+def world_sha256(card: TaskCard) -> str:
+    """Of what decides what a log holds."""
+    return card.model_copy(update={"data": None, "episodes": 1}).sha256
+
+
+@dataclass(frozen=True)
+class Logs:
+    """Of N tasks, in an order that is known."""
+
+    replay: Replay  # an episode is a trial
+    sha256: str
+
+    def __len__(self) -> int:
+        return len(self.replay.lived)
+
+    def only(self, index: int) -> "Logs":
+        return Logs(self.replay.only(torch.tensor([index])), self.sha256)
+
+    def best(self, share: float) -> Replay:
+        """The episodes of highest return of every task, at least one."""
+        return self.replay if share == 1 else self.replay.best(share)
+
+    def some(self, which: Tensor, count: int, lived: bool, rng: Generator) -> Batch:
+        """So many transitions of each: any of them, or as they were lived."""
+        if lived:
+            return self.replay.segments(which, min(count, self.replay.length), rng).batch
+        return self.replay.steps(which, count, rng)
+
+
+def sha256(card: TaskCard, split: str) -> str:
+    """Of what the logs hold."""
+    said: str = data.about(_folder(card, split))["sha256"]
+    return said
+
+
+def read(card: TaskCard, spec: Spec, split: str) -> Logs:
+    """Of every task of a split in the split's order; of the training tasks, all that there are."""
+    folder = _folder(card, split)
+    key = (card.sha256, split, str(folder), data.about(folder)["sha256"])
+    if key not in _READ:
+        _READ[key] = _read(card, spec, split, folder)
+    return _READ[key]
+
+
+_READ: dict[tuple[str, ...], Logs] = {}  # reading takes seconds, and a run judges twenty times
+
+
+def _folder(card: TaskCard, split: str) -> Path:
+    assert card.data, "a card without logs"
+    folder = root() / name(card, card.data, "train" if card.same_tasks else split)
+    if not folder.exists():
+        raise StorageError(
+            f"{folder}: no logs there; make them with: metairl collect {card.id} --quality {card.data}"
+        )
+    return folder
+
+
+def _read(card: TaskCard, spec: Spec, split: str, folder: Path) -> Logs:
+    episodes, about = data.load(folder)
+    if about["world_sha256"] != world_sha256(card):
+        raise StorageError(f"{folder}: was logged in another version of the world of '{card.id}'")
+    for number, episode in enumerate(episodes):
+        require_sound(episode, spec, f"{folder}, episode {number}")
+    by_task: dict[str, list[Episode]] = defaultdict(list)
+    for episode in episodes:
+        by_task[episode.task].append(episode)
+    groups = _trained(card, by_task, folder) if split == "train" else _judged(card, by_task, split, folder)
+    return Logs(laid_out(groups, spec, card), about["sha256"])
+
+
+def _trained(card: TaskCard, by_task: dict[str, list[Episode]], folder: Path) -> list[list[Episode]]:
+    leaked = draws.held_out(card).intersection(by_task)
+    if leaked:
+        raise DamagedFile(f"{folder}: {len(leaked)} of its training tasks are held-out tasks")
+    return list(by_task.values())
+
+
+def _judged(
+    card: TaskCard, by_task: dict[str, list[Episode]], split: str, folder: Path
+) -> list[list[Episode]]:
+    wanted = draws.task_set(card, split).digests
+    absent = sum(digest not in by_task for digest in wanted)
+    if absent:
+        raise StorageError(f"{folder}: has no logs of {absent} of the {len(wanted)} {split} tasks")
+    return [by_task[digest] for digest in wanted]
+
+
+def laid_out(groups: Sequence[Sequence[Episode]], spec: Spec, card: TaskCard) -> Replay:
+    """A task's episodes each."""
+    tasks = torch.tensor([group[0].parameters for group in groups], dtype=torch.float32)
+    replay = Replay(max(map(len, groups)), spec.horizon, _families(card, tasks))
+    replay.tasks = tasks
+    replay.lived = torch.tensor([len(group) for group in groups])
+    shape = (len(groups), replay.room, replay.length)
+    replay.kept = {
+        name: torch.zeros(*shape, *width)
+        for name, width in (
+            ("obs", [spec.obs]), ("action", [spec.actions]), ("reward", []), ("after", [spec.obs]),
+            ("done", []), ("terminated", []),
+        )
+    }  # fmt: skip
+    for row, group in enumerate(groups):
+        for place, episode in enumerate(group):
+            steps = len(episode.reward)
+            replay.lengths[row, place] = steps
+            for name, values in _columns(episode, spec).items():
+                replay.kept[name][row, place, :steps] = values
+    replay.kept["learned"] = replay.kept["reward"]
+    return replay
+
+
+def _columns(episode: Episode, spec: Spec) -> dict[str, Tensor]:
+    obs, action = torch.from_numpy(np.float32(episode.obs)), torch.from_numpy(np.asarray(episode.action))
+    return {
+        "obs": obs[:-1],
+        "after": obs[1:],
+        "action": one_hot(action.long(), spec.actions).float() if spec.discrete else action.float(),
+        "reward": torch.from_numpy(np.float32(episode.reward)),
+        "done": torch.from_numpy(episode.terminated | episode.truncated).float(),
+        "terminated": torch.from_numpy(episode.terminated).float(),
+    }
+
+
+def _families(card: TaskCard, tasks: Tensor) -> Tensor:
+    """Which training skill each is of, by what its parameters begin with."""
+    if card.arm is None:
+        return torch.zeros(len(tasks), dtype=torch.long)
+    known = torch.tensor([NAMES.index(skill) for skill in card.skill_goals.train])
+    return (tasks[:, : len(NAMES)].argmax(1, keepdim=True) == known).long().argmax(1)

@@ -1,0 +1,42 @@
+"""Offline training: gradient steps on logs of training tasks; nothing is lived.
+
+A task is inferred from some of its own logs, drawn anew for every gradient step, as a held-out one is from
+its support. The budget is counted in gradient steps.
+"""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from metairl.agent import Agent, OffPolicyLearner, SetEncoder
+from metairl.logs import Logs
+from metairl.recipes import replaying
+from metairl.types import Batch
+
+ROUNDS = 100  # gradient steps an iteration
+
+
+@dataclass(frozen=True)
+class Config(replaying.Config):
+    batch: int = 16  # transitions of each task that losses are of
+    context: int = 200  # m, transitions that a task is inferred from; of a held-out one its support
+    best: float = 1.0  # share of every task's episodes, those of highest return, that are learned from
+
+
+class Offline(replaying.Replaying):
+    def __init__(self, agent: Agent[OffPolicyLearner], source: Logs, config: Config, seed: int):
+        super().__init__(agent, config, len(source), seed, ())
+        self.source = source
+        self.replay = source.best(config.best)
+
+    @property
+    def clock(self) -> int:
+        return self.gradient_steps
+
+    def iterate(self, progress: float) -> dict[str, float]:
+        return self.improve(ROUNDS)
+
+    def evidence(self, which: Tensor) -> Batch:
+        assert isinstance(self.agent.encoder, SetEncoder), "what is inferred from evidence"
+        lived = self.agent.encoder.reads_in_order
+        return self.source.some(which, self.config.context, lived, self.streams["improve"])
