@@ -60,7 +60,7 @@ def test_pearl_gradient_steps(benchmark: BenchmarkFixture, note: Note) -> None:
     products = list(bare_products())
 
     def ours() -> int:
-        recipe._improve(STEPS)
+        recipe.improve(STEPS)
         return STEPS
 
     def bare() -> int:
