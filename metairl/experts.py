@@ -102,8 +102,7 @@ def _trained(asked: Request, path: Path, sinks: Sequence[Sink]) -> Stages:
     levels: dict[int, list[float]] = {}
     for record in folder.records():
         if isinstance(record, Evaluation) and record.split == "validation":
-            moment = record.env_steps or record.gradient_steps
-            levels.setdefault(moment, []).append(sum(record.returns) / len(record.returns))
+            levels.setdefault(record.clock, []).append(sum(record.returns) / len(record.returns))
     level = [sum(levels[moment]) / len(levels[moment]) for moment in kept]
     half = (level[0] + max(level)) / 2
     return Stages(

@@ -363,9 +363,12 @@ def build_agent(
     """Fresh networks from the run's own stream; torch's global generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of("networks", seed))
-        embedding = ENCODERS[encoder][0](spec, settings.encoder)
-        if method.support == "logs" and embedding.reads == "trial":
-            embedding = Support(embedding)
+        kind: Any = ENCODERS[encoder][0]
+        embedding: Any
+        if method.support == "logs" and kind.reads == "trial":
+            embedding = Support(kind, spec, settings.encoder, settings.recipe.context)
+        else:
+            embedding = kind(spec, settings.encoder)
         learner = method.learner[0](spec, embedding.width, settings.learner)
         return Agent(embedding, learner, card.objective, sight(method, encoder, settings))
 

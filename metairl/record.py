@@ -32,6 +32,11 @@ class Training:
     metrics: dict[str, float]
     seconds: dict[str, float]
 
+    @property
+    def clock(self) -> int:
+        """What the budget is counted in: steps in worlds, or gradient steps where nothing is lived."""
+        return self.env_steps or self.gradient_steps
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -49,6 +54,11 @@ class Evaluation:
     success: list[int] | None  # None where the world has no notion of success
     seconds: dict[str, float]
     lost: int = 0  # tasks whose simulation diverged in this episode, which ended there
+
+    @property
+    def clock(self) -> int:
+        """What the budget is counted in: steps in worlds, or gradient steps where nothing is lived."""
+        return self.env_steps or self.gradient_steps
 
     @property
     def all_lengths(self) -> list[int]:

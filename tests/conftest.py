@@ -5,6 +5,9 @@ import os
 os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that tests start
 os.environ["WANDB_MODE"] = "disabled"
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -15,3 +18,17 @@ def pytest_configure(config: pytest.Config) -> None:
     """How episodes of Meta-World begin is kept between test sessions, but not in the home folder."""
     if config.cache:
         os.environ.setdefault("METAIRL_CACHE", str(config.cache.mkdir("metairl")))
+
+
+@pytest.fixture(scope="session")
+def logged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Logs of small tasks, as `metairl collect` makes them."""
+    from metairl.cli import main
+
+    root = tmp_path_factory.mktemp("datasets")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("METAIRL_DATA", str(root))
+        assert (
+            main(["collect", "point-robot", "--quality", "replay", "--episodes", "2", "--tasks", "20"]) == 0
+        )
+        yield root

@@ -14,13 +14,14 @@ from metairl.errors import UsageError
 from metairl.learners import ppo
 from metairl.methods import METHODS, choose_encoder, find, require_world, settings_from
 from metairl.protocol import Spent, meta_test
-from metairl.recipes import off_policy, on_policy
-from metairl.request import build, request
+from metairl.recipes import off_policy, offline, on_policy
+from metairl.request import build, judge, request
 from metairl.streams import stream
 from metairl.types import Context, Features, Outcome, Sight, Spec, Trial
 from metairl.worlds import WORLDS
 
 TASKS = ("bandit-5:pulls=6", "tabular-mdp:episodes=2", "point-robot")
+LOGGED = "point-robot:data=replay"
 SPEC = Spec(obs=3, actions=4, discrete=True, horizon=4, episodes=2, params=5)
 LANES, STEPS = 6, SPEC.steps
 SMALL: dict[type, dict[str, object]] = {  # what is tested here does not need more
@@ -33,10 +34,18 @@ def combinations() -> Iterator[tuple[str, str | None, str]]:
     for task in TASKS:
         world = catalogue.task(task).world
         for name, method in METHODS.items():
-            if not method.worlds or world in method.worlds:
+            if method.support != "logs" and (not method.worlds or world in method.worlds):
                 for encoder in ENCODERS if method.any_encoder else (method.encoder,):
                     if catalogue.task(task).episodes > 1 or (encoder != "pearl" and name != "maml"):
                         yield name, encoder, task
+
+
+def offline_combinations() -> Iterator[tuple[str, str]]:
+    world = catalogue.task(LOGGED).world
+    for name, method in METHODS.items():
+        if method.support == "logs" and (not method.worlds or world in method.worlds):
+            for encoder in ENCODERS if method.any_encoder else (str(method.encoder),):
+                yield name, encoder
 
 
 def trained() -> Iterator[tuple[str, str | None, str]]:
@@ -224,6 +233,34 @@ def test_training_moves_every_network_and_resumes_bit_for_bit(name: str, encoder
     assert all(torch.equal(ends[0][key], ends[1][key]) for key in start)
 
 
+@pytest.mark.usefixtures("logged")
+@pytest.mark.parametrize("name, encoder", list(offline_combinations()))
+def test_what_learns_from_logs_moves_every_network_resumes_bit_for_bit_and_is_judged(
+    name: str, encoder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(offline, "ROUNDS", 3)
+    tuned = request(name, LOGGED, encoder)
+    small = replace(tuned.settings.recipe, batch_tasks=4, batch=4, context=8)
+    asked = replace(tuned, settings=replace(tuned.settings, recipe=small))
+    policy, straight = build(asked)
+    assert straight is not None
+    start = snapshot(straight.networks.state_dict())
+    straight.iterate(0.0)
+    halfway = torch.load(saved(straight.state()), weights_only=True)
+    assert all(value == value for value in straight.iterate(0.5).values())
+    ends = straight.networks.state_dict()
+    assert {key for key, value in ends.items() if not torch.equal(value, start[key])} == set(start)
+    assert straight.clock == straight.gradient_steps == 6 and straight.env_steps == 0
+    _, resumed = build(asked)
+    assert resumed is not None
+    resumed.load(halfway)
+    resumed.iterate(0.5)
+    assert all(torch.equal(ends[key], value) for key, value in resumed.networks.state_dict().items())
+    first, again = (judge(asked, policy, "validation", Spent()) for _ in range(2))
+    assert [e.returns for e in first] == [e.returns for e in again]
+    assert len(first) == asked.card.episodes and len(first[0].returns) == asked.card.split.validation
+
+
 def saved(state: dict[str, object]) -> object:
     import io
 
@@ -244,12 +281,16 @@ def test_combinations_that_cannot_work_are_refused_by_name() -> None:
         choose_encoder("thompson", find("thompson"), "rl2")
     with pytest.raises(UsageError, match=r"no encoder 'rl1'; did you mean 'rl2'\?"):
         choose_encoder("ppo", find("ppo"), "rl1")
-    with pytest.raises(UsageError, match="one with encoder 'pearl'; 'rl2' goes with ppo and sac"):
+    with pytest.raises(UsageError, match="one with encoder 'pearl'; 'rl2' goes with ppo and sac and bc"):
         choose_encoder("pearl", find("pearl"), "rl2")
     with pytest.raises(UsageError, match="'bandit-5-v1' is a bandit world, for ppo, rl2, rl2-lstm, snail"):
         request("sac", "bandit-5")
     with pytest.raises(UsageError, match="learns a task where a new episode begins; 'bandit-5-v1' has one"):
         request("ppo", "bandit-5", "pearl")
+    with pytest.raises(UsageError, match="say which, as in point-robot-v1:data=replay"):
+        request("iql", "point-robot")
+    with pytest.raises(UsageError, match="learns from logs, which do not come with 'bandit-5-v1'"):
+        request("bc", "bandit-5")
     for part, key, value in (("recipe", "tasks", 0), ("recipe", "segment", 0), ("learner", "hidden", (8, 0))):
         settings = settings_from(find("rl2-sac"), "rl2", {part: {key: value}}, "here")
         with pytest.raises(UsageError, match=rf"{part}\.{key} must be 1 or more"):

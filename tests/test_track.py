@@ -89,7 +89,7 @@ def all_rows(records: list[Training | Evaluation]) -> list[Row]:
 
 def test_training_row_has_namespaces() -> None:
     (row,) = all_rows([training(100)])
-    assert row["env_steps"] == 100 and row["train/gradient_steps"] == 10
+    assert row["steps"] == row["train/env_steps"] == 100 and row["train/gradient_steps"] == 10
     assert row["train/policy"] == 0.5 and row["time/rollout"] == 2.0
 
 
@@ -97,7 +97,7 @@ def test_a_moment_becomes_one_row_with_its_curve() -> None:
     rows = Rows()
     assert rows.take(evaluation(100, 1)) == [] and rows.take(evaluation(100, 2, returns=(2.0, 6.0))) == []
     row, after = rows.take(training(200))
-    assert after["env_steps"] == 200
+    assert after["steps"] == 200
     assert (row["eval/validation/return_k1"], row["eval/validation/return_k2"]) == (2.0, 4.0)
     assert row["eval/validation/return"] == 4.0 and row["eval/validation/success"] == 0.5
     assert row["time/validation/judge"] == 1.0
@@ -228,7 +228,7 @@ def test_without_a_key_the_run_is_offline_and_complete(
     assert page["config"]["config"] == {"learner": {"clip": 0.2}} and page["config"]["seed"] == 3
     assert "folder" not in page["config"] and page["config"]["versions"] == {"torch": "2.13.0"}
     assert page["summary"]["status"] == "completed" and page["exit_code"] == 0
-    assert page["summary"]["env_steps"] == 200
+    assert page["summary"]["steps"] == 200
     assert page["summary"]["eval/validation/return"] == {"last": 4.0, "max": 4.0}
     tables = sorted(Path(run["folder"], "wandb").rglob("*.table.json"))
     assert [json.loads(table.read_text()) for table in tables] == 2 * [

@@ -40,7 +40,7 @@ class Collect:
     encoder: str | None = None  # of the expert
     episodes: int = 20  # of every task
     split: Literal["all", "train", "validation", "test"] = "all"
-    tasks: int | None = None  # only the first so many of a split; of an endless one, by default 50
+    tasks: int | None = None  # to train on, the first so many; of an endless split, by default 50
     seed: int = 0  # of the expert's run and of all chance in collecting
     engine: str = "cpu"
     threads: int = 2  # of torch
@@ -109,7 +109,7 @@ def _tasks(args: Collect, card: TaskCard, split: str) -> draws.TaskSet:
         source = TrainingTasks(card, spec_of(card))
         return source.different(args.tasks or 50, stream("collect", "tasks", card.id, args.seed))
     drawn = draws.task_set(card, split)
-    return draws.TaskSet(card.id, split, drawn[slice(args.tasks)])
+    return draws.TaskSet(card.id, split, drawn[slice(args.tasks if split == "train" else None)])
 
 
 def _about(args: Collect, card: TaskCard, tasks: draws.TaskSet) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def print_rows(rows: list[dict[str, Any]]) -> None:
 def scores(evaluations: list[Evaluation], task: str) -> dict[str, Any]:
     """The last judged moment of one split, by episode and normalised."""
     card = catalogue.task(task)
-    moment = [e for e in evaluations if e.env_steps == evaluations[-1].env_steps]
+    moment = [e for e in evaluations if e.clock == evaluations[-1].clock]
     by_episode = [np.array(e.returns, dtype=float) for e in moment]
     trial = np.sum(by_episode, axis=0)
     return {
@@ -39,6 +39,7 @@ def scores(evaluations: list[Evaluation], task: str) -> dict[str, Any]:
         "split": moment[0].split,
         "tasks": trial.size,
         "env_steps": moment[0].env_steps,
+        "gradient_steps": moment[0].gradient_steps,
         "return": float(trial.mean()),
         "standard_error": standard_error(trial),
         "normalised": card.normalised(float(trial.mean()), len(moment)),

@@ -6,23 +6,26 @@
 The last transition is read too, as what the step after it would know.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from metairl.types import Batch, Context, Encoding, State
+from metairl.types import Batch, Context, Encoding, Spec, State
 
 
 class Support(nn.Module):
     reads = "set"
     reads_in_order = True
 
-    def __init__(self, inner: Any):
+    def __init__(self, kind: Any, spec: Spec, config: Any, context: int):
+        """Over an encoder of a kind, for support of so many steps of one episode."""
         super().__init__()
-        self.inner = inner
-        self.sees_task, self.parts = inner.sees_task, inner.parts
-        self.width = inner.eyes.width + inner.width  # Z
+        read = min(context, spec.horizon) + 1
+        self.inner = kind(replace(spec, horizon=read, episodes=1), config)
+        self.sees_task, self.parts = kind.sees_task, self.inner.parts
+        self.width = self.inner.eyes.width + self.inner.width  # Z
 
     def initial(self, lanes: int) -> State:
         raise NotImplementedError("acts by what it is told of a task before, not by what it lives")

@@ -35,7 +35,7 @@ class CQL(sac.SAC):
 
     def __init__(self, spec: Spec, width: int, config: Config):
         super().__init__(spec, width, config)
-        self.log_weight = nn.Parameter(torch.zeros(()), requires_grad=config.gap is not None)  # λ
+        self.log_weight = None if config.gap is None else nn.Parameter(torch.zeros(()))  # λ
 
     def losses(self, m: Moves, rng: Generator) -> dict[str, Tensor]:
         terms = super().losses(m, rng)
@@ -45,7 +45,7 @@ class CQL(sac.SAC):
         config = self.config
         known = self.critic(torch.cat([m.z, m.action], dim=-1))  # [2, B, T]
         gap = mean((self._everywhere(m, rng) - known).sum(0), m.counts)
-        if config.gap is None:
+        if config.gap is None or self.log_weight is None:
             return {"gap": config.weight * gap}
         excess = config.weight * gap - 2 * config.gap
         weight = self.log_weight.exp().clamp(max=1e6)

@@ -100,13 +100,13 @@ class Lines:
 
     def write(self, record: Training | Evaluation) -> None:
         if isinstance(record, Evaluation):
-            say(f"{self.title}: {record.env_steps:,} steps, {score(record)}")
+            say(f"{self.title}: {record.clock:,} steps, {score(record)}")
             return
-        self.pace.at(record.env_steps)
+        self.pace.at(record.clock)
         if time.monotonic() - self._spoke >= self.every:
             self._spoke = time.monotonic()
-            done = record.env_steps / max(1, self.budget)
-            say(f"{self.title}: {record.env_steps:,} steps ({done:.0%}), {self.pace}, {losses(record)}")
+            done = record.clock / max(1, self.budget)
+            say(f"{self.title}: {record.clock:,} steps ({done:.0%}), {self.pace}, {losses(record)}")
 
     def finish(self, status: str) -> None:
         say(f"{self.title}: {status}")
@@ -136,8 +136,8 @@ class Bar:
         if isinstance(record, Evaluation):
             self._progress.update(self._task, score=score(record))
         else:
-            self.pace.at(record.env_steps)
-            self._progress.update(self._task, completed=record.env_steps, losses=losses(record))
+            self.pace.at(record.clock)
+            self._progress.update(self._task, completed=record.clock, losses=losses(record))
             self._progress.update(self._task, pace=str(self.pace))
         if time.monotonic() - self._drawn >= REDRAW_SECONDS:
             self._drawn = time.monotonic()

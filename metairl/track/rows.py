@@ -5,8 +5,8 @@
                                  episode index k, .../return and .../success of the last k,
                                  .../adaptation (a Curve), time/<split>/<name> summed over k
 
-A moment is all evaluations at the same env_steps; it is over when the run goes on, so its row comes then.
-Every row carries env_steps, the axis of every chart.
+A moment is all evaluations at one step of the budget; it is over when the run goes on, so its row comes then.
+Every row carries those steps, the axis of every chart.
 """
 
 import math
@@ -47,7 +47,7 @@ class Rows:
         return [evaluation_row(split) for split in splits.values()]
 
     def _ends_moment(self, record: Training | Evaluation) -> bool:
-        if any(earlier.env_steps != record.env_steps for earlier in self._moment):
+        if any(earlier.clock != record.clock for earlier in self._moment):
             return True
         # The same episode judged again at the same step count: a second evaluation of a finished run.
         return isinstance(record, Evaluation) and any(
@@ -56,7 +56,8 @@ class Rows:
 
 
 def training_row(record: Training) -> Row:
-    row: Row = {"env_steps": record.env_steps, "train/gradient_steps": record.gradient_steps}
+    row: Row = {"steps": record.clock}
+    row |= {"train/env_steps": record.env_steps, "train/gradient_steps": record.gradient_steps}
     row |= {f"train/{name}": value for name, value in record.metrics.items()}
     return row | {f"time/{name}": value for name, value in record.seconds.items()}
 
@@ -64,7 +65,7 @@ def training_row(record: Training) -> Row:
 def evaluation_row(moment: list[Evaluation]) -> Row:
     moment = sorted(moment, key=lambda evaluation: evaluation.k)
     split, last = f"eval/{moment[0].split}", moment[-1]
-    row: Row = {"env_steps": last.env_steps}
+    row: Row = {"steps": last.clock}
     for episode in moment:
         row[f"{split}/return_k{episode.k}"] = mean(episode.returns)
         if episode.success is not None:

@@ -61,7 +61,7 @@ class WandbRun:
         """The summary keeps a score's best beside its last; a split is known once it is seen."""
         for name in row.keys() - self._splits:
             if name.startswith("eval/") and name.endswith(("/return", "/success")):
-                self._run.define_metric(name, step_metric="env_steps", summary="max,last")
+                self._run.define_metric(name, step_metric="steps", summary="max,last")
                 self._splits.add(name)
 
 
@@ -91,8 +91,8 @@ def opened(
             finish_timeout_raises=True,
         ),
     )
-    session.define_metric("env_steps")
-    session.define_metric("*", step_metric="env_steps")
+    session.define_metric("steps")
+    session.define_metric("*", step_metric="steps")
     return WandbRun(session)
 
 
