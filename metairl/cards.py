@@ -152,6 +152,7 @@ class TaskCard(Strict):
 
 Metric = Literal[
     "return",
+    "score",  # of the return: 0 random, 100 the card's expert
     "length",
     "successful-length",  # of episodes that reached the goal
     "success",  # in per cent

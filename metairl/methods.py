@@ -127,6 +127,15 @@ METHODS: dict[str, Method] = {
     "bc": Method(
         "Behavioural cloning", "", (bc.BC, bc.Config), OFFLINE, "none", any_encoder=True, support="logs"
     ),
+    "bc-tenth": Method(
+        "Behavioural cloning of the best tenth",
+        "",
+        (bc.BC, bc.Config),
+        (offline.Offline, offline.Tenth),
+        "none",
+        any_encoder=True,
+        support="logs",
+    ),
     "iql": Method(
         "Implicit Q-learning",
         "arXiv:2110.06169",

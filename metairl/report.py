@@ -46,6 +46,7 @@ def _successful_lengths(e: Evaluation) -> list[float]:
 
 METRICS: dict[str, Callable[[Evaluation], list[float]]] = {
     "return": lambda e: e.returns,
+    "score": lambda e: e.returns,  # normalised below, by the card
     "length": lambda e: list(e.all_lengths),
     "successful-length": _successful_lengths,
     "success": lambda e: [100.0 * reached for reached in _successes(e)],  # in per cent
@@ -290,7 +291,18 @@ def _values(run: Run, column: Column, metric: str, scratch: list[Run]) -> Floats
     judged = [r for r in RunFolder(run.path).records() if isinstance(r, Evaluation) and r.split == split]
     counted = [METRICS[metric](r) for r in judged if column.episode in (None, r.k)]
     values: Floats = np.array(counted, dtype=float).sum(0)
+    if metric == "score":
+        values = _normalised(values, column, len(counted))
     return values[_rows(column)]
+
+
+def _normalised(values: Floats, column: Column, episodes: int) -> Floats:
+    """0 random, 100 the card's expert."""
+    card = catalogue.task(column.task)
+    scores = [card.normalised(float(value), episodes) for value in values]
+    if None in scores:
+        raise CardError(f"column '{column.name}': '{card.id}' has no [score] to normalise by")
+    return 100 * np.array(scores, dtype=float)
 
 
 def _rows(column: Column) -> slice:

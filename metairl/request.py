@@ -42,6 +42,10 @@ class Request:
     def sight(self) -> Sight:
         return methods.sight(methods.find(self.method), self.encoder, self.settings)
 
+    @property
+    def reads_logs(self) -> bool:
+        return methods.find(self.method).support == "logs"
+
     def folder(self, root: Path) -> Path:
         """Where this run stands under a root, so that no two requests share a place by accident."""
         own = methods.find(self.method).encoder
@@ -58,7 +62,7 @@ class Request:
             "steps": self.steps,
             "config": json.loads(json.dumps(asdict(self.settings))),
             **({"engine": self.engine} if self.card.simulated else {}),
-            **({"data_sha256": logs.sha256(self.card, "train")} if self.card.data else {}),
+            **({"data_sha256": logs.sha256(self.card, "train")} if self.reads_logs else {}),
         }
 
 
@@ -115,9 +119,8 @@ def build(asked: Request) -> tuple[Policy, protocol.Recipe | None]:
 
 def _source(asked: Request, spec: Spec) -> TrainingTasks | logs.Logs:
     """What there is to learn from before held-out tasks are met."""
-    chosen = methods.find(asked.method)
-    if chosen.support == "logs":
-        return logs.read(asked.card, spec, "train" if chosen.pretrains else "test")
+    if asked.reads_logs:
+        return logs.read(asked.card, spec, "train" if methods.find(asked.method).pretrains else "test")
     return TrainingTasks(asked.card, spec, asked.engine)
 
 
@@ -134,8 +137,9 @@ def judge(
 
 def _informed(asked: Request, policy: Policy, split: str) -> Policy:
     """With what it infers of every task of a split from m transitions, the same ones for every method."""
-    logged = methods.find(asked.method).support == "logs"
-    if not logged or not isinstance(policy, Acting) or not isinstance(policy.agent.encoder, SetEncoder):
+    if not asked.reads_logs or not isinstance(policy, Acting):
+        return policy
+    if not isinstance(policy.agent.encoder, SetEncoder):
         return policy
     found = logs.read(asked.card, spec_of(asked.card), split)
     chance = stream("judge", "support", asked.card.id, split)
@@ -176,7 +180,7 @@ def _copy(
 
 def _alone(asked: Request, spec: Spec, tasks: draws.TaskSet, index: int) -> OneTask | logs.Logs:
     """What there is to learn from in one held-out task."""
-    if methods.find(asked.method).support == "logs":
+    if asked.reads_logs:
         return logs.read(asked.card, spec, "test").only(index)
     return OneTask(asked.card, spec, tasks.only(index), asked.engine)
 

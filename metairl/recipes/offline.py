@@ -23,6 +23,11 @@ class Config(replaying.Config):
     best: float = 1.0  # share of every task's episodes, those of highest return, that are learned from
 
 
+@dataclass(frozen=True)
+class Tenth(Config):
+    best: float = 0.1
+
+
 class Offline(replaying.Replaying):
     def __init__(self, agent: Agent[OffPolicyLearner], source: Logs, config: Config, seed: int):
         super().__init__(agent, config, len(source), seed, ())
