@@ -61,6 +61,18 @@ def returns(method: str, k: int, task: str = "half-cheetah-vel-v1_episodes=3") -
     return np.concatenate([r.returns for r in judged if (r.split, r.k) == ("test", k)]).astype(float)
 
 
+def mean_of(method: str) -> float:
+    """Of all seeds, tasks and episodes on the card that the expert was trained on."""
+    return float(np.mean([returns(method, k) for k in (1, 2, 3)]))
+
+
+def test_learned_experts_are_what_their_cards_say() -> None:
+    score = catalogue.task("half-cheetah-vel").score
+    assert score and score.expert_method == "sac"
+    assert mean_of("sac+oracle") == pytest.approx(score.expert, abs=0.01)
+    assert mean_of("random") == pytest.approx(score.random, abs=0.01)
+
+
 def better(ours: np.ndarray, theirs: np.ndarray) -> float:
     """The p-value of ours being larger."""
     return permutation_test(ours, theirs, np.random.default_rng(0), rounds=2000)
