@@ -4,7 +4,7 @@ A learned method is encoder × learner × recipe. An exact method is a learner a
 its numbers are computed. A line here is all it takes to be listed, trained, judged and contract-tested.
 """
 
-from dataclasses import Field, dataclass, fields, make_dataclass, replace
+from dataclasses import Field, dataclass, fields, is_dataclass, make_dataclass, replace
 from functools import cache
 from typing import Any, Literal
 
@@ -36,7 +36,7 @@ from metairl.learners import (
     zero,
 )
 from metairl.learners import tabular_rules as plans
-from metairl.recipes import adaptation, off_policy, offline, on_policy
+from metairl.recipes import adaptation, imagined, off_policy, offline, on_policy
 from metairl.streams import seed_of
 from metairl.types import NoConfig, Policy, Sight, Spec
 
@@ -52,6 +52,7 @@ class Method:
     recipe: Part | None = None  # None: nothing is trained
     encoder: str | None = None  # the default one; None: the learner acts on its own
     any_encoder: bool = False  # takes another one too
+    encoders: tuple[str, ...] = ()  # takes these too, and no others
     pretrains: bool = True  # learns before it meets a held-out task; False: it begins there
     adapts: Any = None  # the recipe's Config for learning on in a held-out task; None: weights stay still
     support: Literal["trial", "logs"] = "trial"  # what it may have from a held-out task
@@ -73,6 +74,7 @@ ON_POLICY = (on_policy.OnPolicy, on_policy.Config)
 SAC = (sac.SAC, sac.Config)
 OFF_POLICY = (off_policy.OffPolicy, off_policy.Config)
 OFFLINE = (offline.Offline, offline.Config)
+IMAGINED = (imagined.Imagined, imagined.Config)
 ALONE = off_policy.Config(tasks=1, trials=1, ratio=0.5, batch_tasks=1)  # in a single task
 
 METHODS: dict[str, Method] = {
@@ -175,6 +177,16 @@ METHODS: dict[str, Method] = {
         support="logs",
         worlds=TABULAR,
     ),
+    "mopo": Method(
+        "MOPO: SAC in a learned world",
+        "arXiv:2005.13239",
+        SAC,
+        IMAGINED,
+        "none",
+        encoders=("none", "oracle"),
+        support="logs",
+        worlds=CONTINUOUS,
+    ),
     "maml": Method("MAML: a gradient step per task", "arXiv:1703.03400", MAML, ON_POLICY, encoder="none"),
     "random": Method("Random actions", "", (random.Random, NoConfig)),
     "zero": Method("Nothing is done", "", (zero.Zero, NoConfig)),
@@ -226,11 +238,12 @@ METHODS |= {  # the same from the logs of the held-out task alone
         method,
         title=f"{method.title}, the held-out task alone",
         any_encoder=False,
+        encoders=(),
         pretrains=False,
-        adapts=offline.Config(batch_tasks=1),
+        adapts=method.recipe[1](batch_tasks=1),
     )
     for name, method in METHODS.items()
-    if method.support == "logs"
+    if method.support == "logs" and method.recipe
 }
 
 
@@ -248,7 +261,10 @@ def choose_encoder(name: str, method: Method, asked: str | None) -> str | None:
         raise UsageError(f"method '{name}' acts on its own and takes no encoder; leave out --encoder {asked}")
     if asked not in ENCODERS:
         raise UsageError(f"no encoder '{asked}'; {nearest(asked, ENCODERS)}")
-    if asked != method.encoder and not method.any_encoder:
+    if method.encoders and asked not in method.encoders:
+        known = " and ".join(f"'{encoder}'" for encoder in method.encoders)
+        raise UsageError(f"method '{name}' goes with the encoders {known}, not with '{asked}'")
+    if asked != method.encoder and not method.any_encoder and not method.encoders:
         raise UsageError(
             f"method '{name}' is one with encoder '{method.encoder}'; '{asked}' goes with {_that_take_any()}"
         )
@@ -287,15 +303,25 @@ def require_episodes(method: Method, encoder: str | None, card: TaskCard) -> Non
             )
 
 
-def require_counts(settings: Any) -> None:
+def require_whole_episodes(name: str, method: Method, card: TaskCard) -> None:
+    whole = method.recipe and getattr(method.recipe[0], "whole_episodes", False)
+    if whole and card.physics and card.physics.falls:
+        raise UsageError(
+            f"method '{name}' needs a world whose episodes do not end early: it learns what comes next, not "
+            f"what ends an episode, and those of '{card.id}' end when the body falls"
+        )
+
+
+def require_counts(settings: Any, within: str = "") -> None:
     """Whole numbers are counts: at least 1, unless 0 is what they are by default."""
-    for part in fields(settings):
-        own = getattr(settings, part.name)
-        for field in fields(own):
-            value = getattr(own, field.name)
-            counts = value if isinstance(value, tuple) else (value,)
-            if field.default != 0 and any(type(count) is int and count < 1 for count in counts):
-                raise UsageError(f"{part.name}.{field.name} must be 1 or more, not {value}")
+    for field in fields(settings):
+        name, value = within + field.name, getattr(settings, field.name)
+        if is_dataclass(value):
+            require_counts(value, f"{name}.")
+            continue
+        counts = value if isinstance(value, tuple) else (value,)
+        if field.default != 0 and any(type(count) is int and count < 1 for count in counts):
+            raise UsageError(f"{name} must be 1 or more, not {value}")
 
 
 def require_shaped(settings: Any, card: TaskCard) -> None:
@@ -341,13 +367,24 @@ def settings_from(method: Method, encoder: str | None, values: dict[str, Any], w
     for part, changes in values.items():
         if part not in parts:
             raise CardError(f"{where}: unknown part '{part}'; {nearest(part, parts)}")
-        known = {field.name: field for field in fields(parts[part])}
-        for key in changes:
-            if key not in known:
-                raise CardError(f"{where}: unknown key '{part}.{key}'; {nearest(key, known)}")
-        typed = {key: _typed(value, known[key], f"{where}: '{part}.{key}'") for key, value in changes.items()}
-        chosen[part] = replace(getattr(defaults, part), **typed)
+        chosen[part] = _changed(getattr(defaults, part), changes, where, part)
     return whole(**chosen)
+
+
+def _changed(part: Any, changes: dict[str, Any], where: str, name: str) -> Any:
+    """A part with some values replaced, also in parts of it."""
+    known = {field.name: field for field in fields(part)}
+    typed = {}
+    for key, value in changes.items():
+        full = f"{name}.{key}"
+        if key not in known:
+            raise CardError(f"{where}: unknown key '{full}'; {nearest(key, known)}")
+        inner = getattr(part, key)
+        if is_dataclass(inner) and isinstance(value, dict):
+            typed[key] = _changed(inner, value, where, full)
+        else:
+            typed[key] = _typed(value, known[key], f"{where}: '{full}'")
+    return replace(part, **typed)
 
 
 def _typed(value: Any, field: Field[Any], name: str) -> Any:

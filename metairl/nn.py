@@ -1,6 +1,6 @@
 """Network parts that more than one method uses."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import pairwise
@@ -96,24 +96,43 @@ class Rescaled(nn.Module):
         self.std.lerp_(spread.clamp(min=1e-3), self.rate)
 
 
-class Ensemble(nn.Module):
-    """Networks of one shape side by side, each with a number to say: [..., in] -> [members, ...]."""
+class Members(nn.Module):
+    """Networks of one shape side by side: [..., in], read by all of them, -> [members, ..., out]."""
 
-    def __init__(self, members: int, *widths: int):
+    def __init__(self, members: int, *widths: int, bend: Callable[[Tensor], Tensor] = torch.relu):
+        """`bend` stands between two layers."""
         super().__init__()
-        shapes = list(pairwise([*widths, 1]))
+        shapes = list(pairwise(widths))
         self.weights = nn.ParameterList(_uniform(members, fan_in, fan_out) for fan_in, fan_out in shapes)
         self.biases = nn.ParameterList(torch.zeros(members, 1, fan_out) for _, fan_out in shapes)
+        self.bend = bend
 
     def forward(self, x: Tensor, still: bool = False) -> Tensor:
         """`still`: no gradient reaches the weights, only x."""
-        h = x.flatten(0, -2).expand(len(self.weights[0]), -1, -1)
+        out = self.each(_rows(x, self.weights[0]), still)
+        return out.view(len(out), *x.shape[:-1], -1)
+
+    def each(self, h: Tensor, still: bool = False) -> Tensor:
+        """Every member reads rows of its own: [members, n, in] -> [members, n, out]."""
         for place, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             if still:
                 weight, bias = weight.detach(), bias.detach()
             h = torch.baddbmm(bias, h, weight)
-            h = h.relu() if place < len(self.weights) - 1 else h
-        return h.view(-1, *x.shape[:-1])
+            h = self.bend(h) if place < len(self.weights) - 1 else h
+        return h
+
+    def last_layer(self) -> Iterator[Tensor]:
+        return iter((self.weights[-1], self.biases[-1]))
+
+
+class Ensemble(Members):
+    """Members that each have a number to say: [..., in] -> [members, ...]."""
+
+    def __init__(self, members: int, *widths: int):
+        super().__init__(members, *widths, 1)
+
+    def forward(self, x: Tensor, still: bool = False) -> Tensor:
+        return super().forward(x, still).squeeze(-1)
 
     def of_many(self, z: Tensor, actions: Tensor) -> Tensor:
         """Of many actions at every z, [..., Z] and [..., n, A] -> [members, ..., n]; z is read once."""
@@ -125,9 +144,6 @@ class Ensemble(nn.Module):
             h = torch.baddbmm(bias, h.relu_(), weight)
         q: Tensor = h.view(-1, *actions.shape[:-1])
         return q
-
-    def last_layer(self) -> Iterator[Tensor]:
-        return iter((self.weights[-1], self.biases[-1]))
 
 
 def _rows(x: Tensor, weight: Tensor) -> Tensor:

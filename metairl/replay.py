@@ -83,6 +83,12 @@ class Replay:
         chosen.kept = {name: values[rows, place] for name, values in self.kept.items()}
         return chosen
 
+    def whole(self) -> Batch:
+        """All transitions of all tasks, with room between them that does not count."""
+        counts = torch.arange(self.length) < self.lengths.unsqueeze(-1)
+        kept = {name: values.flatten(1, 2) for name, values in self.kept.items()}
+        return Batch(**kept, counts=counts.flatten(1).float(), task=self.tasks, family=self.families)
+
     def steps(self, which: Tensor, count: int, rng: Generator) -> Batch:
         """So many transitions of each task, each of its kept ones with equal chance."""
         ends = self.lengths[which].cumsum(1)  # [B, trials]

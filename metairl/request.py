@@ -79,6 +79,7 @@ def request(
     chosen = methods.find(method)
     card = catalogue.task(task)
     methods.require_world(method, chosen, card)
+    methods.require_whole_episodes(method, chosen, card)
     methods.require_logs(method, chosen, card)
     encoder = methods.choose_encoder(method, chosen, encoder)
     methods.require_episodes(chosen, encoder, card)

@@ -160,6 +160,12 @@ class Batch:
     task: Tensor  # [B, P]
     family: Tensor  # [B] int, which skill, where a card has several, else 0
 
+    def beside(self, other: "Batch") -> "Batch":
+        """With others of the same tasks after them."""
+        through_time = {name: x for name, x in vars(self).items() if name not in ("task", "family")}
+        joined = {name: torch.cat([x, getattr(other, name)], dim=1) for name, x in through_time.items()}
+        return replace(self, **joined)
+
 
 @dataclass(frozen=True)
 class Segment:

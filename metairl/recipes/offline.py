@@ -29,8 +29,15 @@ class Tenth(Config):
 
 
 class Offline(replaying.Replaying):
-    def __init__(self, agent: Agent[OffPolicyLearner], source: Logs, config: Config, seed: int):
-        super().__init__(agent, config, len(source), seed, ())
+    def __init__(
+        self,
+        agent: Agent[OffPolicyLearner],
+        source: Logs,
+        config: Config,
+        seed: int,
+        streams: tuple[str, ...] = (),
+    ):
+        super().__init__(agent, config, len(source), seed, streams)
         self.source = source
         self.replay = source.best(config.best)
 

@@ -46,6 +46,10 @@ class Replaying(Training):
         """What these tasks are inferred from, by encoders of sets."""
         raise NotImplementedError
 
+    def transitions(self, which: Tensor) -> Batch:
+        """What losses of these tasks are of, by encoders that read no segments."""
+        return self.replay.steps(which, self.config.batch, self.streams["improve"])
+
     def some_tasks(self, count: int) -> Tensor:
         """Different ones, in no order."""
         return torch.randperm(self.count, generator=self.streams["choose"])[:count]
@@ -71,7 +75,7 @@ class Replaying(Training):
         which = self.some_tasks(config.batch_tasks)
         match agent.encoder.reads:
             case "step":
-                return agent.moves_apart(replay.steps(which, config.batch, rng))
+                return agent.moves_apart(self.transitions(which))
             case "trial":
                 segment = replay.segments(which, config.segment or replay.length, rng)
                 moves, aux = agent.moves_through(segment)
@@ -80,4 +84,4 @@ class Replaying(Training):
                 return moves, aux
             case "set":
                 evidence = self.evidence(which)
-                return agent.moves_inferred(replay.steps(which, config.batch, rng), evidence, rng)
+                return agent.moves_inferred(self.transitions(which), evidence, rng)

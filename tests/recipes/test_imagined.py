@@ -1,0 +1,216 @@
+"""MOPO's recipe: what it imagines, what it learns from, that it goes on where it stopped, what it refuses."""
+
+import io
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from metairl import catalogue, dynamics, methods
+from metairl.errors import CardError, UsageError
+from metairl.learners.random import Random
+from metairl.logs import Logs
+from metairl.recipes import imagined
+from metairl.recipes.imagined import Imagined
+from metairl.replay import Replay
+from metairl.request import request, spec_of
+from metairl.rollout import rollout
+from metairl.streams import stream
+from metairl.types import NoConfig, Outcome, Sight, Trial
+from metairl.worlds.point import Point
+
+TASKS, EPISODES = 3, 2
+MOPO = methods.find("mopo")
+
+
+def logs(tasks: int = TASKS) -> Logs:
+    """Random actions on points with a goal each."""
+    kept = Replay(EPISODES, 20, torch.zeros(tasks, dtype=torch.long))
+    goals = {"goal": torch.arange(2.0 * tasks).view(tasks, 2)}
+    for episode in range(EPISODES):
+        world = Point(goals, 20, 1, stream("world"))
+        policy = Random(world.spec, NoConfig())
+        kept.add(torch.arange(tasks), rollout(policy, world, stream("act", episode), Sight(), final=True))
+    return Logs(kept, "")
+
+
+def recipe(encoder: str = "oracle", seed: int = 0, **settings: Any) -> Imagined:
+    few = dynamics.Config(members=3, elites=2, hidden=(8,), passes=2)
+    config = imagined.Config(
+        **{"model": few, "rollouts": 15, "horizon": 4, "rounds": 10, "keep": 2, "batch_tasks": 2, **settings}
+    )
+    card = catalogue.task("point-robot:data=replay")
+    parts = replace(methods.settings_type(MOPO, encoder)(), recipe=config)
+    agent = methods.build_agent(MOPO, encoder, spec_of(card), parts, card, seed)
+    return Imagined(agent, logs(), config, seed)
+
+
+def saved(state: dict[str, Any]) -> dict[str, Any]:
+    """Through a file, as a checkpoint goes."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    buffer.seek(0)
+    found: dict[str, Any] = torch.load(buffer, weights_only=True)
+    return found
+
+
+def same(one: Any, other: Any) -> bool:
+    """Down to the last bit, through what holds tensors."""
+    if isinstance(one, dict):
+        return set(one) == set(other) and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return torch.equal(one, other) if isinstance(one, Tensor) else bool(one == other)
+
+
+@pytest.mark.parametrize("after", [1, 3])
+def test_a_run_that_was_stopped_ends_where_another_does(after: int) -> None:
+    """Stopped before and after the room for rollouts is full."""
+    straight = recipe()
+    for _ in range(after):
+        straight.iterate(0.0)
+    halfway = saved(straight.state())
+    resumed = recipe()
+    resumed.load(halfway)
+    for one in (straight, resumed):
+        metrics = [one.iterate(0.5) for _ in range(2)]
+        assert one.clock == 10 * (after + 2)
+        assert all(value == value for value in metrics[-1].values())
+    assert same(saved(straight.state()), saved(resumed.state()))
+    assert not same(saved(straight.state()), halfway)
+
+
+def test_the_model_is_fitted_once_and_stays() -> None:
+    mopo = recipe()
+    mopo.iterate(0.0)
+    fitted = saved(mopo.model.state_dict())
+    assert fitted["errors"].isfinite().all()
+    mopo.iterate(0.5)
+    assert same(fitted, saved(mopo.model.state_dict()))
+
+
+def test_the_task_conditions_the_model_where_the_policy_is_told_it() -> None:
+    assert recipe("oracle").model.net.weights[0].shape[1] == 6
+    assert recipe("none").model.net.weights[0].shape[1] == 4
+
+
+def test_torchs_own_chance_is_left_as_it_was() -> None:
+    before = torch.get_rng_state()
+    mopo = recipe()
+    mopo.iterate(0.0)
+    assert torch.equal(before, torch.get_rng_state())
+    one, other = (recipe(seed=seed).model.net.weights[0] for seed in (0, 1))
+    assert not torch.equal(one, other)
+
+
+def test_rollouts_begin_in_their_own_tasks_logs_and_the_oldest_are_forgotten() -> None:
+    mopo = recipe()
+    dynamics.fit(mopo.model, mopo.replay, stream("fit"))
+    seen = {}
+    for number in range(3):
+        mopo._imagine()
+        assert mopo.imagined.lived.tolist() == [number + 1] * TASKS
+        assert mopo.imagined.lengths[:, min(number, 1)].tolist() == [5 * 4] * TASKS
+        seen[number] = mopo.imagined.kept["obs"].clone()
+    assert torch.equal(mopo.imagined.tasks, mopo.replay.tasks)
+    assert torch.equal(seen[2][:, 1], seen[1][:, 1])
+    assert not torch.equal(seen[2][:, 0], seen[1][:, 0])
+    begun = mopo.imagined.kept["obs"].view(TASKS, 2, 5, 4, 2)[:, :, :, 0]
+    for task in range(TASKS):
+        logged = mopo.replay.kept["obs"][task].flatten(0, 1)
+        assert all((logged == obs).all(1).any() for obs in begun[task].flatten(0, 1))
+    after, then = (mopo.imagined.kept[name].view(TASKS, 2, 5, 4, 2) for name in ("after", "obs"))
+    assert torch.equal(after[..., :-1, :], then[..., 1:, :])
+
+
+def test_lanes_of_a_task_are_laid_end_to_end() -> None:
+    step = torch.arange(12.0).view(4, 3)
+    no = torch.zeros(4, 3, dtype=torch.bool)
+    task = torch.tensor([[7.0], [7.0], [8.0], [8.0]])
+    lived = Trial(
+        step[..., None], step[..., None], Outcome(step, no, no, no, ~no, no), task, 1, step[..., None]
+    )
+    joined = imagined._end_to_end(lived, 2)
+    assert joined.outcome.reward.tolist() == [[0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11]]
+    assert joined.obs.shape == (2, 6, 1)
+    assert joined.task.tolist() == [[7], [8]]
+
+
+def test_the_penalty_is_the_largest_length_of_any_members() -> None:
+    mean = torch.tensor([[[0.0, 0.0]], [[0.0, 3.0]], [[0.0, 6.0]]])  # of three members; μ̄ is 3
+    std = torch.tensor([[[3.0, 4.0]], [[0.0, 1.0]], [[4.0, 0.0]]])
+    assert recipe(penalty=2.0)._penalty(mean, std).tolist() == [10]
+    assert recipe(penalty=2.0, doubt="spread")._penalty(mean, std).tolist() == [6]
+    assert recipe(penalty=0.0)._penalty(mean, std).tolist() == [0]
+
+
+def test_without_a_penalty_imagined_rewards_are_as_predicted() -> None:
+    """Of a model that is sure: its reward is then the mean that an elite says."""
+    mopo = recipe(penalty=0.0, doubt="spread")
+    with torch.no_grad():
+        mopo.model.highest.fill_(-40.0)
+        mopo.model.lowest.fill_(-60.0)
+    mopo.model.elites = mopo.model.elites[:1]
+    mopo._imagine()
+    batch = mopo.imagined.steps(torch.arange(TASKS), 30, stream("some"))
+    flat = [batch.obs.flatten(0, 1), batch.action.flatten(0, 1), batch.task.repeat_interleave(30, 0)]
+    mean, _ = mopo.model.predict(*flat)
+    torch.testing.assert_close(batch.learned.flatten(), mean[0, :, -1], atol=1e-5, rtol=0)
+    torch.testing.assert_close(batch.after.flatten(0, 1), mean[0, :, :-1], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("real, batch", [(0.05, 16), (0.25, 16), (0.0, 4), (1.0, 4)])
+def test_a_share_of_what_is_learned_from_was_lived(real: float, batch: int) -> None:
+    mopo = recipe(real=real, batch=batch)
+    mopo._imagine()
+    mopo.imagined.kept["reward"].fill_(99.0)
+    both = [mopo.transitions(torch.tensor([0, 2])) for _ in range(400)]
+    assert all(batch_.reward.shape == (2, batch) for batch_ in both)
+    share = torch.stack([(batch_.reward != 99).float().mean() for batch_ in both]).mean()
+    assert abs(share.item() - real) < 0.008
+
+
+@pytest.mark.parametrize("encoder", ["pearl", "rl2", "snail", "focal"])
+def test_encoders_that_infer_tasks_are_refused(encoder: str) -> None:
+    with pytest.raises(
+        UsageError, match=f"'mopo' goes with the encoders 'none' and 'oracle', not with '{encoder}'"
+    ):
+        request("mopo", "point-robot:data=replay", encoder)
+    with pytest.raises(UsageError, match="'mopo-alone' is one with encoder 'none'; 'oracle' goes with"):
+        request("mopo-alone", "point-robot:data=replay", "oracle")
+
+
+def test_worlds_whose_episodes_end_early_are_refused() -> None:
+    for task in ("hopper-rand-params", "walker-rand-params", "humanoid-dir"):
+        with pytest.raises(UsageError, match="'mopo' needs a world whose episodes do not end early"):
+            request("mopo", f"{task}:data=replay")
+    with pytest.raises(UsageError, match="works on point and"):
+        request("mopo", "tabular-mdp:data=replay")
+
+
+def test_parts_of_a_part_are_checked_as_parts_are() -> None:
+    def chosen(**model: Any) -> Any:
+        return methods.settings_from(MOPO, "none", {"recipe": {"model": model}}, "here")
+
+    assert chosen(members=3, hidden=[4, 4]).recipe.model == dynamics.Config(members=3, hidden=(4, 4))
+    with pytest.raises(CardError, match=r"unknown key 'recipe.model.member'; did you mean 'members'\?"):
+        chosen(member=3)
+    with pytest.raises(CardError, match=r"'recipe.model.members'.*not 'x'"):
+        chosen(members="x")
+    with pytest.raises(CardError, match=r"'recipe.model'"):
+        methods.settings_from(MOPO, "none", {"recipe": {"model": 3}}, "here")
+    with pytest.raises(UsageError, match=r"recipe\.model\.members must be 1 or more, not 0"):
+        methods.require_counts(chosen(members=0))
+
+
+def test_alone_it_has_a_model_of_its_own_task() -> None:
+    assert methods.find("mopo-alone").adapts == imagined.Config(batch_tasks=1)
+    config = recipe().config
+    card = catalogue.task("point-robot:data=replay")
+    parts = replace(methods.settings_type(MOPO, "none")(), recipe=config)
+    agent = methods.build_agent(MOPO, "none", spec_of(card), parts, card, 0)
+    alone = Imagined(agent, logs().only(1), config, 0)
+    alone.iterate(0.0)
+    assert alone.imagined.lengths.tolist() == [[15 * 4, 0]]
