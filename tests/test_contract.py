@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from metairl import catalogue
+from metairl import catalogue, dynamics
 from metairl.agent import Agent
 from metairl.encoders import ENCODERS
 from metairl.errors import UsageError
@@ -23,6 +23,10 @@ from metairl.worlds import WORLDS
 TASKS = ("bandit-5:pulls=6", "tabular-mdp:episodes=2", "point-robot")
 LOGGED = "point-robot:data=replay"
 SPEC = Spec(obs=3, actions=4, discrete=True, horizon=4, episodes=2, params=5)
+FEW: dict[str, dict[str, object]] = {
+    name: {"rollouts": 40, "rounds": 3, "model": dynamics.Config(hidden=(8,), passes=1)}
+    for name in ("mopo", "mopo-alone")
+}
 LANES, STEPS = 6, SPEC.steps
 SMALL: dict[type, dict[str, object]] = {  # what is tested here does not need more
     on_policy.Config: {"trials": 96},
@@ -44,7 +48,8 @@ def offline_combinations() -> Iterator[tuple[str, str]]:
     world = catalogue.task(LOGGED).world
     for name, method in METHODS.items():
         if method.support == "logs" and (not method.worlds or world in method.worlds):
-            for encoder in ENCODERS if method.any_encoder else (str(method.encoder),):
+            own = tuple(ENCODERS) if method.any_encoder else (str(method.encoder),)
+            for encoder in method.encoders or own:
                 yield name, encoder
 
 
@@ -240,7 +245,7 @@ def test_what_learns_from_logs_moves_every_network_resumes_bit_for_bit_and_is_ju
 ) -> None:
     monkeypatch.setattr(offline, "ROUNDS", 3)
     tuned = request(name, LOGGED, encoder)
-    small = replace(tuned.settings.recipe, batch_tasks=4, batch=4, context=8)
+    small = replace(tuned.settings.recipe, batch_tasks=4, batch=4, context=8, **FEW.get(name, {}))
     asked = replace(tuned, settings=replace(tuned.settings, recipe=small))
     policy, straight = build(asked)
     assert straight is not None
