@@ -294,6 +294,7 @@ def test_combinations_that_cannot_work_are_refused_by_name() -> None:
         request("ppo", "bandit-5", "pearl")
     with pytest.raises(UsageError, match="say which, as in point-robot-v1:data=replay"):
         request("iql", "point-robot")
+    assert request("iql", "point-robot:data=replay,episodes=1", "pearl").card.episodes == 1
     with pytest.raises(UsageError, match="learns from logs, which do not come with 'bandit-5-v1'"):
         request("bc", "bandit-5")
     for part, key, value in (("recipe", "tasks", 0), ("recipe", "segment", 0), ("learner", "hidden", (8, 0))):
