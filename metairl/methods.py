@@ -355,8 +355,10 @@ def tuned(name: str, task: str, encoder: str | None) -> tuple[int, Any]:
     steps = values.pop("steps", DEFAULT_STEPS)
     if not isinstance(steps, int):
         raise CardError(f"{path} [{task}]: 'steps' must be a whole number, not {steps!r}")
+    others = values.pop("encoders", {})  # of encoders that are not the method's own, by name
     if encoder != find(name).encoder:
-        values.pop("encoder", None)  # what was tuned is the method's own encoder
+        values.pop("encoder", None)
+        values |= {"encoder": others[encoder]} if encoder in others else {}
     return steps, settings_from(find(name), encoder, values, f"{path} [{task}]")
 
 
