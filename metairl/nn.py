@@ -99,8 +99,8 @@ class Rescaled(nn.Module):
 class Members(nn.Module):
     """Networks of one shape side by side: [..., in], read by all of them, -> [members, ..., out]."""
 
-    def __init__(self, members: int, *widths: int, bend: Callable[[Tensor], Tensor] = torch.relu):
-        """`bend` stands between two layers."""
+    def __init__(self, members: int, *widths: int, bend: Callable[[Tensor], Tensor] = torch.relu_):
+        """`bend` stands between two layers and may overwrite what it is given."""
         super().__init__()
         shapes = list(pairwise(widths))
         self.weights = nn.ParameterList(_uniform(members, fan_in, fan_out) for fan_in, fan_out in shapes)
@@ -109,7 +109,7 @@ class Members(nn.Module):
 
     def forward(self, x: Tensor, still: bool = False) -> Tensor:
         """`still`: no gradient reaches the weights, only x."""
-        out = self.each(_rows(x, self.weights[0]), still)
+        out = self.each(x.flatten(0, -2).expand(len(self.weights[0]), -1, -1), still)
         return out.view(len(out), *x.shape[:-1], -1)
 
     def each(self, h: Tensor, still: bool = False) -> Tensor:
@@ -133,22 +133,6 @@ class Ensemble(Members):
 
     def forward(self, x: Tensor, still: bool = False) -> Tensor:
         return super().forward(x, still).squeeze(-1)
-
-    def of_many(self, z: Tensor, actions: Tensor) -> Tensor:
-        """Of many actions at every z, [..., Z] and [..., n, A] -> [members, ..., n]; z is read once."""
-        weights, biases = list(self.weights), list(self.biases)
-        seen = torch.baddbmm(biases[0], _rows(z, weights[0]), weights[0][:, : z.shape[-1]])
-        done = torch.bmm(_rows(actions, weights[0]), weights[0][:, z.shape[-1] :])
-        h = (done.view(*seen.shape[:2], actions.shape[-2], -1) + seen.unsqueeze(2)).flatten(1, 2)
-        for weight, bias in zip(weights[1:], biases[1:], strict=True):
-            h = torch.baddbmm(bias, h.relu_(), weight)
-        q: Tensor = h.view(-1, *actions.shape[:-1])
-        return q
-
-
-def _rows(x: Tensor, weight: Tensor) -> Tensor:
-    """The same rows for every member."""
-    return x.flatten(0, -2).expand(len(weight), -1, -1)
 
 
 def _uniform(members: int, fan_in: int, fan_out: int) -> Tensor:
@@ -260,7 +244,7 @@ class Squashed:
     def repeated(self, times: int) -> "Squashed":
         """So many of each: [..., A] -> [..., times, A]."""
         return Squashed(
-            *(x.unsqueeze(-2).expand(*x.shape[:-1], times, -1) for x in (self.mean, self.log_std))
+            *(x.unsqueeze(-2).repeat_interleave(times, dim=-2) for x in (self.mean, self.log_std))
         )
 
     def sample(self, rng: Generator) -> Tensor:

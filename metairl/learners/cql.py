@@ -19,6 +19,8 @@ from torch import Generator, Tensor, nn
 
 from metairl.learners import sac
 from metairl.losses import mean
+from metairl.nn import Squashed
+from metairl.soft_maximum import soft_maximum
 from metairl.types import Moves, Spec
 
 
@@ -37,32 +39,30 @@ class CQL(sac.SAC):
         super().__init__(spec, width, config)
         self.log_weight = None if config.gap is None else nn.Parameter(torch.zeros(()))  # λ
 
-    def losses(self, m: Moves, rng: Generator) -> dict[str, Tensor]:
-        terms = super().losses(m, rng)
-        return terms | self._conservatism(m, rng) if self.config.weight else terms
-
-    def _conservatism(self, m: Moves, rng: Generator) -> dict[str, Tensor]:
+    def _beside(
+        self, m: Moves, q: Tensor, policies: tuple[Squashed, Squashed], rng: Generator
+    ) -> dict[str, Tensor]:
         config = self.config
-        known = self.critic(torch.cat([m.z, m.action], dim=-1))  # [2, B, T]
-        gap = mean((self._everywhere(m, rng) - known).sum(0), m.counts)
+        if config.weight == 0:
+            return {}
+        gap = self._everywhere(m, policies, rng) - mean(q.sum(0), m.counts)
         if config.gap is None or self.log_weight is None:
             return {"gap": config.weight * gap}
         excess = config.weight * gap - 2 * config.gap
         weight = self.log_weight.exp().clamp(max=1e6)
         return {"gap": weight.detach() * excess, "weight": -weight * excess.detach()}
 
-    def _everywhere(self, m: Moves, rng: Generator) -> Tensor:
-        """log ∫ exp Q_i(z, a) da at every z, by importance, [2, B, T]."""
-        action, density = self._drawn(m, rng)
-        q = self.critic.of_many(m.z, action)  # [2, B, T, 3n]
-        return (q - density).logsumexp(-1)
+    def _everywhere(self, m: Moves, policies: tuple[Squashed, Squashed], rng: Generator) -> Tensor:
+        """Σ_i E[ log ∫ exp Q_i(z, a) da ], by importance."""
+        action, density = self._drawn(m, policies, rng)
+        return soft_maximum(self.critic, m.z, action, density, m.counts / m.counts.sum())
 
     @torch.no_grad()
-    def _drawn(self, m: Moves, rng: Generator) -> tuple[Tensor, Tensor]:
+    def _drawn(self, m: Moves, policies: tuple[Squashed, Squashed], rng: Generator) -> tuple[Tensor, Tensor]:
         """Actions and the logarithms of their densities, [B, T, 3n, …]."""
         shape = (*m.reward.shape, self.config.actions, m.action.shape[-1])
         anywhere = 2 * torch.rand(shape, generator=rng) - 1
         flat = torch.full(shape[:-1], -shape[-1] * log(2))
-        here, there = (self.policy(z).repeated(shape[-2]).draw(rng) for z in (m.z, m.after))
+        here, there = (policy.repeated(shape[-2]).draw(rng) for policy in policies)
         actions, densities = zip((anywhere, flat), here, there, strict=True)
         return torch.cat(actions, dim=-2), torch.cat(densities, dim=-1)

@@ -20,7 +20,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from metairl.losses import mean
-from metairl.nn import Ensemble, SquashedHead, follow, frozen_copy
+from metairl.nn import Ensemble, Squashed, SquashedHead, follow, frozen_copy
 from metairl.types import Moves, Spec
 
 
@@ -60,20 +60,28 @@ class SAC(nn.Module):
             -1
         )  # [B, 1]
         alpha = log_alpha.detach().exp()
+        held = m.z.detach()
+        here = self.policy(held)
         with torch.no_grad():
-            action, log_prob = self.policy(m.after).draw(rng)
+            there = self.policy(m.after)
+            action, log_prob = there.draw(rng)
             value = self.target(torch.cat([m.after, action], dim=-1)).amin(0)
             value = value - alpha * log_prob if self.config.soft else value
             y = self.config.reward * m.reward + self.config.gamma * m.follows * value  # [B, T]
         q = self.critic(torch.cat([m.z, m.action], dim=-1))  # [2, B, T]
-        held = m.z.detach()
-        action, log_prob = self.policy(held).draw(rng)
+        action, log_prob = here.draw(rng)
         best = self.critic(torch.cat([held, action], dim=-1), still=True).amin(0)
         return {
             "critic": mean((q - y).square().sum(0), m.counts) / 2,
             "policy": mean(alpha * log_prob - best, m.counts),
             "temperature": -mean(log_alpha * (log_prob.detach() + self.entropy), m.counts),
-        }
+        } | self._beside(m, q, (here, there), rng)
+
+    def _beside(
+        self, m: Moves, q: Tensor, policies: tuple[Squashed, Squashed], rng: Generator
+    ) -> dict[str, Tensor]:
+        """What a kind of SAC adds, from Q(z, a) and the policy at z and z′ that are known by then."""
+        return {}
 
     def after_step(self) -> None:
         follow(self.target, self.critic, self.config.polyak)
