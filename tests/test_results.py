@@ -54,9 +54,11 @@ def test_without_memory_the_second_episode_is_as_long_as_the_first() -> None:
 
 
 @cache
-def returns(method: str, k: int, task: str = "half-cheetah-vel-v1_episodes=3") -> np.ndarray:
+def returns(
+    method: str, k: int, task: str = "half-cheetah-vel-v1_episodes=3", shelf: str = "locomotion"
+) -> np.ndarray:
     """Of episode k of every seed and test task, together."""
-    runs = sorted((ACCEPTED / "locomotion" / method / task).iterdir())
+    runs = sorted((ACCEPTED / shelf / method / task).iterdir())
     judged = [r for run in runs for r in RunFolder(run).records() if isinstance(r, Evaluation)]
     return np.concatenate([r.returns for r in judged if (r.split, r.k) == ("test", k)]).astype(float)
 
@@ -71,6 +73,11 @@ def test_learned_experts_are_what_their_cards_say() -> None:
     assert score and score.expert_method == "sac"
     assert mean_of("sac+oracle") == pytest.approx(score.expert, abs=0.01)
     assert mean_of("random") == pytest.approx(score.random, abs=0.01)
+    alone = catalogue.task("half-cheetah").score
+    assert alone and alone.expert_method == "sac"
+    for method, value in (("sac", alone.expert), ("random", alone.random)):
+        measured = returns(method, 1, "half-cheetah-v1_horizon=1000", "offline")
+        assert measured.mean() == pytest.approx(value, abs=0.01)
 
 
 def better(ours: np.ndarray, theirs: np.ndarray) -> float:
@@ -92,3 +99,22 @@ def test_what_is_told_the_task_needs_no_exploration() -> None:
 def test_inferring_the_task_is_worth_more_than_a_policy_for_all_of_them() -> None:
     assert better(returns("pearl", 3), returns("sac", 3)) < 0.01
     assert better(returns("rl2-sac", 1, "half-cheetah-vel-v1_episodes=2"), returns("sac", 1)) < 0.01
+
+
+# from logs
+
+
+def offline(method: str, task: str) -> np.ndarray:
+    return returns(method, 1, task, "offline")
+
+
+@pytest.mark.parametrize("method", ["iql", "cql"])
+def test_what_learns_values_from_logs_does_more_than_they_did(method: str) -> None:
+    task = "half-cheetah-v1_data=medium-replay,horizon=1000"
+    assert better(offline(method, task), offline("bc", task)) < 0.01
+
+
+def test_a_task_is_inferred_from_its_logs() -> None:
+    task = "half-cheetah-vel-v1_data=replay,episodes=1"
+    assert better(offline("iql+pearl", task), offline("iql", task)) < 0.01
+    assert better(offline("iql+oracle", task), offline("iql+pearl", task)) < 0.05
