@@ -5,7 +5,7 @@ its numbers are computed. A line here is all it takes to be listed, trained, jud
 """
 
 from dataclasses import Field, dataclass, fields, is_dataclass, make_dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any, Literal
 
 import torch
@@ -74,8 +74,10 @@ ON_POLICY = (on_policy.OnPolicy, on_policy.Config)
 SAC = (sac.SAC, sac.Config)
 OFF_POLICY = (off_policy.OffPolicy, off_policy.Config)
 OFFLINE = (offline.Offline, offline.Config)
+TENTH = (offline.Offline, offline.Tenth)
 IMAGINED = (imagined.Imagined, imagined.Config)
 ALONE = off_policy.Config(tasks=1, trials=1, ratio=0.5, batch_tasks=1)  # in a single task
+from_logs = partial(Method, recipe=OFFLINE, encoder="none", any_encoder=True, support="logs")
 
 METHODS: dict[str, Method] = {
     "ppo": Method(
@@ -126,55 +128,15 @@ METHODS: dict[str, Method] = {
         adapts=ALONE,
         worlds=CONTINUOUS,
     ),
-    "bc": Method(
-        "Behavioural cloning", "", (bc.BC, bc.Config), OFFLINE, "none", any_encoder=True, support="logs"
-    ),
-    "bc-tenth": Method(
-        "Behavioural cloning of the best tenth",
-        "",
-        (bc.BC, bc.Config),
-        (offline.Offline, offline.Tenth),
-        "none",
-        any_encoder=True,
-        support="logs",
-    ),
-    "iql": Method(
-        "Implicit Q-learning",
-        "arXiv:2110.06169",
-        (iql.IQL, iql.Config),
-        OFFLINE,
-        "none",
-        any_encoder=True,
-        support="logs",
-    ),
-    "td3-bc": Method(
-        "TD3+BC",
-        "arXiv:2106.06860",
-        (td3_bc.TD3BC, td3_bc.Config),
-        OFFLINE,
-        "none",
-        any_encoder=True,
-        support="logs",
-        worlds=CONTINUOUS,
-    ),
-    "cql": Method(
-        "Conservative Q-learning",
-        "arXiv:2006.04779",
-        (cql.CQL, cql.Config),
-        OFFLINE,
-        "none",
-        any_encoder=True,
-        support="logs",
-        worlds=CONTINUOUS,
-    ),
-    "cql-discrete": Method(
+    "bc": from_logs("Behavioural cloning", "", (bc.BC, bc.Config)),
+    "bc-tenth": from_logs("Behavioural cloning of the best tenth", "", (bc.BC, bc.Config), recipe=TENTH),
+    "iql": from_logs("Implicit Q-learning", "arXiv:2110.06169", (iql.IQL, iql.Config)),
+    "td3-bc": from_logs("TD3+BC", "arXiv:2106.06860", (td3_bc.TD3BC, td3_bc.Config), worlds=CONTINUOUS),
+    "cql": from_logs("Conservative Q-learning", "arXiv:2006.04779", (cql.CQL, cql.Config), worlds=CONTINUOUS),
+    "cql-discrete": from_logs(
         "Conservative Q-learning, discrete actions",
         "arXiv:2006.04779",
         (cql_discrete.DiscreteCQL, cql_discrete.Config),
-        OFFLINE,
-        "none",
-        any_encoder=True,
-        support="logs",
         worlds=TABULAR,
     ),
     "mopo": Method(
@@ -240,7 +202,7 @@ METHODS |= {  # the same from the logs of the held-out task alone
         any_encoder=False,
         encoders=(),
         pretrains=False,
-        adapts=method.recipe[1](batch_tasks=1),
+        adapts=method.recipe[1](batch_tasks=1, batch=256),
     )
     for name, method in METHODS.items()
     if method.support == "logs" and method.recipe
