@@ -92,12 +92,12 @@ def policies(
 
 
 def _trained(asked: Request, path: Path, sinks: Sequence[Sink]) -> Stages:
-    execute(asked, path, sinks, stages=True)
+    run = execute(asked, path, sinks, stages=True)
     folder = RunFolder(path)
     kept = checkpoint.every(folder.stages)
-    if not kept:
+    if 0 not in kept:
         raise StorageError(
-            f"{path}: this run kept no stages; train it again with --stages, or name other --runs"
+            f"{path}: this run kept not all of its stages; train it again with --stages, or name other --runs"
         )
     levels: dict[int, list[float]] = {}
     for record in folder.records():
@@ -109,7 +109,7 @@ def _trained(asked: Request, path: Path, sinks: Sequence[Sink]) -> Stages:
         drawn=[_policy(asked, stage, explore=True) for stage in kept.values()],
         settled=_policy(asked, kept[max(kept)], explore=False),
         middle=next(index for index, value in enumerate(level) if value >= half),
-        names=[f"{asked.method}+{asked.encoder} after {moment} steps" for moment in kept],
+        names=[f"{asked.method}+{asked.encoder}, run {run['id']}, after {moment} steps" for moment in kept],
     )
 
 

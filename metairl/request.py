@@ -131,19 +131,25 @@ def judge(
     """On a split of the request's own card, or of another one, which the records then name."""
     card = on or asked.card
     tasks = draws.task_set(card, split)
-    policy = _informed(asked, policy, split)
+    policy = _informed(asked, policy, card, split)
     judged = protocol.meta_test(policy, card, tasks, asked.sight, asked.seed, spent, asked.engine)
     return [replace(e, split=f"{card.id}:{split}") for e in judged] if on else judged
 
 
-def _informed(asked: Request, policy: Policy, split: str) -> Policy:
-    """With what it infers of every task of a split from m transitions, the same ones for every method."""
-    if not asked.reads_logs or not isinstance(policy, Acting):
+def infers_from_logs(asked: Request, policy: Policy) -> bool:
+    """Whether it acts by what it was given of a task before the trial."""
+    return asked.reads_logs and isinstance(policy, Acting) and isinstance(policy.agent.encoder, SetEncoder)
+
+
+def _informed(asked: Request, policy: Policy, card: TaskCard, split: str) -> Policy:
+    """With what it infers of every task of a card's split from m transitions, the same for every method."""
+    if not infers_from_logs(asked, policy):
         return policy
-    if not isinstance(policy.agent.encoder, SetEncoder):
-        return policy
-    found = logs.read(asked.card, spec_of(asked.card), split)
-    chance = stream("judge", "support", asked.card.id, split)
+    if card.data is None:
+        raise UsageError(f"'{asked.method}' infers tasks from their logs, and '{card.id}' has none")
+    assert isinstance(policy, Acting) and isinstance(policy.agent.encoder, SetEncoder)
+    found = logs.read(card, spec_of(card), split)
+    chance = stream("judge", "support", card.id, split)
     config, every = asked.settings.recipe, torch.arange(len(found))
     return policy.informed(found.some(every, config.context, policy.agent.encoder.reads_in_order, chance))
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from metairl import catalogue, dynamics
-from metairl.agent import Agent
+from metairl import catalogue, draws, dynamics
+from metairl.agent import Acting, Agent
 from metairl.encoders import ENCODERS
 from metairl.errors import UsageError
 from metairl.learners import ppo
@@ -17,7 +17,7 @@ from metairl.protocol import Spent, meta_test
 from metairl.recipes import off_policy, offline, on_policy
 from metairl.request import build, judge, request
 from metairl.streams import stream
-from metairl.types import Context, Features, Outcome, Sight, Spec, Trial
+from metairl.types import Batch, Context, Features, Outcome, Sight, Spec, Trial
 from metairl.worlds import WORLDS
 
 TASKS = ("bandit-5:pulls=6", "tabular-mdp:episodes=2", "point-robot")
@@ -202,7 +202,6 @@ def through_time(c: Context) -> dict[str, Tensor]:
 
 @pytest.mark.parametrize("name, encoder, task", list(combinations()))
 def test_every_combination_is_judged(name: str, encoder: str | None, task: str) -> None:
-    from metairl import draws
     from metairl.methods import sight
 
     asked = request(name, task, encoder)
@@ -264,6 +263,28 @@ def test_what_learns_from_logs_moves_every_network_resumes_bit_for_bit_and_is_ju
     first, again = (judge(asked, policy, "validation", Spent()) for _ in range(2))
     assert [e.returns for e in first] == [e.returns for e in again]
     assert len(first) == asked.card.episodes and len(first[0].returns) == asked.card.split.validation
+
+
+@pytest.mark.usefixtures("logged")
+def test_support_is_of_the_judged_tasks_in_their_order_and_reward_is_absent_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = request("iql", LOGGED, "pearl", steps=0)
+    policy, _ = build(asked)
+    given: list[Tensor] = []
+    inform = Acting.informed
+
+    def noted(self: Acting, support: Batch) -> object:
+        given.append(support.task)
+        return inform(self, support)
+
+    monkeypatch.setattr(Acting, "informed", noted)
+    judge(asked, policy, "test", Spent())
+    tasks = draws.task_set(asked.card, "test").tasks["goal"]
+    torch.testing.assert_close(given[0], tasks.to(given[0]))
+    assert not asked.sight.reward and not asked.sight.task
+    with pytest.raises(UsageError, match="infers tasks from their logs, and 'point-robot-v1' has none"):
+        judge(asked, policy, "test", Spent(), catalogue.task("point-robot"))
 
 
 def saved(state: dict[str, object]) -> object:

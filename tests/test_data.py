@@ -139,6 +139,9 @@ def test_the_same_words_make_the_same_numbers_also_after_a_kill(
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert len(parts) < 8 and not list(out.glob("point*"))
+    assert collected(out, capsys, "--seed", "1", "--name", "other") != whole
+    for part in out.glob(".parts-*/*.npz"):
+        assert part in parts  # of another seed's, nothing was taken over or is left
     parts[-1].write_bytes(b"half a file")  # as a power cut may leave it
     assert collected(out, capsys) == whole
     assert not list(out.glob(".parts-*"))

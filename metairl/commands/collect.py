@@ -17,7 +17,7 @@ from rich.progress import track
 from tyro.conf import Positional
 
 from metairl import catalogue, data, draws, experts, logs
-from metairl.cards import TaskCard
+from metairl.cards import TaskCard, digest
 from metairl.commands.show import print_json, print_rows
 from metairl.demonstrations import parts
 from metairl.episodes import Episode, Parts
@@ -77,6 +77,7 @@ def _collect(args: Collect, card: TaskCard) -> list[dict[str, Any]]:
         again = card.model_copy(update={"episodes": args.episodes})
         pieces = parts(policies, again, tasks, asked.sight, args.seed, asked.engine)
         about = _about(args, card, tasks) | {"expert": list(names), "engine": asked.engine}
+        about |= {"episodes_per_task": args.episodes}
         made.append(_saved(args, card, split, pieces, about))
     return made
 
@@ -86,7 +87,7 @@ def _saved(
 ) -> dict[str, Any]:
     root, name = args.out or logs.root(), logs.name(card, args.name or args.quality, split)
     data.require_new(root / name)
-    kept = Parts(root, name)
+    kept = Parts(root, f"{name}-{digest(about)[:12]}")  # other words begin anew
     sums = Sums(card)
     terminal = Terminal(stderr=True)
     shown = track(

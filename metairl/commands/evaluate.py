@@ -14,7 +14,7 @@ from metairl.commands.show import print_json, print_rows, scores
 from metairl.errors import UsageError
 from metairl.pooled import pooled_test
 from metairl.record import RunFolder
-from metairl.request import Request, alike, judge
+from metairl.request import Request, alike, infers_from_logs, judge
 from metairl.run import reopen
 from metairl.types import Policy, Tasks
 
@@ -44,6 +44,8 @@ def main(words: list[str]) -> int:
     asked, policy, spent = reopen(folder)
     if not alike(asked.card, card, asked.sight.task):
         raise UsageError(f"what was trained on '{asked.task}' cannot act on '{args.on}'")
+    if (args.video or args.evaluator == "official") and infers_from_logs(asked, policy):
+        raise UsageError(f"'{asked.method}' infers tasks from logs that only our own judge hands out")
     if args.evaluator == "official" and args.video:
         raise UsageError("--video shows what our own judge sees; leave out --evaluator official")
     if args.evaluator == "official":
