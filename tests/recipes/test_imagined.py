@@ -206,7 +206,7 @@ def test_parts_of_a_part_are_checked_as_parts_are() -> None:
 
 
 def test_alone_it_has_a_model_of_its_own_task() -> None:
-    assert methods.find("mopo-alone").adapts == imagined.Config(batch_tasks=1)
+    assert methods.find("mopo-alone").adapts == imagined.Config(batch_tasks=1, batch=256)
     config = recipe().config
     card = catalogue.task("point-robot:data=replay")
     parts = replace(methods.settings_type(MOPO, "none")(), recipe=config)
