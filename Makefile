@@ -16,7 +16,7 @@ demo: install  ## train RL² on 5-armed bandits, judge it on held-out ones, prin
 	$(BIN)/metairl reproduce rl2-bandits --columns 10,5 --run random gittins thompson ots ucb1 epsilon-greedy greedy bayes-optimal best-arm --runs runs/demo --write runs/demo/table
 
 test: install  ## the default suite, under ten minutes on two cores
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist worksteal
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow

@@ -69,7 +69,7 @@ class TaskCard(Strict):
     reports_success: bool
     source: str
     tags: list[str]
-    settable: dict[str, Literal["horizon", "episodes", "skill", "goals", "data"]] = Field(
+    settable: dict[str, Literal["horizon", "episodes", "skill", "goals", "data", "demos"]] = Field(
         default_factory=dict
     )
     parameters: dict[str, Law]
@@ -78,6 +78,7 @@ class TaskCard(Strict):
     physics: Physics | None = None  # of bodies that MuJoCo steps
     arm: Arm | None = None  # of Meta-World, which MuJoCo steps too
     data: str | None = None  # quality of the logs that come with its tasks; None: there are none
+    demos: Count | None = None  # episodes of them that are shown of a held-out task; None: not said
     same_tasks: bool = False  # training and held-out tasks are the same by definition: no test of transfer
     transfer: list[str] = Field(
         default_factory=list
@@ -115,7 +116,7 @@ class TaskCard(Strict):
         words = {"title", "source", "tags", "notes", "settable", "score", "transfer", "same_tasks"}
         content = self.model_dump(exclude=words)
         absent = {
-            part for part in ("physics", "arm", "data") if content[part] is None
+            part for part in ("physics", "arm", "data", "demos") if content[part] is None
         }  # younger than some records
         return digest({key: value for key, value in content.items() if key not in absent})
 
@@ -156,6 +157,11 @@ Metric = Literal[
     "length",
     "successful-length",  # of episodes that reached the goal
     "success",  # in per cent
+    "value-difference",  # this and what follows: see metairl.measures
+    "in-wind",
+    "agreement",
+    "correlation",
+    "epic",
     "area",  # this and what follows: see metairl.transfer
     "jump-start",
     "steps-to-threshold",

@@ -142,6 +142,8 @@ def _with_setting(card: TaskCard, key: str, value: str) -> TaskCard:
             return card.model_copy(update={"data": value})
     if not value.isdecimal() or int(value) < 1:
         raise UsageError(f"task '{card.id}': '{key}' must be a whole number above 0, not '{value}'")
+    if field == "demos" and card.data is None:
+        raise UsageError(f"task '{card.id}': say of which logs first, as in data=expert,demos={value}")
     return card.model_copy(update={field: int(value)})
 
 

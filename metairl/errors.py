@@ -52,6 +52,12 @@ class PhysicsError(MetairlError):
     code = 8
 
 
+class Infeasible(MetairlError):
+    """Demonstrations that no reward of the kind asked for explains."""
+
+    code = 9
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint that names the closest valid word, or lists the valid ones when none is close."""
     names = sorted(known)

@@ -21,10 +21,12 @@ from torch import Generator, Tensor
 
 from metairl import checkpoint, methods
 from metairl.cards import TaskCard
+from metairl.charts import CHARTS
 from metairl.errors import StorageError, UsageError
 from metairl.learners.random import Random
 from metairl.record import Evaluation, RunFolder
 from metairl.request import Request, build, request, spec_of
+from metairl.rewards.explained import Explains
 from metairl.run import execute
 from metairl.track import Sink
 from metairl.types import Context, NoConfig, Policy, State
@@ -39,7 +41,7 @@ OF_WORLD = {  # who shows how it is done, where nobody else is asked for
     "maze": ("shortest-walk", None),
     "tabular": ("value-iteration", None),
     "locomotion": ("sac", "oracle"),
-}
+} | dict.fromkeys(CHARTS, ("optimal", None))
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,8 @@ def _policy(asked: Request, stage: dict[str, Any], explore: bool) -> Policy:
 
 def _diluted(asked: Request, chance: Policy) -> Stages:
     expert, _ = build(asked)
+    if isinstance(expert, Explains):
+        raise UsageError(f"'{asked.method}' learns from an expert and shows nothing itself; name another")
     shares = [1 - stage / STAGES for stage in range(STAGES + 1)]
     return Stages(
         drawn=[Careless(expert, chance, share) for share in shares],

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from metairl import catalogue
 from metairl.agent import Agent
 from metairl.cards import TaskCard
+from metairl.charts import CHARTS
 from metairl.encoders import ENCODERS
 from metairl.encoders.support import Support
 from metairl.errors import CardError, UsageError, nearest
@@ -26,6 +27,7 @@ from metairl.learners import (
     gittins,
     iql,
     maml,
+    optimal,
     ppo,
     random,
     sac,
@@ -36,7 +38,9 @@ from metairl.learners import (
     zero,
 )
 from metairl.learners import tabular_rules as plans
-from metairl.recipes import adaptation, imagined, off_policy, offline, on_policy
+from metairl.recipes import adaptation, imagined, off_policy, offline, on_policy, prior
+from metairl.rewards import copied, deep_maxent, max_margin, maxent, projection
+from metairl.rewards.explained import Explains
 from metairl.streams import seed_of
 from metairl.types import NoConfig, Policy, Sight, Spec
 
@@ -55,15 +59,16 @@ class Method:
     encoders: tuple[str, ...] = ()  # takes these too, and no others
     pretrains: bool = True  # learns before it meets a held-out task; False: it begins there
     adapts: Any = None  # the recipe's Config for learning on in a held-out task; None: weights stay still
-    support: Literal["trial", "logs"] = "trial"  # what it may have from a held-out task
+    support: Literal["trial", "logs", "demos"] = "trial"  # what it may have from a held-out task
     worlds: tuple[str, ...] | None = None  # None: any world
     sees_task: bool = False  # an exact row that is told the task; a bound, not a learner
 
     @property
     def mode(self) -> str:
-        return "meta" if self.recipe else "exact"
+        return "meta" if self.recipe else "scratch" if self.support == "demos" else "exact"
 
 
+CHARTED = tuple(CHARTS)
 BANDIT, TABULAR, GRID, MAZE = ("bandit",), ("tabular",), ("maze-grid",), ("maze",)
 POINT, ARM = ("point", "point-sparse"), ("meta-world",)
 SHAPED = ("point-sparse",)  # worlds that tell a denser reward beside the true one
@@ -77,6 +82,10 @@ OFFLINE = (offline.Offline, offline.Config)
 TENTH = (offline.Offline, offline.Tenth)
 IMAGINED = (imagined.Imagined, imagined.Config)
 ALONE = off_policy.Config(tasks=1, trials=1, ratio=0.5, batch_tasks=1)  # in a single task
+MAXENT = (maxent.MaxEnt, maxent.Config)
+DEEP_MAXENT = (deep_maxent.DeepMaxEnt, deep_maxent.Config)
+PRIOR = (prior.Prior, prior.Config)
+from_demos = partial(Method, support="demos", worlds=CHARTED)
 from_logs = partial(Method, recipe=OFFLINE, encoder="none", any_encoder=True, support="logs")
 
 METHODS: dict[str, Method] = {
@@ -148,6 +157,27 @@ METHODS: dict[str, Method] = {
         encoders=("none", "oracle"),
         support="logs",
         worlds=CONTINUOUS,
+    ),
+    "copied": from_demos("Behavioural cloning by counting", "", (copied.Copied, NoConfig)),
+    "max-margin": from_demos(
+        "Max-margin IRL", "Ratliff et al. 2006", (max_margin.MaxMargin, max_margin.Config)
+    ),
+    "max-margin-structured": from_demos(
+        "Max-margin IRL, structured", "Ratliff et al. 2006", (max_margin.MaxMargin, max_margin.Structured)
+    ),
+    "projection": from_demos(
+        "Apprenticeship by projection", "Abbeel & Ng 2004", (projection.Projection, projection.Config)
+    ),
+    "maxent-irl": from_demos("Maximum-entropy IRL", "Ziebart et al. 2008", MAXENT),
+    "deep-maxent": from_demos("Deep maximum-entropy IRL", "arXiv:1507.04888", DEEP_MAXENT),
+    "maxent-irl-meta": from_demos(
+        "Maximum-entropy IRL, prior learned", "Ziebart et al. 2008", MAXENT, recipe=PRIOR
+    ),
+    "deep-maxent-meta": from_demos(
+        "Deep maximum-entropy IRL, start learned", "arXiv:1507.04888", DEEP_MAXENT, recipe=PRIOR
+    ),
+    "optimal": Method(
+        "The best there is, told", "bound", (optimal.Optimal, NoConfig), worlds=CHARTED, sees_task=True
     ),
     "maml": Method("MAML: a gradient step per task", "arXiv:1703.03400", MAML, ON_POLICY, encoder="none"),
     "random": Method("Random actions", "", (random.Random, NoConfig)),
@@ -245,6 +275,13 @@ def require_world(name: str, method: Method, card: TaskCard) -> None:
         )
         raise UsageError(
             f"method '{name}' works on {known} worlds; '{card.id}' is a {card.world} world, for {others}"
+        )
+
+
+def require_demos(name: str, method: Method, card: TaskCard) -> None:
+    if method.support == "demos" and card.demos is None:
+        raise UsageError(
+            f"method '{name}' explains demonstrations: say which, as in {card.id}:data=expert,demos=8"
         )
 
 
@@ -383,6 +420,13 @@ def build_agent(
             embedding = kind(spec, settings.encoder)
         learner = method.learner[0](spec, embedding.width, settings.learner)
         return Agent(embedding, learner, card.objective, sight(method, encoder, settings))
+
+
+def build_explainer(method: Method, spec: Spec, settings: Any, seed: int) -> Explains:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_of("networks", seed))
+        made: Explains = method.learner[0](spec, settings.learner)
+        return made
 
 
 def build_exact(method: Method, spec: Spec, settings: Any) -> Policy:

@@ -54,6 +54,7 @@ class Evaluation:
     success: list[int] | None  # None where the world has no notion of success
     seconds: dict[str, float]
     lost: int = 0  # tasks whose simulation diverged in this episode, which ended there
+    measures: dict[str, list[float]] | None = None  # exact ones, where the world's chart is known
 
     @property
     def clock(self) -> int:

@@ -44,13 +44,21 @@ def _successful_lengths(e: Evaluation) -> list[float]:
     return [length if reached else np.nan for length, reached in found]
 
 
+def _measure(name: str) -> Callable[[Evaluation], list[float]]:
+    def of(e: Evaluation) -> list[float]:
+        return (e.measures or {}).get(name, [np.nan] * len(e.returns))
+
+    return of
+
+
+MEASURES = ("value-difference", "in-wind", "agreement", "correlation", "epic")
 METRICS: dict[str, Callable[[Evaluation], list[float]]] = {
     "return": lambda e: e.returns,
     "score": lambda e: e.returns,  # normalised below, by the card
     "length": lambda e: list(e.all_lengths),
     "successful-length": _successful_lengths,
     "success": lambda e: [100.0 * reached for reached in _successes(e)],  # in per cent
-}
+} | {name: _measure(name) for name in MEASURES}
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,15 @@ from typing import Any
 
 import torch
 
-from metairl import catalogue, draws, logs, methods, protocol
+from metairl import catalogue, draws, logs, measures, methods, protocol, showing
 from metairl.agent import Acting, SetEncoder
 from metairl.cards import TaskCard
+from metairl.charts import CHARTS
 from metairl.errors import CardError, UsageError
 from metairl.recipes import adaptation
 from metairl.recipes.training import Training
 from metairl.record import Evaluation, RunFolder
+from metairl.rewards.explained import Explains, Judged
 from metairl.source import OneTask, TrainingTasks
 from metairl.streams import seed_of, stream
 from metairl.types import Policy, Sight, Spec
@@ -46,6 +48,10 @@ class Request:
     def reads_logs(self) -> bool:
         return methods.find(self.method).support == "logs"
 
+    @property
+    def reads_demos(self) -> bool:
+        return methods.find(self.method).support == "demos"
+
     def folder(self, root: Path) -> Path:
         """Where this run stands under a root, so that no two requests share a place by accident."""
         own = methods.find(self.method).encoder
@@ -63,6 +69,7 @@ class Request:
             "config": json.loads(json.dumps(asdict(self.settings))),
             **({"engine": self.engine} if self.card.simulated else {}),
             **({"data_sha256": logs.sha256(self.card, "train")} if self.reads_logs else {}),
+            **({"data_sha256": logs.sha256(self.card, "test")} if self.reads_demos else {}),
         }
 
 
@@ -81,6 +88,7 @@ def request(
     methods.require_world(method, chosen, card)
     methods.require_whole_episodes(method, chosen, card)
     methods.require_logs(method, chosen, card)
+    methods.require_demos(method, chosen, card)
     encoder = methods.choose_encoder(method, chosen, encoder)
     methods.require_episodes(chosen, encoder, card)
     if steps is not None and steps < 0:
@@ -104,18 +112,29 @@ def requested(folder: RunFolder) -> Request:
     return Request(run["method"], run["task"], encoder, run["seed"], run["steps"], settings, engine)
 
 
-def build(asked: Request) -> tuple[Policy, protocol.Recipe | None]:
+def build(asked: Request) -> tuple[Judged, protocol.Recipe | None]:
     """The policy to judge and, where there is something to train, the recipe that trains it."""
     chosen, card = methods.find(asked.method), asked.card
     spec = spec_of(card)
     for other in card.transfer:
         if not alike(card, catalogue.task(other), told=False):
             raise CardError(f"task '{card.id}' cannot transfer to '{other}': it sees or does something else")
+    if asked.reads_demos:
+        return _explaining(asked, spec)
     if chosen.recipe is None or asked.encoder is None:
         return methods.build_exact(chosen, spec, asked.settings), None
     agent = methods.build_agent(chosen, asked.encoder, spec, asked.settings, card, asked.seed)
     recipe = chosen.recipe[0](agent, _source(asked, spec), asked.settings.recipe, asked.seed)
     return agent.policy(explore=False), recipe
+
+
+def _explaining(asked: Request, spec: Spec) -> tuple[Explains, protocol.Recipe | None]:
+    chosen, card = methods.find(asked.method), asked.card
+    explainer = methods.build_explainer(chosen, spec, asked.settings, asked.seed)
+    if chosen.recipe is None:
+        return explainer, None
+    chart, shown = showing.every(card, spec, "train")
+    return explainer, chosen.recipe[0](explainer, chart, shown, asked.settings.recipe, asked.seed)
 
 
 def _source(asked: Request, spec: Spec) -> TrainingTasks | logs.Logs:
@@ -126,23 +145,27 @@ def _source(asked: Request, spec: Spec) -> TrainingTasks | logs.Logs:
 
 
 def judge(
-    asked: Request, policy: Policy, split: str, spent: protocol.Spent, on: TaskCard | None = None
+    asked: Request, policy: Judged, split: str, spent: protocol.Spent, on: TaskCard | None = None
 ) -> list[Evaluation]:
     """On a split of the request's own card, or of another one, which the records then name."""
     card = on or asked.card
     tasks = draws.task_set(card, split)
-    policy = _informed(asked, policy, card, split)
-    judged = protocol.meta_test(policy, card, tasks, asked.sight, asked.seed, spent, asked.engine)
+    told = informed(asked, policy, card, split)
+    judged = protocol.meta_test(told, card, tasks, asked.sight, asked.seed, spent, asked.engine)
+    if card.world in CHARTS:
+        judged = [replace(e, measures=measures.measured(told, card, tasks, e)) for e in judged]
     return [replace(e, split=f"{card.id}:{split}") for e in judged] if on else judged
 
 
-def infers_from_logs(asked: Request, policy: Policy) -> bool:
+def infers_from_logs(asked: Request, policy: Judged) -> bool:
     """Whether it acts by what it was given of a task before the trial."""
     return asked.reads_logs and isinstance(policy, Acting) and isinstance(policy.agent.encoder, SetEncoder)
 
 
-def _informed(asked: Request, policy: Policy, card: TaskCard, split: str) -> Policy:
-    """With what it infers of every task of a card's split from m transitions, the same for every method."""
+def informed(asked: Request, policy: Judged, card: TaskCard, split: str) -> Policy:
+    """With what it infers of every task of a card's split from its support, the same for every method."""
+    if isinstance(policy, Explains):
+        return policy.explain(*showing.shown(card, spec_of(card), split, asked.seed))
     if not infers_from_logs(asked, policy):
         return policy
     if card.data is None:

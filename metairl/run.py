@@ -28,8 +28,8 @@ from metairl.cards import digest
 from metairl.errors import RunConflict, StorageError
 from metairl.record import SCHEMA, Evaluation, Record, RunFolder, writing
 from metairl.request import Request, adapted, alike, build, judge, requested
+from metairl.rewards.explained import Judged
 from metairl.track import Sink
-from metairl.types import Policy
 
 SECONDS_BETWEEN_CHECKPOINTS = float(os.environ.get("METAIRL_CHECKPOINT_SECONDS", "20"))
 RARELY = 20  # times that saving took, at least, pass before the next
@@ -67,7 +67,7 @@ class Work:
 
     asked: Request
     folder: RunFolder
-    policy: Policy
+    policy: Judged
     recipe: protocol.Recipe | None
     sinks: Sequence[Sink]
     seconds: dict[str, float]
@@ -108,7 +108,7 @@ class Work:
                 yield list(judge(self.asked, self.policy, "test", self.spent, other))
 
 
-def reopen(folder: RunFolder) -> tuple[Request, Policy, protocol.Spent]:
+def reopen(folder: RunFolder) -> tuple[Request, Judged, protocol.Spent]:
     """What a run folder asked for, and its policy as the newest whole checkpoint has it."""
     asked = requested(folder)
     policy, recipe = build(asked)

@@ -29,6 +29,8 @@ class Spec:
     params: int  # P
     picture: tuple[int, int, int] | None = None  # rows, columns, colours, where O is a picture of bytes
     families: int = 1  # kinds of tasks that a card can tell apart by name: skills
+    chart: str | None = None  # of finite MDPs whose dynamics may be known: how they are made from parameters
+    features: int = 0  # F, of a state on such a chart
 
     @property
     def steps(self) -> int:
@@ -213,6 +215,36 @@ class Features:
     follows: Tensor  # [B, T], 1 where the next step counts for this one's return, else 0
     counts: Tensor  # [B, T], 1 where the step is one to learn from, else 0
     done: Tensor  # [B, T], 1 where the step ended an episode
+
+
+@dataclass(frozen=True)
+class Chart:
+    """B finite MDPs of S states without their reward; a state has at most M successors."""
+
+    successors: Tensor  # [B, S, M] int
+    chances: Tensor  # [B, S, A, M], of each successor after each action; [B, 1, A, M] where states are alike
+    features: Tensor  # [B, S, F], what states look like
+    start: Tensor  # [B, S], where an episode begins
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def chances_at(self, state: Tensor, action: Tensor) -> Tensor:
+        """[B, M] of each task's own state and action."""
+        alike = self.chances.shape[1] == 1
+        return self.chances[torch.arange(len(self)), torch.zeros_like(state) if alike else state, action]
+
+    def __getitem__(self, rows: slice | Tensor) -> "Chart":
+        """The same of fewer tasks."""
+        return Chart(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+
+@dataclass(frozen=True)
+class Demonstrations:
+    """N episodes of H steps a task, without reward."""
+
+    states: Tensor  # [B, N, H] int
+    actions: Tensor  # [B, N, H] int
 
 
 class Policy(Protocol):

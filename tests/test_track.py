@@ -452,7 +452,7 @@ def test_without_an_answer_the_run_starts_offline_in_bounded_time(
     life = time.perf_counter() - before
     start, writes, finish = json.loads(done.stdout)
     assert done.returncode == 0 and done.stderr.startswith("W&B: offline") and done.stderr.count("\n") == 1
-    assert start < 4.0 + 5.0 and writes < 1.0 and finish < 3.0 and life < 15.0
+    assert start < 4.0 + 10.0 and writes < 1.0 and finish < 3.0 and life < 20.0
     assert len(inspected(run)[1]) == 200
 
 

@@ -1,4 +1,4 @@
-"""Judge a run's newest checkpoint again, on held-out tasks. Writes nothing but a video, if asked for one."""
+"""Judge a run's newest checkpoint again, on held-out tasks. Writes nothing but pictures, if asked."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,13 +8,14 @@ import torch
 import tyro
 from tyro.conf import Positional
 
-from metairl import catalogue, draws, opengl
+from metairl import catalogue, draws, heat_maps, measures, opengl
 from metairl.cards import TaskCard
 from metairl.commands.show import print_json, print_rows, scores
 from metairl.errors import UsageError
 from metairl.pooled import pooled_test
 from metairl.record import RunFolder
-from metairl.request import Request, alike, infers_from_logs, judge
+from metairl.request import Request, alike, infers_from_logs, informed, judge
+from metairl.rewards.explained import Explained, Explains, Judged
 from metairl.run import reopen
 from metairl.types import Policy, Tasks
 
@@ -28,7 +29,8 @@ class Evaluate:
     threads: int | None = None  # of torch; by default as many as the run was trained with
     json: bool = False  # print one object
     video: Path | None = None  # a folder for a picture and a film of what it does in tasks of the split
-    tasks: int = 4  # how many the video shows
+    plot: Path | None = None  # a folder for a picture of true and recovered rewards, on grids
+    tasks: int = 4  # how many the video or the picture shows
 
 
 def main(words: list[str]) -> int:
@@ -44,18 +46,20 @@ def main(words: list[str]) -> int:
     asked, policy, spent = reopen(folder)
     if not alike(asked.card, card, asked.sight.task):
         raise UsageError(f"what was trained on '{asked.task}' cannot act on '{args.on}'")
-    if (args.video or args.evaluator == "official") and infers_from_logs(asked, policy):
-        raise UsageError(f"'{asked.method}' infers tasks from logs that only our own judge hands out")
     if args.evaluator == "official" and args.video:
         raise UsageError("--video shows what our own judge sees; leave out --evaluator official")
-    if args.evaluator == "official":
-        return _pooled(args, asked, policy, card)
+    if args.video or args.evaluator == "official":
+        if isinstance(policy, Explains) or infers_from_logs(asked, policy):
+            raise UsageError(f"'{asked.method}' learns tasks from logs that only our own judge hands out")
+        if not args.video:
+            return _pooled(args, asked, policy, card)
+        _show(args.video, asked, policy, card, draws.task_set(card, args.split)[: args.tasks])
     elsewhere = card if args.on else None
     found = scores(
         judge(asked, policy, args.split, spent, elsewhere), catalogue.task_name(args.on or asked.task)
     )
-    if args.video:
-        _show(args.video, asked, policy, card, draws.task_set(card, args.split)[: args.tasks])
+    if args.plot:
+        _plot(args, asked, policy, card)
     if args.json:
         print_json({"method": asked.method, "encoder": asked.encoder, "seed": asked.seed} | found)
     else:
@@ -87,6 +91,15 @@ def _print(found: dict[str, Any]) -> None:
         if name.endswith("_by_episode") and len(values) > 1:
             label = name.replace("_", " ")
             print(f"  {label:<30} " + "  ".join("-" if value is None else f"{value:.2f}" for value in values))
+
+
+def _plot(args: Evaluate, asked: Request, policy: Judged, card: TaskCard) -> None:
+    found = informed(asked, policy, card, args.split)
+    if not isinstance(found, Explained) or found.reward is None:
+        raise UsageError(f"--plot shows rewards that were recovered; '{asked.method}' recovers none")
+    assert args.plot
+    true = measures.truth(card, draws.task_set(card, args.split)).reward
+    heat_maps.draw(true, found.reward, args.plot, args.tasks)
 
 
 def _require_stage(card: TaskCard) -> None:

@@ -1,13 +1,16 @@
 """WORLDS: a name on a task card to a class built as `World(tasks, horizon, episodes, rng)`."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from torch import Generator
 
 from metairl.cards import TaskCard
+from metairl.charts import CHARTS
 from metairl.types import Tasks, World
 from metairl.worlds.bandit import Bandit
+from metairl.worlds.charted import Charted
 from metairl.worlds.engine import Kind
 from metairl.worlds.locomotion import Locomotion
 from metairl.worlds.maze import Maze
@@ -25,7 +28,7 @@ WORLDS: dict[str, Callable[..., World]] = {
     "point": Point,
     "point-sparse": SparsePoint,
     "tabular": Tabular,
-}
+} | {kind: partial(Charted, kind) for kind in CHARTS}
 
 
 def make(card: TaskCard, tasks: Tasks, rng: Generator, engine: Kind = "cpu") -> World:

@@ -1,0 +1,157 @@
+"""Planning on charts, batched over tasks, in steps of an episode or discounted for ever.
+
+    Q_h(s, a) = r(s) + γ Σ_s′ P(s′ | s, a) V_{h+1}(s′),    V_H = 0
+    V_h(s) = τ log Σ_a exp(Q_h(s, a) / τ),    π_h(a | s) = exp((Q_h(s, a) − V_h(s)) / τ)      soft, τ > 0
+    V_h(s) = max_a Q_h(s, a),                 π_h the lowest action that attains it             hard, τ = 0
+
+    d_0 = ρ,    d_{h+1}(s′) = Σ_s,a d_h(s) π_h(a | s) P(s′ | s, a)
+    visits(s) = Σ_h γ^h d_h(s),    value = Σ_s visits(s) r(s)
+
+The soft policy is that of maximum causal entropy (Ziebart 2010). For ever, V is the fixed point, reached
+within a tolerance, and one π serves all steps.
+
+Inside, states stand last: there are many of them, and few actions and successors.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from metairl.types import Chart
+
+BITE = 2**15  # numbers
+SOFT, HARD = 1.0, 0.0  # τ
+
+
+@dataclass(frozen=True)
+class Plan:
+    """H = 1 where it is for ever."""
+
+    policy: Tensor  # [B, H, S, A]
+    value: Tensor  # [B, H, S]
+
+
+def plan(chart: Chart, reward: Tensor, horizon: int, temperature: float, discount: float = 1.0) -> Plan:
+    """The best policy for a reward [B, S] in episodes of so many steps."""
+    lanes, states, actions = len(chart), reward.shape[1], chart.chances.shape[2]
+    policy = reward.new_empty(lanes, horizon, actions, states)
+    value = reward.new_empty(lanes, horizon, states)
+    for rows in _bites(chart):
+        backup, after = _backup(chart[rows]), torch.zeros_like(reward[rows])
+        for step in reversed(range(horizon)):
+            q = reward[rows].unsqueeze(1) + discount * backup(after)
+            policy[rows, step], after = _improved(q, temperature)
+            value[rows, step] = after
+    return Plan(policy.transpose(2, 3), value)
+
+
+def plan_forever(
+    chart: Chart, reward: Tensor, temperature: float, discount: float, tolerance: float = 1e-8
+) -> Plan:
+    """The same without an end; γ < 1."""
+    backup, value = _backup(chart), torch.zeros_like(reward)
+    while True:
+        policy, after = _improved(reward.unsqueeze(1) + discount * backup(value), temperature)
+        if (after - value).abs().max() * discount / (1 - discount) <= tolerance:
+            return Plan(policy.unsqueeze(1).transpose(2, 3), after.unsqueeze(1))
+        value = after
+
+
+def action_values(chart: Chart, reward: Tensor, best: Plan) -> Tensor:
+    """Q [B, H, S, A] of a plan for episodes, undiscounted."""
+    after = torch.cat([best.value[:, 1:], torch.zeros_like(best.value[:, :1])], dim=1)
+    q = torch.empty_like(best.policy)
+    for rows in _bites(chart):
+        backup = _backup(chart[rows])
+        for step in range(after.shape[1]):
+            q[rows, step] = (reward[rows].unsqueeze(1) + backup(after[rows, step])).transpose(1, 2)
+    return q
+
+
+def visits_by_step(chart: Chart, policy: Tensor) -> Tensor:
+    """d [B, H, S] of a policy [B, H, S, A]: where it is at every step."""
+    seen = policy.new_empty(policy.shape[:3])
+    for rows in _bites(chart):
+        forward, now = _forward(chart[rows]), chart.start[rows]
+        for step in range(policy.shape[1]):
+            seen[rows, step] = now
+            now = forward(now, policy[rows, step])
+    return seen
+
+
+def visits(chart: Chart, policy: Tensor, discount: float = 1.0) -> Tensor:
+    """[B, S], summed over the steps of an episode."""
+    by_step = visits_by_step(chart, policy)
+    weights = discount ** torch.arange(policy.shape[1], dtype=by_step.dtype)
+    return torch.einsum("bhs,h->bs", by_step, weights)
+
+
+def visits_forever(chart: Chart, policy: Tensor, discount: float, tolerance: float = 1e-10) -> Tensor:
+    """[B, S] of one policy for all steps, [B, 1, S, A]; they sum to 1 / (1 − γ)."""
+    forward, now = _forward(chart), chart.start
+    seen, weight = now.clone(), 1.0
+    while weight > tolerance * (1 - discount):
+        now = forward(now, policy[:, 0])
+        weight *= discount
+        seen += weight * now
+    return seen
+
+
+def value_of(chart: Chart, reward: Tensor, policy: Tensor) -> Tensor:
+    """[B], the expected return of an episode."""
+    return (visits(chart, policy) * reward).sum(1)
+
+
+def _bites(chart: Chart) -> Iterator[slice]:
+    """Few enough tasks at once that what is computed of them stays in the cache."""
+    lanes, states, most = chart.successors.shape
+    size = max(1, BITE // (states * most))
+    for first in range(0, lanes, size):
+        yield slice(first, first + size)
+
+
+def _improved(q: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """Q [B, A, S] to π of the same shape and V [B, S]."""
+    if temperature == 0:
+        value, action = q.max(1)
+        return one_hot(action, q.shape[1]).transpose(1, 2).to(q.dtype), value
+    highest = q.amax(1, keepdim=True)
+    weight = ((q - highest) / temperature).exp_()
+    total = weight.sum(1, keepdim=True)
+    return weight / total, (highest + temperature * total.log()).squeeze(1)
+
+
+def _backup(chart: Chart) -> Callable[[Tensor], Tensor]:
+    """V [B, S] -> Σ_s′ P(s′ | s, a) V(s′), [B, A, S]."""
+    lanes, states, most = chart.successors.shape
+    flat, alike = _flat(chart), chart.chances.shape[1] == 1
+
+    def expected(value: Tensor) -> Tensor:
+        after = value.gather(1, flat).view(lanes, most, states)
+        return chart.chances[:, 0] @ after if alike else torch.einsum("bsam,bms->bas", chart.chances, after)
+
+    return expected
+
+
+def _forward(chart: Chart) -> Callable[[Tensor, Tensor], Tensor]:
+    """d [B, S] and π [B, S, A] -> d one step later, [B, S]."""
+    flat, alike = _flat(chart), chart.chances.shape[1] == 1
+
+    def moved(now: Tensor, policy: Tensor) -> Tensor:
+        done = now.unsqueeze(1) * policy.transpose(1, 2)  # [B, A, S]
+        flow = (
+            chart.chances[:, 0].transpose(1, 2) @ done
+            if alike
+            else torch.einsum("bsam,bas->bms", chart.chances, done)
+        )
+        return torch.zeros_like(now).scatter_add_(1, flat, flow.flatten(1))
+
+    return moved
+
+
+def _flat(chart: Chart) -> Tensor:
+    """[B, M · S], successor by successor."""
+    return chart.successors.transpose(1, 2).flatten(1)

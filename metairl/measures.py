@@ -1,0 +1,103 @@
+"""How well demonstrations were explained, computed and not sampled, in worlds whose chart is known.
+
+    value-difference    V*(ρ) − V^π(ρ) in the true reward, of an episode; where a policy has no plan to
+                        compute it from, its return is the judge's sample
+    in-wind             the same where every step is blown to one side with probability 0.3, whatever is done.
+                        The recovered reward is planned for anew; a policy without one acts as it did
+    agreement           share of the optimal policy's steps at which π does something optimal too
+    correlation         Pearson's, of the recovered and the true reward over states
+    epic                √((1 − ρ) / 2), ρ the correlation of rewards after shaping is taken out of both
+                        (Gleave et al. 2021, arXiv:2006.13900); 0 the same, 1 the opposite
+
+A reward that is of states alone is canonical but for a constant: there epic is a function of correlation.
+"""
+
+import torch
+from torch import Tensor
+
+from metairl.cards import TaskCard
+from metairl.charts import CHARTS, Charted
+from metairl.draws import TaskSet
+from metairl.learners.chart_planning import HARD, action_values, plan, value_of, visits_by_step
+from metairl.record import Evaluation
+from metairl.rewards.explained import Explained
+from metairl.types import Chart, Policy
+from metairl.worlds import make
+
+WIND = 0.3
+TIE = 1e-6  # action values as near as this are both best
+
+
+def truth(card: TaskCard, tasks: TaskSet) -> Charted:
+    """What is known and unknown of the tasks, in double precision."""
+    world = make(card, tasks[:], torch.Generator())
+    kind = world.spec.chart
+    assert kind, "a world with a chart"
+    return CHARTS[kind](world.task.double(), world.spec.obs, world.spec.actions)
+
+
+def measured(policy: Policy, card: TaskCard, tasks: TaskSet, judged: Evaluation) -> dict[str, list[float]]:
+    """Every measure that this policy has, a number a task."""
+    true = truth(card, tasks)
+    best = plan(true.chart, true.reward, card.horizon, HARD)
+    most = value_of(true.chart, true.reward, best.policy)
+    if not isinstance(policy, Explained):
+        return _rounded({"value-difference": most - torch.tensor(judged.returns, dtype=most.dtype)})
+    values = {"value-difference": most - value_of(true.chart, true.reward, policy.policy)}
+    values["in-wind"] = _in_wind(true, policy, card.horizon)
+    values["agreement"] = agreement(true, policy.policy, card.horizon)
+    if policy.reward is not None:
+        alike = correlation(policy.reward, true.reward)
+        values |= {"correlation": alike, "epic": distance(alike)}
+    return _rounded(values)
+
+
+def agreement(true: Charted, policy: Tensor, horizon: int) -> Tensor:
+    best = plan(true.chart, true.reward, horizon, HARD)
+    q = action_values(true.chart, true.reward, best)
+    as_good = (q >= q.amax(-1, keepdim=True) - TIE).to(policy)
+    there = visits_by_step(true.chart, best.policy)
+    share: Tensor = ((policy * as_good).sum(-1) * there).sum((1, 2)) / horizon
+    return share
+
+
+def correlation(first: Tensor, second: Tensor) -> Tensor:
+    """Pearson's over all axes but the first; NaN where one of the two does not vary."""
+    a, b = (x.flatten(1) - x.flatten(1).mean(1, keepdim=True) for x in (first, second))
+    alike: Tensor = (a * b).sum(1) / (a.norm(dim=1) * b.norm(dim=1))
+    return alike
+
+
+def distance(alike: Tensor) -> Tensor:
+    return ((1 - alike) / 2).clamp(min=0).sqrt()
+
+
+def epic(first: Tensor, second: Tensor, discount: float) -> Tensor:
+    """Of rewards [B, S, A, S′], every triple and every state alike likely."""
+    return distance(correlation(canonical(first, discount), canonical(second, discount)))
+
+
+def canonical(reward: Tensor, discount: float) -> Tensor:
+    """r(s, a, s′) + E[γ r(s′, A, S′) − r(s, A, S′) − γ r(S, A, S′)], which no shaping changes."""
+    on_average = reward.mean((2, 3))  # [B, S]
+    after, before = on_average[:, None, None, :], on_average[:, :, None, None]
+    everywhere = on_average.mean(1)[:, None, None, None]
+    return reward + discount * after - before - discount * everywhere
+
+
+def windy(chart: Chart) -> Chart:
+    """Blown to the first successor with probability `WIND`."""
+    blown = torch.zeros_like(chart.chances)
+    blown[..., 0] = WIND
+    return Chart(chart.successors, (1 - WIND) * chart.chances + blown, chart.features, chart.start)
+
+
+def _in_wind(true: Charted, policy: Explained, horizon: int) -> Tensor:
+    chart = windy(true.chart)
+    best = plan(chart, true.reward, horizon, HARD).policy
+    own = policy.policy if policy.reward is None else plan(chart, policy.reward, horizon, HARD).policy
+    return value_of(chart, true.reward, best) - value_of(chart, true.reward, own)
+
+
+def _rounded(values: dict[str, Tensor]) -> dict[str, list[float]]:
+    return {name: [round(x, 6) for x in column.tolist()] for name, column in values.items()}

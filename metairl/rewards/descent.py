@@ -1,0 +1,55 @@
+"""Rewards that are found by gradient: the soft policy for what is thought, a step towards what was shown.
+
+loop:  r = rewards(φ),   D = visits of the soft-optimal policy for r,   ∇ = n (D − D_E) ∂r + ∇prior
+"""
+
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from metairl.learners.chart_planning import HARD, SOFT, plan, visits
+from metairl.rewards.explained import Explained, from_shown_starts, shown_visits
+from metairl.types import Chart, Demonstrations
+
+
+class Model(Protocol):
+    config: Any
+    horizon: int
+
+    def prior(self, rewards: Any) -> Tensor:
+        """What speaks against a task's parameters beside its demonstrations, [B]."""
+        ...
+
+
+def descend(model: Model, rewards: nn.Module, chart: Chart, shown: Demonstrations) -> Explained:
+    """The rewards of B tasks, each from its own demonstrations, with parameters of its own."""
+    optimiser = torch.optim.Adam(rewards.parameters(), model.config.rate)
+    schedule = torch.optim.lr_scheduler.PolynomialLR(optimiser, model.config.rounds)
+    rounds = []
+    for _ in range(model.config.rounds):
+        optimiser.zero_grad(set_to_none=True)
+        found = ascent(model, rewards, chart, shown)
+        rounds.append(found)
+        if steepest(rewards) <= model.config.tolerance * shown.states.shape[1]:
+            break
+        optimiser.step()
+        schedule.step()
+    with torch.no_grad():
+        reward = rewards(chart.features)
+    return Explained(plan(chart, reward, model.horizon, HARD).policy, reward, rounds)
+
+
+def ascent(model: Model, rewards: nn.Module, chart: Chart, shown: Demonstrations) -> dict[str, Tensor]:
+    """Leaves ∇L in the parameters' gradients; says how far visits are from those shown, in steps of [B]."""
+    began, demonstrated = from_shown_starts(chart, shown), shown_visits(chart, shown)
+    reward = rewards(chart.features)
+    expected = visits(began, plan(began, reward.detach(), model.horizon, SOFT).policy)
+    gap = expected - demonstrated
+    loss = shown.states.shape[1] * (reward * gap).sum(1) + model.prior(rewards)
+    torch.autograd.backward(loss.sum())
+    return {"gap": gap.abs().sum(1) / 2}
+
+
+def steepest(rewards: nn.Module) -> float:
+    return max(float(weight.grad.abs().max()) for weight in rewards.parameters() if weight.grad is not None)
