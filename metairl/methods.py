@@ -61,6 +61,7 @@ class Method:
     adapts: Any = None  # the recipe's Config for learning on in a held-out task; None: weights stay still
     support: Literal["trial", "logs", "demos"] = "trial"  # what it may have from a held-out task
     worlds: tuple[str, ...] | None = None  # None: any world
+    steps: int = DEFAULT_STEPS  # training budget where none was tuned
     sees_task: bool = False  # an exact row that is told the task; a bound, not a learner
 
     @property
@@ -171,10 +172,10 @@ METHODS: dict[str, Method] = {
     "maxent-irl": from_demos("Maximum-entropy IRL", "Ziebart et al. 2008", MAXENT),
     "deep-maxent": from_demos("Deep maximum-entropy IRL", "arXiv:1507.04888", DEEP_MAXENT),
     "maxent-irl-meta": from_demos(
-        "Maximum-entropy IRL, prior learned", "Ziebart et al. 2008", MAXENT, recipe=PRIOR
+        "Maximum-entropy IRL, prior learned", "Ziebart et al. 2008", MAXENT, recipe=PRIOR, steps=300
     ),
     "deep-maxent-meta": from_demos(
-        "Deep maximum-entropy IRL, start learned", "arXiv:1507.04888", DEEP_MAXENT, recipe=PRIOR
+        "Deep maximum-entropy IRL, start learned", "arXiv:1507.04888", DEEP_MAXENT, recipe=PRIOR, steps=300
     ),
     "optimal": Method(
         "The best there is, told", "bound", (optimal.Optimal, NoConfig), worlds=CHARTED, sees_task=True
@@ -351,7 +352,7 @@ def settings_type(method: Method, encoder: str | None) -> type:
 def tuned(name: str, task: str, encoder: str | None) -> tuple[int, Any]:
     """The step budget and settings that benchmarks/tuned has for a method on a task, over the defaults."""
     values, path = catalogue.tuned(name, task)
-    steps = values.pop("steps", DEFAULT_STEPS)
+    steps = values.pop("steps", find(name).steps)
     if not isinstance(steps, int):
         raise CardError(f"{path} [{task}]: 'steps' must be a whole number, not {steps!r}")
     others = values.pop("encoders", {})  # of encoders that are not the method's own, by name

@@ -87,6 +87,8 @@ def _print(found: dict[str, Any]) -> None:
     print(f"  return      {found['return']:.3f} ± {found['standard_error']:.3f}")
     if found["normalised"] is not None:
         print(f"  normalised  {found['normalised']:.3f}")
+    for name, value in found["measures"].items():
+        print(f"  {name:<30} " + ("-" if value is None else f"{value:.3f}"))
     for name, values in found.items():
         if name.endswith("_by_episode") and len(values) > 1:
             label = name.replace("_", " ")

@@ -45,9 +45,16 @@ def scores(evaluations: list[Evaluation], task: str) -> dict[str, Any]:
         "normalised": card.normalised(float(trial.mean()), len(moment)),
         "return_by_episode": [float(returns.mean()) for returns in by_episode],
         "length_by_episode": [float(np.mean(e.all_lengths)) for e in moment],
+        "measures": {name: _mean(values) for name, values in (moment[-1].measures or {}).items()},
         "success_by_episode": [float(np.mean(e.success)) for e in moment if e.success is not None],
         "successful_length_by_episode": [_successful_length(e) for e in moment if e.success is not None],
     }
+
+
+def _mean(values: list[float]) -> float | None:
+    """Of the tasks where it is a number; None where it is none anywhere."""
+    known = [value for value in values if value == value]
+    return float(np.mean(known)) if known else None
 
 
 def _successful_length(e: Evaluation) -> float | None:

@@ -21,7 +21,7 @@ from metairl.types import Chart, Demonstrations
 @dataclass(frozen=True)
 class Config:
     rate: float = 0.02  # of Adam
-    rounds: int = 10  # gradient steps of an iteration
+    rounds: int = 30  # gradient steps of an iteration
 
 
 class Learns(Model, Protocol):

@@ -36,7 +36,7 @@ class Config:
 class DeepMaxEnt(nn.Module):
     def __init__(self, spec: Spec, config: Config):
         super().__init__()
-        self.config, self.horizon = config, spec.horizon
+        self.config, self.horizon, self.width = config, spec.horizon, spec.features
         self.first = Networks(spec.features, config.hidden)  # θ₀
 
     def explain(self, chart: Chart, shown: Demonstrations) -> Explained:

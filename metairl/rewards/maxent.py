@@ -37,7 +37,7 @@ class MaxEnt(nn.Module):
 
     def __init__(self, spec: Spec, config: Config):
         super().__init__()
-        self.config, self.horizon = config, spec.horizon
+        self.config, self.horizon, self.width = config, spec.horizon, spec.features
         self.register_buffer("mean", torch.zeros(spec.features, dtype=torch.float64))
         self.register_buffer("precision", torch.full((spec.features,), config.precision, dtype=torch.float64))
 

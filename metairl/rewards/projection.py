@@ -13,6 +13,7 @@ Departures: none.
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -65,4 +66,4 @@ def _mixture(told: Tensor, sums: list[Tensor]) -> Tensor:
     """λ [B, J]."""
     every = torch.stack(sums, 1).double().numpy()
     shares = [mix(one.double().numpy(), found) for one, found in zip(told, every, strict=True)]
-    return torch.tensor(shares)
+    return torch.from_numpy(np.array(shares))

@@ -1,0 +1,142 @@
+"""Margins by hand, what may not be accepted, and mixtures that visit what they should."""
+
+import numpy as np
+import pytest
+import torch
+
+from metairl.errors import Infeasible
+from metairl.learners.chart_planning import HARD, plan, value_of, visits
+from metairl.rewards import copied, margin, max_margin, projection
+from metairl.rewards.max_margin import aimless, mixed
+from metairl.types import Chart, Demonstrations, NoConfig, Spec
+
+ROOM = torch.tensor([[[0, 1], [1, 0]]])  # two states: stay or cross
+SPEC = Spec(2, 2, True, 4, 1, 0, chart="random-mdp", features=2)
+
+
+def room(features: list[list[float]] | None = None) -> Chart:
+    chances = torch.eye(2, dtype=torch.float64).view(1, 1, 2, 2)
+    start = torch.tensor([[1.0, 0.0]], dtype=torch.float64)
+    seen = torch.tensor([features or [[1.0, 0.0], [0.0, 1.0]]], dtype=torch.float64)
+    return Chart(ROOM, chances, seen, start)
+
+
+def went_over() -> Demonstrations:
+    """Crosses at once and stays."""
+    return Demonstrations(torch.tensor([[[0, 1, 1, 1]]]), torch.tensor([[[1, 0, 0, 0]]]))
+
+
+def test_a_margin_by_hand() -> None:
+    """μ_E − μ = (0, 3): the shortest w with w · (0, 3) ≥ 1 is (0, 1/3); a price below its cost buys slack."""
+    solved = margin.separate(np.array([0.0, 3.0]), np.array([[0.0, 0.0]]), np.array([1.0]), slack=100.0)
+    assert solved is not None
+    w, slack = solved
+    np.testing.assert_allclose(w, [0, 1 / 3], atol=1e-6)
+    assert slack == pytest.approx(0, abs=1e-6)
+    cheap = margin.separate(np.array([0.0, 3.0]), np.array([[0.0, 0.0]]), np.array([1.0]), slack=0.01)
+    assert cheap is not None
+    np.testing.assert_allclose(cheap[0], [0, 0.03], atol=1e-6)  # C (μ_E − μ)
+    assert cheap[1] == pytest.approx(0.91, abs=1e-6)
+
+
+def test_a_mixture_by_hand() -> None:
+    share = margin.mix(np.array([0.25, 0.75]), np.array([[1.0, 0.0], [0.0, 1.0], [5.0, 5.0]]))
+    np.testing.assert_allclose(share, [0.25, 0.75, 0], atol=1e-4)
+
+
+@pytest.mark.parametrize("config", [max_margin.Config(), max_margin.Structured()])
+def test_it_finds_the_state_that_was_sought(config: max_margin.Config) -> None:
+    found = max_margin.MaxMargin(SPEC, config).explain(room(), went_over())
+    assert found.reward is not None and found.reward[0, 1] > found.reward[0, 0]
+    seen = visits(room(), found.policy)
+    torch.testing.assert_close(seen, torch.tensor([[1.0, 3.0]], dtype=torch.float64))
+    margins = [row["margin"].item() for row in found.rounds]
+    assert margins == sorted(margins, reverse=True)  # every policy found can but narrow it
+    # random actions are 2.5 of 4 steps in the first state: the margin is |(1 − 2.5, 3 − 1.5)| / 4
+    assert margins[0] == pytest.approx((2 * (1.5 / 4) ** 2) ** 0.5, abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["plain", "structured"])
+def test_no_weights_are_no_explanation(kind: str) -> None:
+    """Where states look alike nothing sets demonstrations apart from random actions, whatever slack costs."""
+    chart = room(features=[[1.0, 1.0], [1.0, 1.0]])
+    for slack in (1e-3, 1e3):
+        config = max_margin.Config(distance=kind, slack=slack)  # type: ignore[arg-type]
+        with pytest.raises(Infeasible, match="task 0: no reward of these features"):
+            max_margin.MaxMargin(SPEC, config).explain(chart, went_over())
+
+
+def test_the_task_that_cannot_be_explained_is_named() -> None:
+    one, other = room(), room(features=[[1.0, 1.0], [1.0, 1.0]])
+    both = Chart(
+        ROOM.expand(2, -1, -1),
+        one.chances.expand(2, -1, -1, -1),
+        torch.cat([one.features, other.features]),
+        one.start.expand(2, -1),
+    )
+    shown = went_over()
+    twice = Demonstrations(shown.states.expand(2, -1, -1), shown.actions.expand(2, -1, -1))
+    with pytest.raises(Infeasible, match="task 1"):
+        max_margin.MaxMargin(SPEC, max_margin.Config()).explain(both, twice)
+
+
+def test_weights_that_were_found_are_never_lost_again() -> None:
+    """Once a policy does what was shown, the plain margin leaves w = 0; it is not taken."""
+    found = max_margin.MaxMargin(SPEC, max_margin.Config(slack=1e-2, rounds=10)).explain(room(), went_over())
+    assert found.reward is not None and found.reward.abs().max() > 0
+
+
+def test_a_mixture_visits_states_as_drawing_a_policy_first_does() -> None:
+    chart = room()
+    crossing = plan(chart, torch.tensor([[0.0, 1.0]], dtype=torch.float64), 4, HARD).policy
+    policies = [aimless(chart, 4), crossing]
+    shares = torch.tensor([[0.25, 0.75]], dtype=torch.float64)
+    seen = visits(chart, mixed(chart, policies, shares))
+    expected = 0.25 * visits(chart, policies[0]) + 0.75 * visits(chart, policies[1])
+    torch.testing.assert_close(seen, expected)
+
+
+def test_projection_by_hand() -> None:
+    """From random actions, one policy is as far as one can go: μ̄ is then μ_E, and the margin 0."""
+    found = projection.Projection(SPEC, projection.Config()).explain(room(), went_over())
+    margins = [row["margin"].item() for row in found.rounds]
+    assert margins[0] == pytest.approx((2 * (1.5 / 4) ** 2) ** 0.5)
+    assert margins[1] == pytest.approx(0, abs=1e-12) and len(margins) == 2
+    seen = visits(room(), found.policy)
+    torch.testing.assert_close(seen, torch.tensor([[1.0, 3.0]], dtype=torch.float64), atol=1e-3, rtol=0)
+
+
+def test_what_was_shown_half_the_time_is_mixed() -> None:
+    """One demonstration stays, one crosses over: the mixture is as often on either side."""
+    states = torch.tensor([[[0, 1, 1, 1], [0, 0, 0, 0]]])
+    actions = torch.tensor([[[1, 0, 0, 0], [0, 0, 0, 0]]])
+    shown = Demonstrations(states, actions)
+    spread = torch.tensor([[2.5, 1.5]], dtype=torch.float64)
+    for found in (
+        projection.Projection(SPEC, projection.Config()).explain(room(), shown),
+        max_margin.MaxMargin(
+            Spec(2, 2, True, 4, 1, 0, chart="random-mdp", features=3), max_margin.Config(acts="mixture")
+        ).explain(
+            room(features=[[1.0, 0.0, 0.3], [0.0, 1.0, 0.1]]), Demonstrations(states[:, :1], actions[:, :1])
+        ),
+    ):
+        seen = visits(room(), found.policy)
+        assert seen.sum().item() == pytest.approx(4)
+    first = projection.Projection(SPEC, projection.Config()).explain(room(), shown)
+    torch.testing.assert_close(visits(room(), first.policy), spread, atol=1e-3, rtol=0)
+
+
+def test_copying_counts() -> None:
+    shown = Demonstrations(torch.tensor([[[0, 1, 1, 1]]]), torch.tensor([[[1, 0, 0, 1]]]))
+    found = copied.Copied(SPEC, NoConfig()).explain(room(), shown)
+    assert found.policy[0, 0].tolist() == [[0, 1], [1, 0]] and found.reward is None
+    chart = room()
+    torch.testing.assert_close(
+        value_of(chart, torch.tensor([[0.0, 1.0]], dtype=torch.float64), found.policy),
+        torch.tensor([3.0], dtype=torch.float64),
+    )
+    unseen = copied.Copied(SPEC, NoConfig()).explain(
+        chart,
+        Demonstrations(torch.zeros(1, 1, 4, dtype=torch.int64), torch.zeros(1, 1, 4, dtype=torch.int64)),
+    )
+    assert unseen.policy[0, 2, 1].tolist() == [0.5, 0.5]

@@ -1,0 +1,132 @@
+"""Demonstrations as methods get them, and every method that explains them, from the words to the record."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from metairl import catalogue, logs, showing
+from metairl.cli import main
+from metairl.errors import DamagedFile, StorageError
+from metairl.methods import METHODS
+from metairl.record import Evaluation, RunFolder
+from metairl.request import spec_of
+from metairl.types import Demonstrations
+
+TASK = "random-mdp:data=expert,demos={}"
+EXPLAIN = [name for name, method in METHODS.items() if method.support == "demos"]
+
+
+@pytest.fixture(scope="module")
+def charted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Demonstrations of random MDPs and of two grids, as `metairl collect` makes them."""
+    root = tmp_path_factory.mktemp("demonstrations")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("METAIRL_DATA", str(root))
+        patch.chdir(root)
+        assert main(["collect", "random-mdp", "--episodes", "4", "--tasks", "6"]) == 0
+        yield root
+
+
+def evaluation(folder: Path) -> Evaluation:
+    return [r for r in RunFolder(folder).records() if isinstance(r, Evaluation) and r.split == "test"][-1]
+
+
+@pytest.mark.parametrize("name", EXPLAIN)
+def test_it_is_trained_judged_and_measured(name: str, charted: Path, tmp_path: Path) -> None:
+    steps = ["--steps", "20"] if METHODS[name].recipe else []
+    few = ["--learner.rounds", "15"] if name != "copied" else []
+    words = ["train", name, TASK.format(3), *steps, *few, "--wandb", "disabled", "--out", str(tmp_path)]
+    assert main(words) == 0
+    found = evaluation(tmp_path)
+    assert found.measures and len(found.measures["value-difference"]) == 100
+    lost = sum(found.measures["value-difference"]) / 100
+    main(["train", "random", "random-mdp", "--wandb", "disabled", "--out", str(tmp_path / "random")])
+    chance = evaluation(tmp_path / "random").measures
+    assert chance and lost < 0.7 * sum(chance["value-difference"]) / 100
+    assert ("correlation" in found.measures) == (name != "copied")
+    assert main(words) == 0 and evaluation(tmp_path) == found  # complete: nothing is done again
+
+
+def test_more_demonstrations_hold_the_fewer_and_a_seed_chooses(charted: Path) -> None:
+    def shown(count: int, seed: int) -> Demonstrations:
+        card = catalogue.task(TASK.format(count))
+        return showing.shown(card, spec_of(card), "test", seed)[1]
+
+    assert torch.equal(shown(3, 0).states[:, :2], shown(2, 0).states)
+    assert not torch.equal(shown(3, 0).states, shown(3, 1).states)
+    assert shown(3, 0).states.shape == (100, 3, 20)
+
+
+def test_the_best_policy_shows_what_is_best(charted: Path) -> None:
+    card = catalogue.task(TASK.format(4))
+    spec = spec_of(card)
+    chart, shown = showing.shown(card, spec, "test", 0)
+    assert not hasattr(chart, "reward") and not hasattr(shown, "reward")
+    found = logs.read(card, spec, "test")
+    assert torch.equal(found.replay.kept["obs"].sum(-1), torch.ones(100, 4, 20))
+
+
+def test_too_few_are_said(charted: Path) -> None:
+    card = catalogue.task(TASK.format(9))
+    with pytest.raises(StorageError, match="task 0 has 4 episodes in its logs, not 9"):
+        showing.shown(card, spec_of(card), "test", 0)
+
+
+def test_a_step_that_cannot_be_is_named() -> None:
+    from metairl import charts
+
+    made = charts.gridworld(torch.zeros(2, 9 + 1 + 2, dtype=torch.float64), 9, 5)
+    states = torch.tensor([[[0, 1, 2], [0, 1, 4]], [[0, 1, 2], [0, 8, 8]]])
+    actions = torch.tensor([[[1, 1, 4], [1, 2, 4]], [[1, 1, 4], [1, 4, 4]]])
+    showing.require_possible(made.chart[:1], Demonstrations(states[:1], actions[:1]), "here")
+    with pytest.raises(DamagedFile, match="here: task 1, demonstration 1, step 0 goes from state 0 to 8, "):
+        showing.require_possible(made.chart, Demonstrations(states, actions), "here")
+
+
+@pytest.mark.parametrize(
+    ("task", "what"),
+    [
+        ("random-mdp", "explains demonstrations: say which"),
+        ("random-mdp:demos=3", "say of which logs first, as in data=expert,demos=3"),
+        ("random-mdp:data=expert,demos=0", "must be a whole number above 0"),
+        ("bandit-5", "works on gridworld"),
+    ],
+)
+def test_what_cannot_be_explained_is_refused(
+    task: str, what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "maxent-irl", task]) == 2
+    assert what in capsys.readouterr().err
+
+
+def test_rewards_are_drawn_where_there_is_a_grid(
+    charted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = "binaryworld:horizon=4,data=expert,demos=2"
+    few = ["--episodes", "2", "--tasks", "2", "--split", "validation"]
+    assert main(["collect", "binaryworld:horizon=4", *few]) == 0
+    assert main(["collect", "binaryworld:horizon=4", *few[:4], "--split", "test"]) == 0
+    quick = ["--learner.rounds", "2", "--wandb", "disabled", "--out", str(tmp_path / "run")]
+    assert main(["train", "maxent-irl", task, *quick]) == 0
+    capsys.readouterr()
+    plot = ["--plot", str(tmp_path / "plot"), "--tasks", "2"]
+    assert main(["evaluate", str(tmp_path / "run"), *plot, "--json"]) == 0
+    assert "value-difference" in json.loads(capsys.readouterr().out)["measures"]
+    assert (tmp_path / "plot" / "rewards.png").read_bytes()[:4] == b"\x89PNG"
+    assert main(["evaluate", str(tmp_path / "run"), "--video", str(tmp_path)]) == 2
+
+
+def test_features_of_another_width_are_refused(charted: Path) -> None:
+    from metairl.errors import UsageError
+    from metairl.rewards import maxent
+    from metairl.types import Chart
+
+    card = catalogue.task(TASK.format(2))
+    spec = spec_of(card)
+    chart, shown = showing.shown(card, spec, "test", 0)
+    narrow = Chart(chart.successors, chart.chances, chart.features[..., :3], chart.start)
+    with pytest.raises(UsageError, match="features have 3 numbers, not 5"):
+        maxent.MaxEnt(spec, maxent.Config()).explain(narrow, shown)
