@@ -85,6 +85,7 @@ IMAGINED = (imagined.Imagined, imagined.Config)
 ALONE = off_policy.Config(tasks=1, trials=1, ratio=0.5, batch_tasks=1)  # in a single task
 MAXENT = (maxent.MaxEnt, maxent.Config)
 DEEP_MAXENT = (deep_maxent.DeepMaxEnt, deep_maxent.Config)
+DEEP_LEARNED = (deep_maxent.DeepMaxEnt, deep_maxent.Learned)
 PRIOR = (prior.Prior, prior.Config)
 from_demos = partial(Method, support="demos", worlds=CHARTED)
 from_logs = partial(Method, recipe=OFFLINE, encoder="none", any_encoder=True, support="logs")
@@ -175,7 +176,7 @@ METHODS: dict[str, Method] = {
         "Maximum-entropy IRL, prior learned", "Ziebart et al. 2008", MAXENT, recipe=PRIOR, steps=300
     ),
     "deep-maxent-meta": from_demos(
-        "Deep maximum-entropy IRL, start learned", "arXiv:1507.04888", DEEP_MAXENT, recipe=PRIOR, steps=300
+        "Deep maximum-entropy IRL, start learned", "arXiv:1507.04888", DEEP_LEARNED, recipe=PRIOR, steps=300
     ),
     "optimal": Method(
         "The best there is, told", "bound", (optimal.Optimal, NoConfig), worlds=CHARTED, sees_task=True

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from metairl.recipes.training import Means, Training
-from metairl.rewards.descent import Model, ascent
+from metairl.rewards.descent import Evidence, Model, ascent
 from metairl.types import Chart, Demonstrations
 
 
@@ -39,7 +39,7 @@ class Learns(Model, Protocol):
 class Prior(Training):
     def __init__(self, model: Learns, chart: Chart, shown: Demonstrations, config: Config, seed: int):
         assert isinstance(model, nn.Module), "what learns has parameters"
-        self.model, self.chart, self.shown, self.config = model, chart, shown, config
+        self.model, self.evidence, self.config = model, Evidence.of(chart, shown), config
         self.rewards = model.for_many(len(chart))
         optimiser = torch.optim.Adam(self.rewards.parameters(), config.rate)
         super().__init__(nn.ModuleDict({"model": model, "rewards": self.rewards}), optimiser, None, seed, ())
@@ -52,7 +52,7 @@ class Prior(Training):
         means = Means()
         for _ in range(self.config.rounds):
             self.optimiser.zero_grad(set_to_none=True)
-            found = ascent(self.model, self.rewards, self.chart, self.shown)
+            found = ascent(self.model, self.rewards, self.evidence)
             self._step()
             means.add({name: value.mean() for name, value in found.items()})
         self.model.learn(self.rewards)

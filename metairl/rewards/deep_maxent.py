@@ -26,11 +26,16 @@ from metairl.types import Chart, Demonstrations, Spec
 
 @dataclass(frozen=True)
 class Config:
-    rounds: int = 300  # gradient steps, at most
+    rounds: int = 100  # gradient steps, at most
     rate: float = 1e-2  # of Adam, at first; falls to nothing
     tolerance: float = 1e-3  # of feature sums: where it stops
     hidden: tuple[int, ...] = (32, 32)
-    decay: float = 1.0  # λ
+    decay: float = 10.0  # λ
+
+
+@dataclass(frozen=True)
+class Learned(Config):
+    decay: float = 100.0  # where θ₀ explains other tasks
 
 
 class DeepMaxEnt(nn.Module):

@@ -3,6 +3,7 @@
 loop:  r = rewards(φ),   D = visits of the soft-optimal policy for r,   ∇ = n (D − D_E) ∂r + ∇prior
 """
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
@@ -12,6 +13,21 @@ from metairl.errors import UsageError
 from metairl.learners.chart_planning import HARD, SOFT, plan, visits
 from metairl.rewards.explained import Explained, from_shown_starts, shown_visits
 from metairl.types import Chart, Demonstrations
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Of B tasks, n demonstrations each."""
+
+    chart: Chart
+    began: Chart  # where the demonstrations did
+    demonstrated: Tensor  # D_E [B, S]
+    count: int  # n
+
+    @classmethod
+    def of(cls, chart: Chart, shown: Demonstrations) -> "Evidence":
+        began = from_shown_starts(chart, shown)
+        return cls(chart, began, shown_visits(chart, shown), shown.states.shape[1])
 
 
 class Model(Protocol):
@@ -28,14 +44,15 @@ def descend(model: Model, rewards: nn.Module, chart: Chart, shown: Demonstration
     """The rewards of B tasks, each from its own demonstrations, with parameters of its own."""
     if chart.features.shape[2] != model.width:
         raise UsageError(f"features have {chart.features.shape[2]} numbers, not {model.width}")
+    evidence = Evidence.of(chart, shown)
     optimiser = torch.optim.Adam(rewards.parameters(), model.config.rate)
     schedule = torch.optim.lr_scheduler.PolynomialLR(optimiser, model.config.rounds)
     rounds = []
     for _ in range(model.config.rounds):
         optimiser.zero_grad(set_to_none=True)
-        found = ascent(model, rewards, chart, shown)
+        found = ascent(model, rewards, evidence)
         rounds.append(found)
-        if steepest(rewards) <= model.config.tolerance * shown.states.shape[1]:
+        if steepest(rewards) <= model.config.tolerance * evidence.count:
             break
         optimiser.step()
         schedule.step()
@@ -44,13 +61,12 @@ def descend(model: Model, rewards: nn.Module, chart: Chart, shown: Demonstration
     return Explained(plan(chart, reward, model.horizon, HARD).policy, reward, rounds)
 
 
-def ascent(model: Model, rewards: nn.Module, chart: Chart, shown: Demonstrations) -> dict[str, Tensor]:
+def ascent(model: Model, rewards: nn.Module, evidence: Evidence) -> dict[str, Tensor]:
     """Leaves ∇L in the parameters' gradients; says how far visits are from those shown, in steps of [B]."""
-    began, demonstrated = from_shown_starts(chart, shown), shown_visits(chart, shown)
-    reward = rewards(chart.features)
-    expected = visits(began, plan(began, reward.detach(), model.horizon, SOFT).policy)
-    gap = expected - demonstrated
-    loss = shown.states.shape[1] * (reward * gap).sum(1) + model.prior(rewards)
+    reward = rewards(evidence.chart.features)
+    soft = plan(evidence.began, reward.detach(), model.horizon, SOFT)
+    gap = visits(evidence.began, soft.policy) - evidence.demonstrated
+    loss = evidence.count * (reward * gap).sum(1) + model.prior(rewards)
     torch.autograd.backward(loss.sum())
     return {"gap": gap.abs().sum(1) / 2}
 

@@ -25,10 +25,10 @@ from metairl.types import Chart, Demonstrations, Spec
 
 @dataclass(frozen=True)
 class Config:
-    rounds: int = 300  # gradient steps, at most
+    rounds: int = 100  # gradient steps, at most
     rate: float = 0.1  # of Adam, at first; falls to nothing
     tolerance: float = 1e-3  # of feature sums: where it stops
-    precision: float = 0.3  # λ where nothing was learned
+    precision: float = 1.0  # λ where nothing was learned
 
 
 class MaxEnt(nn.Module):

@@ -8,7 +8,7 @@ from metairl import charts
 from metairl.learners.chart_planning import HARD, SOFT, plan, value_of, visits
 from metairl.recipes import prior
 from metairl.rewards import deep_maxent, maxent
-from metairl.rewards.descent import Model, ascent
+from metairl.rewards.descent import Evidence, Model, ascent
 from metairl.rewards.explained import feature_sums, from_shown_starts, shown_visits
 from metairl.streams import stream
 from metairl.types import Chart, Demonstrations, Spec
@@ -73,7 +73,7 @@ def test_the_gradient_is_that_of_finite_differences(name: str) -> None:
     made = world(2, 0.3)
     shown = lived(made.chart, plan(made.chart, made.reward, HORIZON, SOFT).policy, 5)
     _, model, rewards = next(found for found in models() if found[0] == name)
-    ascent(model, rewards, made.chart, shown)
+    ascent(model, rewards, Evidence.of(made.chart, shown))
 
     def whole() -> float:
         with torch.no_grad():
