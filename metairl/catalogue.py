@@ -41,7 +41,10 @@ def task(asked: str) -> TaskCard:
 
 def task_name(asked: str) -> str:
     """The full name of what was asked for, every setting said: `bandit-5-v1:pulls=10`."""
-    card = task(asked)
+    return _full_name(task(asked))
+
+
+def _full_name(card: TaskCard) -> str:
     values = {name: getattr(card, field) for name, field in sorted(card.settable.items())}
     settings = ",".join(f"{name}={value}" for name, value in values.items() if value is not None)
     return f"{card.id}:{settings}" if settings else card.id
@@ -63,16 +66,23 @@ def boards() -> dict[str, BoardCard]:
 
 
 def tuned(method: str, asked: str) -> tuple[dict[str, Any], Path | None]:
-    """What a method was tuned to on a task; an entry without settings means the card's own."""
-    wanted, found = task_name(asked), None
+    """What a method was tuned to on a task, however many demonstrations it shows.
+
+    An entry without settings means the card's own.
+    """
+    wanted, found = _tuned_name(asked), None
     for shelf in shelves():  # one's own tasks may be tuned for beside the suite's
         path = shelf / "benchmarks" / "tuned" / f"{method}.toml"
         entries = read_toml(path) if path.exists() else {}
-        for values in (values for name, values in entries.items() if task_name(name) == wanted):
+        for values in (values for name, values in entries.items() if _tuned_name(name) == wanted):
             if found:
                 raise CardError(f"{path}: '{asked}' is tuned already, {found[1]}")
             found = dict(values), path
     return found or ({}, None)
+
+
+def _tuned_name(asked: str) -> str:
+    return _full_name(task(asked).model_copy(update={"demos": None}))
 
 
 def _files(folder: str) -> dict[str, Path]:

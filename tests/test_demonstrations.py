@@ -130,3 +130,13 @@ def test_features_of_another_width_are_refused(charted: Path) -> None:
     narrow = Chart(chart.successors, chart.chances, chart.features[..., :3], chart.start)
     with pytest.raises(UsageError, match="features have 3 numbers, not 5"):
         maxent.MaxEnt(spec, maxent.Config()).explain(narrow, shown)
+
+
+def test_settings_are_tuned_for_any_number_of_demonstrations() -> None:
+    from metairl import methods
+
+    for count in (1, 64):
+        _, tuned = methods.tuned("deep-maxent", f"objectworld:data=expert,demos={count}", None)
+        assert tuned.learner.decay == 1.0
+    _, other = methods.tuned("deep-maxent", "gridworld:data=expert,demos=1", None)
+    assert other.learner.decay == 10.0
