@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from metairl.encoders import focal, none, oracle, pearl, rl2, snail
+from metairl.encoders import care, focal, none, oracle, pearl, rl2, snail
 from metairl.types import NoConfig
 
 ENCODERS: dict[str, tuple[Any, Any]] = {
     "none": (none.Nothing, NoConfig),
     "oracle": (oracle.Oracle, oracle.Config),
+    "care": (care.Care, care.Config),
     "pearl": (pearl.Pearl, pearl.Config),
     "focal": (focal.Focal, focal.Config),
     "rl2": (rl2.RL2, rl2.Config),
