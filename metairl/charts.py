@@ -72,8 +72,8 @@ def random_mdp(parameters: Tensor, states: int, actions: int) -> Charted:
     width = (parameters.shape[1] - states * actions * states) // (states + 1)
     chances, features, weights = _parts(parameters, states * actions * states, states * width)
     features = features.view(-1, states, width)
-    every = torch.arange(states).expand(len(parameters), states, states)
-    start = torch.full((len(parameters), states), 1 / states, dtype=parameters.dtype)
+    every = torch.arange(states, device=parameters.device).expand(len(parameters), states, states)
+    start = parameters.new_full((len(parameters), states), 1 / states)
     chart = Chart(every, chances.view(-1, states, actions, states), features, start)
     return Charted(chart, _linear(features, weights))
 
@@ -110,10 +110,10 @@ def _apart(side: int) -> Tensor:
 
 def _grid(features: Tensor, noise: Tensor) -> Chart:
     lanes, states, _ = features.shape
-    successors = neighbours(isqrt(states)).expand(lanes, states, len(MOVES))
+    successors = neighbours(isqrt(states)).to(noise.device).expand(lanes, states, len(MOVES))
     slips = noise.view(-1, 1, 1) / len(MOVES)
     chances = torch.eye(len(MOVES)).to(noise) * (1 - noise.view(-1, 1, 1)) + slips  # [B, A, M]
-    start = torch.full((lanes, states), 1 / states, dtype=features.dtype)
+    start = features.new_full((lanes, states), 1 / states)
     return Chart(successors, chances.unsqueeze(1), features, start)
 
 

@@ -232,7 +232,9 @@ class Chart:
     def chances_at(self, state: Tensor, action: Tensor) -> Tensor:
         """[B, M] of each task's own state and action."""
         alike = self.chances.shape[1] == 1
-        return self.chances[torch.arange(len(self)), torch.zeros_like(state) if alike else state, action]
+        return self.chances[
+            torch.arange(len(self), device=state.device), torch.zeros_like(state) if alike else state, action
+        ]
 
     def __getitem__(self, rows: slice | Tensor) -> "Chart":
         """The same of fewer tasks."""

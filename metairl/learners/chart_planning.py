@@ -85,7 +85,7 @@ def visits_by_step(chart: Chart, policy: Tensor) -> Tensor:
 def visits(chart: Chart, policy: Tensor, discount: float = 1.0) -> Tensor:
     """[B, S], summed over the steps of an episode."""
     by_step = visits_by_step(chart, policy)
-    weights = discount ** torch.arange(policy.shape[1], dtype=by_step.dtype)
+    weights = discount ** torch.arange(policy.shape[1], dtype=by_step.dtype, device=by_step.device)
     return torch.einsum("bhs,h->bs", by_step, weights)
 
 

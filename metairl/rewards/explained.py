@@ -42,7 +42,7 @@ Judged = Policy | Explains
 def from_shown_starts(chart: Chart, shown: Demonstrations) -> Chart:
     """The same where episodes begin as the demonstrated ones did, so that this is no difference to them."""
     first, count = shown.states[:, :, 0], shown.states.shape[1]
-    share = torch.full(first.shape, 1 / count, dtype=chart.start.dtype)
+    share = chart.start.new_full(first.shape, 1 / count)
     start = torch.zeros_like(chart.start).scatter_add(1, first, share)
     return Chart(chart.successors, chart.chances, chart.features, start)
 
@@ -50,7 +50,7 @@ def from_shown_starts(chart: Chart, shown: Demonstrations) -> Chart:
 def shown_visits(chart: Chart, shown: Demonstrations) -> Tensor:
     """[B, S], how often a demonstration acts in each state, on average."""
     states = shown.states.flatten(1)
-    share = torch.full(states.shape, 1 / shown.states.shape[1], dtype=chart.start.dtype)
+    share = chart.start.new_full(states.shape, 1 / shown.states.shape[1])
     return torch.zeros_like(chart.start).scatter_add(1, states, share)
 
 

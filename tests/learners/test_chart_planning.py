@@ -134,3 +134,14 @@ def test_a_corridor_by_hand() -> None:
     torch.testing.assert_close(soft.policy[0, 0, 0, 1], crosses)
     visits = chart_planning.visits(chart, soft.policy)
     torch.testing.assert_close(visits[0], torch.stack([2 - crosses, crosses]))
+
+
+@pytest.mark.parametrize("kind", ["gridworld", "objectworld", "binaryworld", "random-mdp"])
+def test_nothing_is_made_on_another_device(kind: str) -> None:
+    """On torch's device of shapes without numbers, whatever meets a tensor of the CPU is an error."""
+    states, actions, width = (9, 5, 9 + 1 + 2) if kind != "random-mdp" else (4, 3, 4 * 3 * 4 + 4 * 2 + 2)
+    made = charts.CHARTS[kind](torch.zeros(6, width, device="meta"), states, actions)
+    best = chart_planning.plan(made.chart, made.reward, HORIZON, SOFT)
+    assert best.policy.shape == (6, HORIZON, states, actions)
+    assert chart_planning.visits(made.chart, best.policy, 0.9).device.type == "meta"
+    assert chart_planning.value_of(made.chart, made.reward, best.policy).shape == (6,)
