@@ -85,6 +85,8 @@ def policies(
     asked: Request, quality: Quality, runs: Path, sinks: Sequence[Sink]
 ) -> tuple[Sequence[Policy], Sequence[str]]:
     """Those of a quality, and what each is. An expert that has to be trained is trained first."""
+    if methods.find(asked.method).support == "demos":
+        raise UsageError(f"'{asked.method}' learns from an expert and shows nothing itself; name another")
     chance = Random(spec_of(asked.card), NoConfig())
     if quality == "random":
         return [chance], ["random"]
@@ -124,8 +126,7 @@ def _policy(asked: Request, stage: dict[str, Any], explore: bool) -> Policy:
 
 def _diluted(asked: Request, chance: Policy) -> Stages:
     expert, _ = build(asked)
-    if isinstance(expert, Explains):
-        raise UsageError(f"'{asked.method}' learns from an expert and shows nothing itself; name another")
+    assert not isinstance(expert, Explains), "refused before"
     shares = [1 - stage / STAGES for stage in range(STAGES + 1)]
     return Stages(
         drawn=[Careless(expert, chance, share) for share in shares],

@@ -67,30 +67,30 @@ class Logs:
 
 def sha256(card: TaskCard, split: str) -> str:
     """Of what the logs hold."""
-    said: str = data.about(_folder(card, split))["sha256"]
+    said: str = data.about(folder(card, split))["sha256"]
     return said
 
 
 def read(card: TaskCard, spec: Spec, split: str) -> Logs:
     """Of every task of a split in the split's order; of the training tasks, all that there are."""
-    folder = _folder(card, split)
-    key = (card.sha256, split, str(folder), data.about(folder)["sha256"])
+    place = folder(card, split)
+    key = (card.sha256, split, str(place), data.about(place)["sha256"])
     if key not in _READ:
-        _READ[key] = _read(card, spec, split, folder)
+        _READ[key] = _read(card, spec, split, place)
     return _READ[key]
 
 
 _READ: dict[tuple[str, ...], Logs] = {}  # reading takes seconds, and a run judges twenty times
 
 
-def _folder(card: TaskCard, split: str) -> Path:
+def folder(card: TaskCard, split: str) -> Path:
     assert card.data, "a card without logs"
-    folder = root() / name(card, card.data, "train" if card.same_tasks else split)
-    if not folder.exists():
+    place = root() / name(card, card.data, "train" if card.same_tasks else split)
+    if not place.exists():
         raise StorageError(
-            f"{folder}: no logs there; make them with: metairl collect {card.id} --quality {card.data}"
+            f"{place}: no logs there; make them with: metairl collect {card.id} --quality {card.data}"
         )
-    return folder
+    return place
 
 
 def _read(card: TaskCard, spec: Spec, split: str, folder: Path) -> Logs:

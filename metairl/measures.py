@@ -62,10 +62,16 @@ def agreement(true: Charted, policy: Tensor, horizon: int) -> Tensor:
 
 
 def correlation(first: Tensor, second: Tensor) -> Tensor:
-    """Pearson's over all axes but the first; NaN where one of the two does not vary."""
-    a, b = (x.flatten(1) - x.flatten(1).mean(1, keepdim=True) for x in (first, second))
+    """Pearson's over all axes but the first; NaN where one of the two does not vary beyond rounding."""
+    a, b = (_centred(x.flatten(1)) for x in (first, second))
     alike: Tensor = (a * b).sum(1) / (a.norm(dim=1) * b.norm(dim=1))
     return alike
+
+
+def _centred(values: Tensor) -> Tensor:
+    apart = values - values.mean(1, keepdim=True)
+    least = 1e-9 * values.abs().amax(1, keepdim=True)
+    return apart.where(apart.abs().amax(1, keepdim=True) > least, 0.0)
 
 
 def distance(alike: Tensor) -> Tensor:

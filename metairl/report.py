@@ -51,6 +51,7 @@ def _measure(name: str) -> Callable[[Evaluation], list[float]]:
     return of
 
 
+SOMETIMES = ("successful-length", "steps-to-threshold", "correlation", "epic")
 MEASURES = ("value-difference", "in-wind", "agreement", "correlation", "epic")
 METRICS: dict[str, Callable[[Evaluation], list[float]]] = {
     "return": lambda e: e.returns,
@@ -280,7 +281,7 @@ def _pooled(runs: list[Run], column: Column, metric: str, scratch: list[Run]) ->
     if metric == "forward-transfer" and not scratch:
         return None  # nothing to compare with
     values = np.stack([_values(run, column, metric, scratch) for run in runs])  # [seeds, tasks]
-    some = metric in ("successful-length", "steps-to-threshold")  # the others never got there
+    some = metric in SOMETIMES  # the others never got there, or do not vary
     counts = ~np.isnan(values) if some else np.ones(values.shape, dtype=bool)
     if not counts.any(1).all():
         return None  # a seed that never reached the goal has no length to speak of

@@ -52,6 +52,11 @@ class Request:
     def reads_demos(self) -> bool:
         return methods.find(self.method).support == "demos"
 
+    @property
+    def taught(self) -> bool:
+        """By demonstrations of other tasks, before."""
+        return self.reads_demos and methods.find(self.method).recipe is not None
+
     def folder(self, root: Path) -> Path:
         """Where this run stands under a root, so that no two requests share a place by accident."""
         own = methods.find(self.method).encoder
@@ -70,6 +75,7 @@ class Request:
             **({"engine": self.engine} if self.card.simulated else {}),
             **({"data_sha256": logs.sha256(self.card, "train")} if self.reads_logs else {}),
             **({"data_sha256": logs.sha256(self.card, "test")} if self.reads_demos else {}),
+            **({"taught_sha256": logs.sha256(self.card, "train")} if self.taught else {}),
         }
 
 
@@ -165,6 +171,9 @@ def infers_from_logs(asked: Request, policy: Judged) -> bool:
 def informed(asked: Request, policy: Judged, card: TaskCard, split: str) -> Policy:
     """With what it infers of every task of a card's split from its support, the same for every method."""
     if isinstance(policy, Explains):
+        methods.require_demos(asked.method, methods.find(asked.method), card)
+        if card.horizon != asked.card.horizon:
+            raise UsageError(f"'{asked.method}' plans {asked.card.horizon} steps, not those of '{card.id}'")
         return policy.explain(*showing.shown(card, spec_of(card), split, asked.seed))
     if not infers_from_logs(asked, policy):
         return policy

@@ -177,7 +177,7 @@ def _open(folder: RunFolder, asked: Request) -> dict[str, Any]:
         folder.describe(run)
         return run
     run = folder.description()
-    then = {key: run[key] for key in ("card_sha256", "data_sha256") if key in run}
+    then = {key: run[key] for key in ("card_sha256", "data_sha256", "taught_sha256") if key in run}
     made = dict(_leaves(requested(folder).identity() | then))
     for key, value in dict(_leaves(identity)).items():
         if made.get(key) != value:

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from metairl import catalogue, logs, showing
+from metairl import catalogue, draws, logs, measures, showing
 from metairl.cli import main
 from metairl.errors import DamagedFile, StorageError
+from metairl.learners.chart_planning import HARD, action_values, plan
 from metairl.methods import METHODS
 from metairl.record import Evaluation, RunFolder
-from metairl.request import spec_of
+from metairl.request import request, spec_of
 from metairl.types import Demonstrations
 
 TASK = "random-mdp:data=expert,demos={}"
@@ -65,8 +66,11 @@ def test_the_best_policy_shows_what_is_best(charted: Path) -> None:
     spec = spec_of(card)
     chart, shown = showing.shown(card, spec, "test", 0)
     assert not hasattr(chart, "reward") and not hasattr(shown, "reward")
-    found = logs.read(card, spec, "test")
-    assert torch.equal(found.replay.kept["obs"].sum(-1), torch.ones(100, 4, 20))
+    true = measures.truth(card, draws.task_set(card, "test"))
+    q = action_values(true.chart, true.reward, plan(true.chart, true.reward, 20, HARD))
+    lane, step = torch.arange(100).view(-1, 1, 1), torch.arange(20).view(1, 1, -1)
+    chosen = q[lane, step, shown.states, shown.actions]
+    assert (chosen >= q[lane, step, shown.states].amax(-1) - 1e-5).all()
 
 
 def test_too_few_are_said(charted: Path) -> None:
@@ -80,10 +84,43 @@ def test_a_step_that_cannot_be_is_named() -> None:
 
     made = charts.gridworld(torch.zeros(2, 9 + 1 + 2, dtype=torch.float64), 9, 5)
     states = torch.tensor([[[0, 1, 2], [0, 1, 4]], [[0, 1, 2], [0, 8, 8]]])
+    after = torch.tensor([[[1, 2, 2], [1, 4, 4]], [[1, 2, 2], [8, 8, 8]]])
     actions = torch.tensor([[[1, 1, 4], [1, 2, 4]], [[1, 1, 4], [1, 4, 4]]])
-    showing.require_possible(made.chart[:1], Demonstrations(states[:1], actions[:1]), "here")
-    with pytest.raises(DamagedFile, match="here: task 1, demonstration 1, step 0 goes from state 0 to 8, "):
-        showing.require_possible(made.chart, Demonstrations(states, actions), "here")
+    showing.require_possible(made.chart[:1], states[:1], actions[:1], after[:1], "here")
+    with pytest.raises(DamagedFile, match="here: task 1, episode 1, step 0 goes from state 0 to 8, "):
+        showing.require_possible(made.chart, states, actions, after, "here")
+
+
+def test_an_episode_that_was_cut_is_named(charted: Path) -> None:
+    card = catalogue.task(TASK.format(2))
+    spec = spec_of(card)
+    found = logs.read(card, spec, "test")
+    lengths, obs = found.replay.lengths, found.replay.kept["obs"]
+    lengths[5, 1] = 19
+    with pytest.raises(DamagedFile, match="here: task 5, episode 1 has 19 steps, not 20"):
+        showing.require_whole(found, spec, Path("here"))
+    lengths[5, 1] = 20
+    before = obs[7, 3, 2].clone()
+    obs[7, 3, 2] = 0.5
+    with pytest.raises(DamagedFile, match="here: task 7, episode 3, step 2 is not of one state"):
+        showing.require_whole(found, spec, Path("here"))
+    obs[7, 3, 2] = before
+    showing.require_whole(found, spec, Path("here"))
+
+
+def test_it_is_not_judged_where_it_cannot_plan(charted: Path, tmp_path: Path) -> None:
+    words = ["train", "copied", TASK.format(2), "--wandb", "disabled", "--out", str(tmp_path)]
+    assert main(words) == 0
+    assert main(["evaluate", str(tmp_path), "--on", "random-mdp"]) == 2
+    assert main(["evaluate", str(tmp_path), "--on", "random-mdp:horizon=9,data=expert,demos=2"]) == 2
+    assert main(["evaluate", str(tmp_path), "--plot", str(tmp_path / "plot")]) == 2
+    assert main(["collect", "random-mdp:data=expert,demos=2", "--expert", "maxent-irl-meta"]) == 2
+
+
+def test_who_was_taught_by_other_demonstrations_is_another_run(charted: Path, tmp_path: Path) -> None:
+    identity = request("maxent-irl-meta", TASK.format(2), steps=30).identity()
+    assert identity["taught_sha256"] != identity["data_sha256"]
+    assert "taught_sha256" not in request("maxent-irl", TASK.format(2)).identity()
 
 
 @pytest.mark.parametrize(

@@ -118,3 +118,36 @@ def test_a_task_is_inferred_from_its_logs() -> None:
     task = "half-cheetah-vel-v1_data=replay,episodes=1"
     assert better(offline("iql+pearl", task), offline("iql", task)) < 0.01
     assert better(offline("iql+oracle", task), offline("iql+pearl", task)) < 0.05
+
+
+# rewards from demonstrations
+
+
+def lost(method: str, task: str, demos: int, horizon: int) -> np.ndarray:
+    """What an episode loses to the best policy, of every seed and test world."""
+    name = f"{task}-v1_data=expert,demos={demos},horizon={horizon}"
+    runs = sorted((ACCEPTED / "irl" / method / name).iterdir())
+    judged = [r for run in runs for r in RunFolder(run).records() if isinstance(r, Evaluation)]
+    tested = [r.measures["value-difference"] for r in judged if r.split == "test" and r.measures]
+    return np.concatenate(tested).astype(float)
+
+
+@pytest.mark.parametrize("demos", [2, 8, 64])
+def test_a_network_explains_rewards_that_are_not_linear(demos: int) -> None:
+    linear, deep = (lost(method, "objectworld", demos, 16) for method in ("maxent-irl", "deep-maxent"))
+    assert len(linear) == len(deep) == 250
+    assert better(linear, deep) < 0.01
+
+
+@pytest.mark.parametrize("method", ["maxent-irl", "deep-maxent"])
+def test_more_demonstrations_explain_more(method: str) -> None:
+    for task, horizon in (("gridworld", 20), ("objectworld", 16)):
+        assert better(lost(method, task, 1, horizon), lost(method, task, 8, horizon)) < 0.01
+        assert better(lost(method, task, 8, horizon), lost(method, task, 64, horizon)) < 0.05
+
+
+@pytest.mark.parametrize("method", ["maxent-irl", "deep-maxent"])
+@pytest.mark.parametrize(("task", "horizon"), [("gridworld", 20), ("objectworld", 16)])
+def test_other_tasks_teach_what_two_demonstrations_mean(method: str, task: str, horizon: int) -> None:
+    alone, taught = (lost(name, task, 2, horizon) for name in (method, f"{method}-meta"))
+    assert better(alone, taught) < 0.01

@@ -46,8 +46,10 @@ def main(words: list[str]) -> int:
     asked, policy, spent = reopen(folder)
     if not alike(asked.card, card, asked.sight.task):
         raise UsageError(f"what was trained on '{asked.task}' cannot act on '{args.on}'")
-    if args.evaluator == "official" and args.video:
-        raise UsageError("--video shows what our own judge sees; leave out --evaluator official")
+    if args.evaluator == "official" and (args.video or args.plot):
+        raise UsageError("--video and --plot show what our own judge sees; leave out --evaluator official")
+    if args.plot:
+        _plot(args, asked, policy, card)
     if args.video or args.evaluator == "official":
         if isinstance(policy, Explains) or infers_from_logs(asked, policy):
             raise UsageError(f"'{asked.method}' learns tasks from logs that only our own judge hands out")
@@ -58,8 +60,6 @@ def main(words: list[str]) -> int:
     found = scores(
         judge(asked, policy, args.split, spent, elsewhere), catalogue.task_name(args.on or asked.task)
     )
-    if args.plot:
-        _plot(args, asked, policy, card)
     if args.json:
         print_json({"method": asked.method, "encoder": asked.encoder, "seed": asked.seed} | found)
     else:
@@ -96,7 +96,7 @@ def _print(found: dict[str, Any]) -> None:
 
 
 def _plot(args: Evaluate, asked: Request, policy: Judged, card: TaskCard) -> None:
-    found = informed(asked, policy, card, args.split)
+    found = informed(asked, policy, card, args.split) if isinstance(policy, Explains) else policy
     if not isinstance(found, Explained) or found.reward is None:
         raise UsageError(f"--plot shows rewards that were recovered; '{asked.method}' recovers none")
     assert args.plot

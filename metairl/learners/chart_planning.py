@@ -52,6 +52,8 @@ def plan_forever(
     chart: Chart, reward: Tensor, temperature: float, discount: float, tolerance: float = 1e-8
 ) -> Plan:
     """The same without an end; γ < 1."""
+    if not 0 <= discount < 1 or not bool(reward.isfinite().all()):
+        raise ValueError("for ever there is a plan where 0 ≤ γ < 1 and every reward is a number")
     backup, value = _backup(chart), torch.zeros_like(reward)
     while True:
         policy, after = _improved(reward.unsqueeze(1) + discount * backup(value), temperature)

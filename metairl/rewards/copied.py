@@ -18,7 +18,7 @@ class Copied:
     def explain(self, chart: Chart, shown: Demonstrations) -> Explained:
         lanes, states, actions = len(chart), chart.successors.shape[1], chart.chances.shape[2]
         pairs = (shown.states * actions + shown.actions).flatten(1)
-        counts = torch.zeros(lanes, states * actions, dtype=chart.features.dtype)
+        counts = chart.features.new_zeros(lanes, states * actions)
         counts = counts.scatter_add(1, pairs, torch.ones_like(pairs, dtype=counts.dtype))
         most = counts.view(lanes, states, actions)
         most = (most == most.amax(-1, keepdim=True)).to(counts)

@@ -28,7 +28,7 @@ from metairl.types import Chart, Demonstrations, Spec
 class Config:
     rounds: int = 100  # gradient steps, at most
     rate: float = 1e-2  # of Adam, at first; falls to nothing
-    tolerance: float = 1e-3  # of feature sums: where it stops
+    tolerance: float = 1e-3  # of the gradient of a demonstration, of every task: where it stops
     hidden: tuple[int, ...] = (32, 32)
     decay: float = 10.0  # λ
 

@@ -9,9 +9,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from metairl.errors import UsageError
 from metairl.learners.chart_planning import HARD, SOFT, plan, visits
-from metairl.rewards.explained import Explained, from_shown_starts, shown_visits
+from metairl.rewards.explained import Explained, from_shown_starts, require_width, shown_visits
 from metairl.types import Chart, Demonstrations
 
 
@@ -42,8 +41,7 @@ class Model(Protocol):
 
 def descend(model: Model, rewards: nn.Module, chart: Chart, shown: Demonstrations) -> Explained:
     """The rewards of B tasks, each from its own demonstrations, with parameters of its own."""
-    if chart.features.shape[2] != model.width:
-        raise UsageError(f"features have {chart.features.shape[2]} numbers, not {model.width}")
+    require_width(chart, model.width)
     evidence = Evidence.of(chart, shown)
     optimiser = torch.optim.Adam(rewards.parameters(), model.config.rate)
     schedule = torch.optim.lr_scheduler.PolynomialLR(optimiser, model.config.rounds)

@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Generator, Tensor
 
+from metairl.errors import UsageError
 from metairl.types import Chart, Context, Demonstrations, Policy, State
 
 
@@ -37,6 +38,11 @@ class Explains(Protocol):
 
 
 Judged = Policy | Explains
+
+
+def require_width(chart: Chart, width: int) -> None:
+    if chart.features.shape[2] != width:
+        raise UsageError(f"features have {chart.features.shape[2]} numbers, not {width}")
 
 
 def from_shown_starts(chart: Chart, shown: Demonstrations) -> Chart:

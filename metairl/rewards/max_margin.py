@@ -9,9 +9,10 @@ may say how far apart policies are:
     D = 1                                           plain
     D = share of steps in states that no demonstration was in       structured
 
-Both are 0 for a policy whose features are those shown. w = 0 explains nothing and is never taken: where only
-it is left, the w before stays and the search is over. It acts by what is best for w, or as a mixture of what
-was found, with the shares that come nearest to μ_E.
+Both are 0 for a policy whose features are those shown; where demonstrations were in every state, the margin
+is plain. w = 0 explains nothing and is never taken: where only it is left, the w before stays and the search
+is over. It acts by what is best for w, or as a mixture of what was found, with the shares that come nearest
+to μ_E.
 
 Departures: D of the plain margin does not take part in the search for π, being the same for all.
 """
@@ -25,12 +26,13 @@ from torch import Tensor
 
 from metairl.errors import Infeasible
 from metairl.learners.chart_planning import HARD, plan, visits, visits_by_step
-from metairl.rewards.explained import Explained, feature_sums, from_shown_starts, shown_visits
+from metairl.rewards.explained import Explained, feature_sums, from_shown_starts, require_width, shown_visits
 from metairl.rewards.margin import mix, separate
 from metairl.stats import Floats
 from metairl.types import Chart, Demonstrations, Spec
 
 SAME = 1e-6  # features as near as this are the same
+NOTHING = 1e-3  # weights whose margin is less than this, and what was asked for is 1
 
 
 @dataclass(frozen=True)
@@ -63,51 +65,54 @@ class Search:
 
 class MaxMargin:
     def __init__(self, spec: Spec, config: Config):
-        self.config, self.horizon = config, spec.horizon
+        self.config, self.horizon, self.width = config, spec.horizon, spec.features
 
     def explain(self, chart: Chart, shown: Demonstrations) -> Explained:
+        require_width(chart, self.width)
         began, demonstrated = from_shown_starts(chart, shown), shown_visits(chart, shown)
         unseen = (demonstrated == 0).to(chart.features)
         told = self._sums(chart, demonstrated)
-        searches = [Search(i, told[i].numpy(), np.zeros(told.shape[1])) for i in range(len(chart))]
+        searches = [Search(i, shown_sums, np.zeros(told.shape[1])) for i, shown_sums in enumerate(told)]
         found = [aimless(chart, self.horizon)]
+        plain = unseen.sum(1) == 0 if self.config.distance == "structured" else unseen.sum(1) >= 0
         while len(found) <= self.config.rounds and not all(search.over for search in searches):
             spent = visits(began, found[-1])
-            self._separate(searches, self._sums(chart, spent), (spent * unseen).sum(1) / self.horizon)
-            thought = self._reward(chart, searches)
-            extra = unseen / self.horizon if self.config.distance == "structured" else 0.0
-            found.append(plan(began, thought / self.horizon + extra, self.horizon, HARD).policy)
+            away = ((spent * unseen).sum(1) / self.horizon).where(~plain, 1.0)
+            self._separate(searches, self._sums(chart, spent), away.cpu().numpy())
+            thought = self._reward(chart, searches) + unseen.where(~plain.unsqueeze(1), 0.0)
+            found.append(plan(began, thought / self.horizon, self.horizon, HARD).policy)
         reward = self._reward(chart, searches)
         best = plan(chart, reward, self.horizon, HARD).policy
         policy = best if self.config.acts == "reward" else mixed(chart, found, self._shares(searches, found))
         return Explained(policy, reward, _by_round(searches))
 
-    def _sums(self, chart: Chart, spent: Tensor) -> Tensor:
-        return feature_sums(chart, spent).double() / self.horizon
+    def _sums(self, chart: Chart, spent: Tensor) -> Floats:
+        """μ [B, F]."""
+        sums: Floats = (feature_sums(chart, spent).double() / self.horizon).cpu().numpy()
+        return sums
 
     def _reward(self, chart: Chart, searches: list[Search]) -> Tensor:
         w = torch.tensor(np.array([search.w for search in searches])).to(chart.features)
         return torch.einsum("bsf,bf->bs", chart.features, w)
 
-    def _separate(self, searches: list[Search], sums: Tensor, away: Tensor) -> None:
+    def _separate(self, searches: list[Search], sums: Floats, away: Floats) -> None:
         """Adds what was found to every search that goes on, and looks for a new w."""
         for search in searches:
             if not search.over:
-                mu = sums[search.index].numpy()
+                mu = sums[search.index]
                 same = float(np.linalg.norm(mu - search.shown)) <= SAME
-                apart = 1.0 if self.config.distance == "plain" else float(away[search.index])
-                self._go_on(search, mu, 0.0 if same else apart)
+                self._go_on(search, mu, 0.0 if same else float(away[search.index]))
 
     def _go_on(self, search: Search, mu: Floats, distance: float) -> None:
-        broken = search.w @ (mu - search.shown) + distance - search.slack
-        if search.found and broken <= self.config.tolerance:
-            search.over = True
-            return
+        broken = float(search.w @ (mu - search.shown)) + distance - search.slack
+        search.over = bool(search.found) and broken <= self.config.tolerance
         search.found.append(mu)
         search.distances.append(distance)
+        if search.over:
+            return
         solved = separate(search.shown, np.array(search.found), np.array(search.distances), self.config.slack)
         size = float(np.linalg.norm(solved[0])) if solved else 0.0
-        if solved is None or size <= SAME:
+        if solved is None or size <= NOTHING * max(search.distances):
             search.over = True
             if not search.w.any():
                 raise Infeasible(
@@ -123,15 +128,13 @@ class MaxMargin:
         shares = np.zeros((len(searches), len(found)))
         for search in searches:
             shares[search.index, : len(search.found)] = mix(search.shown, np.array(search.found))
-        return torch.tensor(shares)
+        return torch.from_numpy(shares)
 
 
 def aimless(chart: Chart, horizon: int) -> Tensor:
     """Every action alike."""
     lanes, states, actions = len(chart), chart.successors.shape[1], chart.chances.shape[2]
-    return torch.full((1, 1, 1, 1), 1 / actions, dtype=chart.features.dtype).expand(
-        lanes, horizon, states, actions
-    )
+    return chart.features.new_full((1, 1, 1, 1), 1 / actions).expand(lanes, horizon, states, actions)
 
 
 def mixed(chart: Chart, found: list[Tensor], shares: Tensor) -> Tensor:
@@ -139,8 +142,11 @@ def mixed(chart: Chart, found: list[Tensor], shares: Tensor) -> Tensor:
 
     π_h(a | s) = Σ_j λ_j d_h^j(s) π_h^j(a | s) / Σ_j λ_j d_h^j(s);  where nobody comes, actions are alike.
     """
-    weights = torch.stack([visits_by_step(chart, policy) for policy in found], 1) * shares[:, :, None, None]
-    acted = sum((weights[:, j].unsqueeze(-1) * policy for j, policy in enumerate(found)), torch.zeros(()))
+    shares = shares.to(chart.start)[:, :, None, None]
+    weights = torch.stack([visits_by_step(chart, policy) for policy in found], 1) * shares
+    acted = torch.zeros_like(found[-1])
+    for share, policy in zip(weights.unbind(1), found, strict=True):
+        acted = acted + share.unsqueeze(-1) * policy
     total = weights.sum(1).unsqueeze(-1)
     return (acted / total).where(total > 0, 1 / found[0].shape[-1])
 

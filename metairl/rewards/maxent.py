@@ -27,7 +27,7 @@ from metairl.types import Chart, Demonstrations, Spec
 class Config:
     rounds: int = 100  # gradient steps, at most
     rate: float = 0.1  # of Adam, at first; falls to nothing
-    tolerance: float = 1e-3  # of feature sums: where it stops
+    tolerance: float = 1e-3  # of the gradient of a demonstration, of every task: where it stops
     precision: float = 1.0  # λ where nothing was learned
 
 
@@ -52,10 +52,10 @@ class MaxEnt(nn.Module):
         return Weights(self.mean, lanes)
 
     def learn(self, weights: "Weights") -> None:
-        """The prior under which the weights of other tasks are likely."""
+        """Under which the weights of N other tasks are likely: m their mean, 1 / λ their variance + 1 / N."""
         w = weights.w.detach()
         self.mean.copy_(w.mean(0))
-        self.precision.copy_(1 / (w.var(0) + 1 / len(w)))
+        self.precision.copy_(1 / (w.var(0, correction=0) + 1 / len(w)))
 
 
 class Weights(nn.Module):

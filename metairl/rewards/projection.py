@@ -1,6 +1,6 @@
 """Apprenticeship by projection (Abbeel & Ng 2004, section 3.1), which needs no quadratic program to find w.
 
-    w   = μ_E − μ̄                            ‖w‖ is the margin; it ends where that is within a tolerance
+    w   = μ_E − μ̄                            ‖w‖ is the margin; once that is within a tolerance, w stays
     π   = argmax_π w · μ_π
     μ̄  ← μ̄ + clip((μ_π − μ̄) · (μ_E − μ̄) / ‖μ_π − μ̄‖², 0, 1) (μ_π − μ̄)
 
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from metairl.learners.chart_planning import HARD, plan, visits
-from metairl.rewards.explained import Explained, feature_sums, from_shown_starts, shown_visits
+from metairl.rewards.explained import Explained, feature_sums, from_shown_starts, require_width, shown_visits
 from metairl.rewards.margin import mix
 from metairl.rewards.max_margin import aimless, mixed
 from metairl.types import Chart, Demonstrations, Spec
@@ -33,23 +33,26 @@ class Config:
 
 class Projection:
     def __init__(self, spec: Spec, config: Config):
-        self.config, self.horizon = config, spec.horizon
+        self.config, self.horizon, self.width = config, spec.horizon, spec.features
 
     def explain(self, chart: Chart, shown: Demonstrations) -> Explained:
+        require_width(chart, self.width)
         began, demonstrated = from_shown_starts(chart, shown), shown_visits(chart, shown)
         told = feature_sums(chart, demonstrated) / self.horizon
         found = [aimless(chart, self.horizon)]
         sums = [feature_sums(chart, visits(began, found[0])) / self.horizon]
-        near, rounds = sums[0], []
+        near, w, rounds = sums[0], told - sums[0], []
         while True:
-            w = told - near
-            rounds.append({"margin": w.norm(dim=1)})
+            margin = (told - near).norm(dim=1)
+            rounds.append({"margin": margin})
+            searching = (margin > self.config.tolerance).unsqueeze(1)
+            w = (told - near).where(searching, w)
             reward = torch.einsum("bsf,bf->bs", chart.features, w)
-            if len(found) > self.config.rounds or bool((w.norm(dim=1) <= self.config.tolerance).all()):
+            if len(found) > self.config.rounds or not bool(searching.any()):
                 break
             found.append(plan(began, reward, self.horizon, HARD).policy)
             sums.append(feature_sums(chart, visits(began, found[-1])) / self.horizon)
-            near = near + _share(near, sums[-1], told) * (sums[-1] - near)
+            near = near + searching * _share(near, sums[-1], told) * (sums[-1] - near)
         best = plan(chart, reward, self.horizon, HARD).policy
         policy = best if self.config.acts == "reward" else mixed(chart, found, _mixture(told, sums))
         return Explained(policy, reward, rounds)
@@ -64,6 +67,6 @@ def _share(near: Tensor, new: Tensor, told: Tensor) -> Tensor:
 
 def _mixture(told: Tensor, sums: list[Tensor]) -> Tensor:
     """λ [B, J]."""
-    every = torch.stack(sums, 1).double().numpy()
-    shares = [mix(one.double().numpy(), found) for one, found in zip(told, every, strict=True)]
+    every = torch.stack(sums, 1).double().cpu().numpy()
+    shares = [mix(one, found) for one, found in zip(told.double().cpu().numpy(), every, strict=True)]
     return torch.from_numpy(np.array(shares))

@@ -81,9 +81,45 @@ def test_the_task_that_cannot_be_explained_is_named() -> None:
 
 
 def test_weights_that_were_found_are_never_lost_again() -> None:
-    """Once a policy does what was shown, the plain margin leaves w = 0; it is not taken."""
-    found = max_margin.MaxMargin(SPEC, max_margin.Config(slack=1e-2, rounds=10)).explain(room(), went_over())
-    assert found.reward is not None and found.reward.abs().max() > 0
+    """Policies on both sides of what was shown leave no margin: only w = 0 pays, and it is not taken."""
+    method = max_margin.MaxMargin(SPEC, max_margin.Config())
+    search = max_margin.Search(0, np.array([1.0, 0.0]), np.zeros(2))
+    method._go_on(search, np.array([0.0, 0.0]), 1.0)
+    first = search.w.copy()
+    np.testing.assert_allclose(first, [1, 0], atol=1e-5)
+    method._go_on(search, np.array([2.0, 0.0]), 1.0)
+    assert search.over
+    np.testing.assert_array_equal(search.w, first)
+
+
+def test_where_every_state_was_shown_the_margin_is_plain() -> None:
+    """Else no policy is at any distance, and no weights are needed."""
+    everywhere = Demonstrations(torch.tensor([[[0, 1, 1, 1]]]), torch.tensor([[[1, 0, 0, 0]]]))
+    plain, structured = (
+        max_margin.MaxMargin(SPEC, config).explain(room(), everywhere).reward
+        for config in (max_margin.Config(), max_margin.Structured())
+    )
+    assert plain is not None and structured is not None
+    torch.testing.assert_close(plain, structured)
+    assert structured.abs().max() > 0.5
+
+
+def test_only_who_was_away_pays_for_the_distance() -> None:
+    """It stays where it begins, and random actions are 1.5 of 4 steps in the state that was never shown."""
+    nothing = torch.zeros(1, 1, 4, dtype=torch.int64)
+    stayed = Demonstrations(nothing, nothing)
+    found = max_margin.MaxMargin(SPEC, max_margin.Structured()).explain(room(), stayed)
+    assert found.reward is not None
+    # μ_E − μ = (1.5, −1.5) / 4 and D = 1.5 / 4: the shortest w is (1, −1) / 2
+    torch.testing.assert_close(
+        found.reward, torch.tensor([[0.5, -0.5]], dtype=torch.float64), atol=1e-4, rtol=0
+    )
+
+
+def test_as_a_mixture_it_visits_what_was_shown() -> None:
+    found = max_margin.MaxMargin(SPEC, max_margin.Config(acts="mixture")).explain(room(), went_over())
+    seen = visits(room(), found.policy)
+    torch.testing.assert_close(seen, torch.tensor([[1.0, 3.0]], dtype=torch.float64), atol=1e-2, rtol=0)
 
 
 def test_a_mixture_visits_states_as_drawing_a_policy_first_does() -> None:
