@@ -22,7 +22,7 @@ from torch.nn.functional import one_hot
 
 from metairl.types import Chart
 
-BITE = 2**15  # numbers
+BITE = 2**16  # numbers
 SOFT, HARD = 1.0, 0.0  # τ
 
 
@@ -39,13 +39,15 @@ def plan(chart: Chart, reward: Tensor, horizon: int, temperature: float, discoun
     lanes, states, actions = len(chart), reward.shape[1], chart.chances.shape[2]
     policy = reward.new_empty(lanes, horizon, actions, states)
     value = reward.new_empty(lanes, horizon, states)
+    unit = temperature or 1.0  # the plan for r / τ at temperature 1 is that for r at τ
     for rows in _bites(chart):
-        backup, after = _backup(chart[rows]), torch.zeros_like(reward[rows])
+        backup, now = _backup(chart[rows]), reward[rows].unsqueeze(1) / unit
+        after = torch.zeros_like(reward[rows])
         for step in reversed(range(horizon)):
-            q = reward[rows].unsqueeze(1) + discount * backup(after)
-            policy[rows, step], after = _improved(q, temperature)
+            q = torch.add(now, backup(after), alpha=discount)
+            after = _improved(q, temperature == HARD, policy[rows, step])
             value[rows, step] = after
-    return Plan(policy.transpose(2, 3), value)
+    return Plan(policy.transpose(2, 3), value.mul_(unit))
 
 
 def plan_forever(
@@ -54,11 +56,13 @@ def plan_forever(
     """The same without an end; γ < 1."""
     if not 0 <= discount < 1 or not bool(reward.isfinite().all()):
         raise ValueError("for ever there is a plan where 0 ≤ γ < 1 and every reward is a number")
-    backup, value = _backup(chart), torch.zeros_like(reward)
+    backup, value, unit = _backup(chart), torch.zeros_like(reward), temperature or 1.0
+    policy = reward.new_empty(len(chart), chart.chances.shape[2], reward.shape[1])
     while True:
-        policy, after = _improved(reward.unsqueeze(1) + discount * backup(value), temperature)
-        if (after - value).abs().max() * discount / (1 - discount) <= tolerance:
-            return Plan(policy.unsqueeze(1).transpose(2, 3), after.unsqueeze(1))
+        q = torch.add(reward.unsqueeze(1) / unit, backup(value), alpha=discount)
+        after = _improved(q, temperature == HARD, policy)
+        if unit * (after - value).abs().max() * discount / (1 - discount) <= tolerance:
+            return Plan(policy.unsqueeze(1).transpose(2, 3), unit * after.unsqueeze(1))
         value = after
 
 
@@ -115,15 +119,16 @@ def _bites(chart: Chart) -> Iterator[slice]:
         yield slice(first, first + size)
 
 
-def _improved(q: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
-    """Q [B, A, S] to π of the same shape and V [B, S]."""
-    if temperature == 0:
-        value, action = q.max(1)
-        return one_hot(action, q.shape[1]).transpose(1, 2).to(q.dtype), value
+def _improved(q: Tensor, hard: bool, policy: Tensor) -> Tensor:
+    """Q [B, A, S] to V [B, S]; π is written into a tensor of Q's shape, and Q is spent."""
     highest = q.amax(1, keepdim=True)
-    weight = ((q - highest) / temperature).exp_()
+    if hard:
+        policy.copy_(one_hot(q.argmax(1), q.shape[1]).transpose(1, 2))
+        return highest.squeeze(1)
+    weight = q.sub_(highest).exp_()
     total = weight.sum(1, keepdim=True)
-    return weight / total, (highest + temperature * total.log()).squeeze(1)
+    torch.mul(weight, total.reciprocal(), out=policy)
+    return total.log_().add_(highest).squeeze(1)
 
 
 def _backup(chart: Chart) -> Callable[[Tensor], Tensor]:
