@@ -4,7 +4,7 @@ Gridworlds are drawn by `gridworld-v1`'s law, of 32 × 32 cells for planning. Eq
 recursion, its horizon and float64; V of the first step and the summed occupancies agree to
 1e-6, or nothing is written. Ours plans for 256 tasks at once and knows the five successors of a state; the
 peer takes one task after another with its dense matrix [S, A, S], and its rate is that of the first few.
-Ours has one thread, since what it does at once is small enough for a cache; the peer's products have both.
+Both sides have two threads.
 
 For IRL both sides are given the same demonstrated occupancy and start, the same linear reward from 0 and no
 prior, and seek the same maximum, on one thread: a hundred cells are too few to share out. The peer stops by
@@ -36,7 +36,7 @@ PRECISE = Config(rounds=300, tolerance=8e-5, precision=0.0)
 
 
 def test_soft_planning(benchmark: BenchmarkFixture, note: Note, tmp_path: Path) -> None:
-    torch.set_num_threads(1)
+    torch.set_num_threads(2)
     parameters = drawn(TASKS, SIDE**2)
     told = gridworld(parameters, SIDE**2, SPEC.actions)
     noise = parameters[:, SIDE**2]

@@ -13,7 +13,8 @@ within a tolerance, and one π serves all steps.
 Inside, states stand last: there are many of them, and few actions and successors.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
@@ -40,13 +41,16 @@ def plan(chart: Chart, reward: Tensor, horizon: int, temperature: float, discoun
     policy = reward.new_empty(lanes, horizon, actions, states)
     value = reward.new_empty(lanes, horizon, states)
     unit = temperature or 1.0  # the plan for r / τ at temperature 1 is that for r at τ
-    for rows in _bites(chart):
+
+    def plan_some(rows: slice) -> None:
         backup, now = _backup(chart[rows]), reward[rows].unsqueeze(1) / unit
         after = torch.zeros_like(reward[rows])
         for step in reversed(range(horizon)):
             q = torch.add(now, backup(after), alpha=discount)
             after = _improved(q, temperature == HARD, policy[rows, step])
             value[rows, step] = after
+
+    _in_bites(plan_some, chart)
     return Plan(policy.transpose(2, 3), value.mul_(unit))
 
 
@@ -70,21 +74,27 @@ def action_values(chart: Chart, reward: Tensor, best: Plan) -> Tensor:
     """Q [B, H, S, A] of a plan for episodes, undiscounted."""
     after = torch.cat([best.value[:, 1:], torch.zeros_like(best.value[:, :1])], dim=1)
     q = torch.empty_like(best.policy)
-    for rows in _bites(chart):
+
+    def value_some(rows: slice) -> None:
         backup = _backup(chart[rows])
         for step in range(after.shape[1]):
             q[rows, step] = (reward[rows].unsqueeze(1) + backup(after[rows, step])).transpose(1, 2)
+
+    _in_bites(value_some, chart)
     return q
 
 
 def visits_by_step(chart: Chart, policy: Tensor) -> Tensor:
     """d [B, H, S] of a policy [B, H, S, A]: where it is at every step."""
     seen = policy.new_empty(policy.shape[:3])
-    for rows in _bites(chart):
+
+    def follow_some(rows: slice) -> None:
         forward, now = _forward(chart[rows]), chart.start[rows]
         for step in range(policy.shape[1]):
             seen[rows, step] = now
             now = forward(now, policy[rows, step])
+
+    _in_bites(follow_some, chart)
     return seen
 
 
@@ -111,12 +121,21 @@ def value_of(chart: Chart, reward: Tensor, policy: Tensor) -> Tensor:
     return (visits(chart, policy) * reward).sum(1)
 
 
-def _bites(chart: Chart) -> Iterator[slice]:
-    """Few enough tasks at once that what is computed of them stays in the cache."""
+def _in_bites(work: Callable[[slice], None], chart: Chart) -> None:
+    """Few enough tasks at once that what is computed stays in the cache, in as many threads as torch has.
+
+    Which tasks go together does not depend on the threads, so numbers do not either.
+    """
     lanes, states, most = chart.successors.shape
     size = max(1, BITE // (states * most))
-    for first in range(0, lanes, size):
-        yield slice(first, first + size)
+    bites = [slice(first, first + size) for first in range(0, lanes, size)]
+    threads = min(torch.get_num_threads(), len(bites))
+    if threads == 1:
+        for rows in bites:
+            work(rows)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, bites))
 
 
 def _improved(q: Tensor, hard: bool, policy: Tensor) -> Tensor:

@@ -96,12 +96,14 @@ def test_a_discount_for_ever_is_that_of_a_long_episode(made: charts.Charted) -> 
     torch.testing.assert_close(visits, shorter, atol=1e-6, rtol=0)
 
 
+@pytest.mark.parametrize("threads", [1, 3])
 def test_tasks_do_not_mix_however_many_are_planned_at_once(
-    made: charts.Charted, monkeypatch: pytest.MonkeyPatch
+    made: charts.Charted, monkeypatch: pytest.MonkeyPatch, threads: int
 ) -> None:
     together = chart_planning.plan(made.chart, made.reward, HORIZON, SOFT)
     seen = chart_planning.visits_by_step(made.chart, together.policy)
     monkeypatch.setattr(chart_planning, "BITE", 1)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     alone = chart_planning.plan(made.chart, made.reward, HORIZON, SOFT)
     torch.testing.assert_close(alone.policy, together.policy)
     torch.testing.assert_close(chart_planning.visits_by_step(made.chart, alone.policy), seen)

@@ -179,7 +179,7 @@ def test_a_prior_of_other_tasks_helps_with_one_demonstration(name: str) -> None:
         else deep_maxent.DeepMaxEnt(SPEC, deep_maxent.Config(hidden=(8,), rounds=100))
     )
     scratch = model.explain(few.chart, shown)
-    recipe = prior.Prior(model, many.chart, seen, prior.Config(rate=0.05), seed=0)
+    recipe = prior.Prior(model, many.chart, seen, prior.Config(rate=0.05, rounds=10), seed=0)
     first = recipe.iterate(0.0)
     for _ in range(20):
         last = recipe.iterate(0.0)
@@ -197,7 +197,9 @@ def test_a_prior_resumes_where_it_stopped() -> None:
     shown = lived(made.chart, plan(made.chart, made.reward, HORIZON, HARD).policy, 3)
 
     def fresh() -> prior.Prior:
-        return prior.Prior(maxent.MaxEnt(SPEC, maxent.Config()), made.chart, shown, prior.Config(), 0)
+        return prior.Prior(
+            maxent.MaxEnt(SPEC, maxent.Config()), made.chart, shown, prior.Config(rounds=10), 0
+        )
 
     whole, part = fresh(), fresh()
     for _ in range(4):
