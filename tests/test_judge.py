@@ -228,7 +228,15 @@ def test_hidden_reward_is_absent_from_whole_trials_too() -> None:
 def test_only_rows_that_say_so_are_told_the_task(name: str) -> None:
     method = find(name)
     told = sight(method, method.encoder, settings_type(method, method.encoder)()).task
-    bounds = ("best-arm", "value-iteration", "shortest-path", "shortest-walk", "scripted", "straight")
+    bounds = (
+        "best-arm",
+        "value-iteration",
+        "shortest-path",
+        "shortest-walk",
+        "scripted",
+        "straight",
+        "optimal",
+    )
     assert told == (name in bounds)
 
 

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from metairl import catalogue, draws
 from metairl.cards import TaskCard
+from metairl.charts import CHARTS
 from metairl.streams import stream
 from metairl.types import RenewingWorld, Spec, Step, Tasks, World
 from metairl.worlds import WORLDS, make
@@ -18,7 +19,7 @@ BODIES = ("half-cheetah-vel-heavy", "hopper-rand-params", "ant-goal-crippled")
 CASES = [(maze, "cpu") for maze in ("snail-maze", "snail-maze-grid")] + [
     (body, engine) for body in BODIES for engine in ("cpu", "serial")
 ]
-ENDS_TOGETHER = {"bandit", "meta-world", "tabular", "point", "point-sparse"}
+ENDS_TOGETHER = {"bandit", "meta-world", "tabular", "point", "point-sparse", *CHARTS}
 
 pytestmark = pytest.mark.filterwarnings("ignore:compiler attribute 'settotalmass'")  # of half_cheetah.xml
 
