@@ -18,7 +18,7 @@ from torch import Tensor
 from metairl.cards import TaskCard
 from metairl.charts import CHARTS, Charted
 from metairl.draws import TaskSet
-from metairl.learners.chart_planning import HARD, action_values, plan, value_of, visits_by_step
+from metairl.learners.chart_planning import HARD, Plan, action_values, plan, value_of, visits_by_step
 from metairl.record import Evaluation
 from metairl.rewards.explained import Explained
 from metairl.types import Chart, Policy
@@ -45,19 +45,18 @@ def measured(policy: Policy, card: TaskCard, tasks: TaskSet, judged: Evaluation)
         return _rounded({"value-difference": most - torch.tensor(judged.returns, dtype=most.dtype)})
     values = {"value-difference": most - value_of(true.chart, true.reward, policy.policy)}
     values["in-wind"] = _in_wind(true, policy, card.horizon)
-    values["agreement"] = agreement(true, policy.policy, card.horizon)
+    values["agreement"] = agreement(true, best, policy.policy)
     if policy.reward is not None:
         alike = correlation(policy.reward, true.reward)
         values |= {"correlation": alike, "epic": distance(alike)}
     return _rounded(values)
 
 
-def agreement(true: Charted, policy: Tensor, horizon: int) -> Tensor:
-    best = plan(true.chart, true.reward, horizon, HARD)
+def agreement(true: Charted, best: Plan, policy: Tensor) -> Tensor:
     q = action_values(true.chart, true.reward, best)
     as_good = (q >= q.amax(-1, keepdim=True) - TIE).to(policy)
     there = visits_by_step(true.chart, best.policy)
-    share: Tensor = ((policy * as_good).sum(-1) * there).sum((1, 2)) / horizon
+    share: Tensor = ((policy * as_good).sum(-1) * there).sum((1, 2)) / policy.shape[1]
     return share
 
 

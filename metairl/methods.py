@@ -72,7 +72,6 @@ class Method:
 CHARTED = tuple(CHARTS)
 BANDIT, TABULAR, GRID, MAZE = ("bandit",), ("tabular",), ("maze-grid",), ("maze",)
 POINT, ARM = ("point", "point-sparse"), ("meta-world",)
-SHAPED = ("point-sparse",)  # worlds that tell a denser reward beside the true one
 CONTINUOUS = (*POINT, "locomotion", *ARM)
 PPO = (ppo.PPO, ppo.Config)
 MAML = (maml.MAML, maml.Config)
@@ -245,92 +244,6 @@ def find(name: str) -> Method:
     if name not in METHODS:
         raise UsageError(f"no method '{name}'; {nearest(name, METHODS)}")
     return METHODS[name]
-
-
-def choose_encoder(name: str, method: Method, asked: str | None) -> str | None:
-    """The encoder to use: the one asked for, else the method's own."""
-    if asked is None:
-        return method.encoder
-    if method.encoder is None:
-        raise UsageError(f"method '{name}' acts on its own and takes no encoder; leave out --encoder {asked}")
-    if asked not in ENCODERS:
-        raise UsageError(f"no encoder '{asked}'; {nearest(asked, ENCODERS)}")
-    if method.encoders and asked not in method.encoders:
-        known = " and ".join(f"'{encoder}'" for encoder in method.encoders)
-        raise UsageError(f"method '{name}' goes with the encoders {known}, not with '{asked}'")
-    if asked != method.encoder and not method.any_encoder and not method.encoders:
-        raise UsageError(
-            f"method '{name}' is one with encoder '{method.encoder}'; '{asked}' goes with {_that_take_any()}"
-        )
-    return asked
-
-
-def _that_take_any() -> str:
-    return " and ".join(name for name, method in METHODS.items() if method.any_encoder)
-
-
-def require_world(name: str, method: Method, card: TaskCard) -> None:
-    if method.worlds and card.world not in method.worlds:
-        known = " and ".join(method.worlds)
-        others = ", ".join(
-            other for other, found in METHODS.items() if not found.worlds or card.world in found.worlds
-        )
-        raise UsageError(
-            f"method '{name}' works on {known} worlds; '{card.id}' is a {card.world} world, for {others}"
-        )
-
-
-def require_demos(name: str, method: Method, card: TaskCard) -> None:
-    if method.support == "demos" and card.demos is None:
-        raise UsageError(
-            f"method '{name}' explains demonstrations: say which, as in {card.id}:data=expert,demos=8"
-        )
-
-
-def require_logs(name: str, method: Method, card: TaskCard) -> None:
-    if method.support == "logs" and card.data is None:
-        if "data" not in card.settable:
-            raise UsageError(f"method '{name}' learns from logs, which do not come with '{card.id}'")
-        raise UsageError(f"method '{name}' learns from logs: say which, as in {card.id}:data=replay")
-
-
-def require_episodes(method: Method, encoder: str | None, card: TaskCard) -> None:
-    if method.support == "logs":
-        return  # what a task is inferred from comes before its first episode
-    parts: list[Any] = [method.learner[0]] + ([ENCODERS[encoder][0]] if encoder else [])
-    for part in parts:
-        if card.episodes < getattr(part, "least_episodes", 1):
-            raise UsageError(
-                f"{part.__name__} learns a task where a new episode begins; '{card.id}' has one episode: "
-                "try a task with more (TASK:episodes=2 where it can be set), or another method or encoder"
-            )
-
-
-def require_whole_episodes(name: str, method: Method, card: TaskCard) -> None:
-    whole = method.recipe and getattr(method.recipe[0], "whole_episodes", False)
-    if whole and card.physics and card.physics.falls:
-        raise UsageError(
-            f"method '{name}' needs a world whose episodes do not end early: it learns what comes next, not "
-            f"what ends an episode, and those of '{card.id}' end when the body falls"
-        )
-
-
-def require_counts(settings: Any, within: str = "") -> None:
-    """Whole numbers are counts: at least 1, unless 0 is what they are by default."""
-    for field in fields(settings):
-        name, value = within + field.name, getattr(settings, field.name)
-        if is_dataclass(value):
-            require_counts(value, f"{name}.")
-            continue
-        counts = value if isinstance(value, tuple) else (value,)
-        if field.default != 0 and any(type(count) is int and count < 1 for count in counts):
-            raise UsageError(f"{name} must be 1 or more, not {value}")
-
-
-def require_shaped(settings: Any, card: TaskCard) -> None:
-    if settings and getattr(getattr(settings, "recipe", None), "shaped", False) and card.world not in SHAPED:
-        worlds = " and ".join(SHAPED)
-        raise UsageError(f"recipe.shaped: '{card.id}' has no shaped reward; {worlds} worlds have one")
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from metairl import catalogue, draws, logs, measures, methods, protocol, showing
+from metairl import catalogue, draws, logs, measures, methods, protocol, refusals, showing
 from metairl.agent import Acting, SetEncoder
 from metairl.cards import TaskCard
 from metairl.charts import CHARTS
@@ -91,18 +91,18 @@ def request(
     """Checks the combination before any work starts and fills in what was tuned for it."""
     chosen = methods.find(method)
     card = catalogue.task(task)
-    methods.require_world(method, chosen, card)
-    methods.require_whole_episodes(method, chosen, card)
-    methods.require_logs(method, chosen, card)
-    methods.require_demos(method, chosen, card)
-    encoder = methods.choose_encoder(method, chosen, encoder)
-    methods.require_episodes(chosen, encoder, card)
+    refusals.require_world(method, chosen, card)
+    refusals.require_whole_episodes(method, chosen, card)
+    refusals.require_logs(method, chosen, card)
+    refusals.require_demos(method, chosen, card)
+    encoder = refusals.choose_encoder(method, chosen, encoder)
+    refusals.require_episodes(chosen, encoder, card)
     if steps is not None and steps < 0:
         raise UsageError(f"--steps must be 0 or more, not {steps}")
     kind = choose(engine) if card.simulated else "cpu"
     tuned_steps, tuned_settings = methods.tuned(method, task, encoder)
-    methods.require_counts(settings or tuned_settings)
-    methods.require_shaped(settings or tuned_settings, card)
+    refusals.require_counts(settings or tuned_settings)
+    refusals.require_shaped(settings or tuned_settings, card)
     if steps and chosen.recipe and not chosen.pretrains:
         raise UsageError(f"method '{method}' trains on held-out tasks alone: set --adapt.steps, not --steps")
     budget = (steps if steps is not None else tuned_steps) if chosen.recipe and chosen.pretrains else 0
@@ -171,7 +171,7 @@ def infers_from_logs(asked: Request, policy: Judged) -> bool:
 def informed(asked: Request, policy: Judged, card: TaskCard, split: str) -> Policy:
     """With what it infers of every task of a card's split from its support, the same for every method."""
     if isinstance(policy, Explains):
-        methods.require_demos(asked.method, methods.find(asked.method), card)
+        refusals.require_demos(asked.method, methods.find(asked.method), card)
         if card.horizon != asked.card.horizon:
             raise UsageError(f"'{asked.method}' plans {asked.card.horizon} steps, not those of '{card.id}'")
         return policy.explain(*showing.shown(card, spec_of(card), split, asked.seed))

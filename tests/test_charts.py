@@ -9,6 +9,7 @@ from torch import Generator
 from metairl import catalogue, charts, draws
 from metairl.streams import stream
 from metairl.worlds import make
+from metairl.worlds.charted import Charted
 
 KINDS = ("gridworld", "objectworld", "binaryworld", "random-mdp")
 
@@ -73,17 +74,17 @@ def test_what_happens_is_what_the_chart_says(kind: str) -> None:
     assert drawn.tasks
     count = 4000
     one = {name: values[:1].repeat(count, *[1] * (values.dim() - 1)) for name, values in drawn.tasks.items()}
-    world = make(card, one, stream("charts", kind))
-    chart = world.chart  # type: ignore[attr-defined]
+    world = Charted(kind, one, card.horizon, 1, stream("charts", kind))
+    chart = world.chart
     assert torch.allclose(chart.chances.sum(-1), torch.ones(()))
     assert torch.allclose(chart.start.sum(-1), torch.ones(()))
     world.reset()
-    here = world.state.clone()  # type: ignore[attr-defined]
+    here = world.state.clone()
     action = torch.full((count,), 1)
     step = world.step(action)
-    assert torch.equal(step.reward, world.reward[torch.arange(count), here])  # type: ignore[attr-defined]
+    assert torch.equal(step.reward, world.reward[torch.arange(count), here])
     state = int(here.mode().values)
-    there = world.state[here == state]  # type: ignore[attr-defined]
+    there = world.state[here == state]
     chances = torch.zeros(world.spec.obs).index_add(
         0, chart.successors[0, state], chart.chances_at(here * 0 + state, action)[0]
     )

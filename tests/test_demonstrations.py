@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from metairl import catalogue, draws, logs, measures, showing
+from metairl import catalogue, draws, logs, measures, methods, showing
 from metairl.cli import main
 from metairl.errors import DamagedFile, StorageError
 from metairl.learners.chart_planning import HARD, action_values, plan
 from metairl.methods import METHODS
 from metairl.record import Evaluation, RunFolder
 from metairl.request import request, spec_of
+from metairl.streams import stream
 from metairl.types import Demonstrations
 
 TASK = "random-mdp:data=expert,demos={}"
@@ -170,10 +171,28 @@ def test_features_of_another_width_are_refused(charted: Path) -> None:
 
 
 def test_settings_are_tuned_for_any_number_of_demonstrations() -> None:
-    from metairl import methods
-
     for count in (1, 64):
         _, tuned = methods.tuned("deep-maxent", f"objectworld:data=expert,demos={count}", None)
         assert tuned.learner.decay == 1.0
     _, other = methods.tuned("deep-maxent", "gridworld:data=expert,demos=1", None)
     assert other.learner.decay == 10.0
+
+
+@pytest.mark.parametrize("name", EXPLAIN)
+def test_a_reward_that_is_spoilt_changes_nothing(name: str, charted: Path) -> None:
+    """Neither the weights among a task's parameters nor rewards in its logs reach who explains it."""
+    card = catalogue.task(TASK.format(2))
+    spec = spec_of(card)
+    found = logs.read(card, spec, "validation").only(0)
+
+    def explained() -> torch.Tensor:
+        asked = request(name, TASK.format(2))
+        explainer = methods.build_explainer(METHODS[name], spec, asked.settings, seed=0)
+        shown = showing.chosen(found, spec, 2, stream("spoilt"), Path("here"))
+        return explainer.explain(showing.charted(found, spec), shown).policy
+
+    before = explained()
+    found.replay.tasks[:, -spec.features :] = torch.nan
+    for column in ("reward", "learned"):
+        found.replay.kept[column] = torch.full_like(found.replay.kept[column], torch.nan)
+    assert torch.equal(explained(), before)

@@ -8,7 +8,7 @@ import torch
 import tyro
 from tyro.conf import Positional
 
-from metairl import catalogue, methods
+from metairl import catalogue, methods, refusals
 from metairl.commands.show import print_scores
 from metairl.record import RunFolder
 from metairl.request import request
@@ -55,7 +55,7 @@ def _parse(words: list[str]) -> tuple[Train, list[str]]:
 def _settings(args: Train, words: list[str]) -> Any:
     """The method's own options (--learner.clip 0.1 …) over what was tuned for this task."""
     method = methods.find(args.method)
-    encoder = methods.choose_encoder(args.method, method, args.encoder)
+    encoder = refusals.choose_encoder(args.method, method, args.encoder)
     catalogue.task(args.task)
     _, tuned = methods.tuned(args.method, args.task, encoder)
     kind = methods.settings_type(method, encoder)

@@ -20,7 +20,7 @@ from torch import Tensor
 from metairl.learners.chart_planning import HARD, plan, visits
 from metairl.rewards.explained import Explained, feature_sums, from_shown_starts, require_width, shown_visits
 from metairl.rewards.margin import mix
-from metairl.rewards.max_margin import aimless, mixed
+from metairl.rewards.mixture import aimless, mixed
 from metairl.types import Chart, Demonstrations, Spec
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from metairl import catalogue, dynamics, methods
+from metairl import catalogue, dynamics, methods, refusals
 from metairl.errors import CardError, UsageError
 from metairl.learners.random import Random
 from metairl.logs import Logs
@@ -202,7 +202,7 @@ def test_parts_of_a_part_are_checked_as_parts_are() -> None:
     with pytest.raises(CardError, match=r"'recipe.model'"):
         methods.settings_from(MOPO, "none", {"recipe": {"model": 3}}, "here")
     with pytest.raises(UsageError, match=r"recipe\.model\.members must be 1 or more, not 0"):
-        methods.require_counts(chosen(members=0))
+        refusals.require_counts(chosen(members=0))
 
 
 def test_alone_it_has_a_model_of_its_own_task() -> None:

@@ -7,7 +7,7 @@ import torch
 from metairl.errors import Infeasible
 from metairl.learners.chart_planning import HARD, plan, value_of, visits
 from metairl.rewards import copied, margin, max_margin, projection
-from metairl.rewards.max_margin import aimless, mixed
+from metairl.rewards.mixture import aimless, mixed
 from metairl.types import Chart, Demonstrations, NoConfig, Spec
 
 ROOM = torch.tensor([[[0, 1], [1, 0]]])  # two states: stay or cross
@@ -56,12 +56,12 @@ def test_it_finds_the_state_that_was_sought(config: max_margin.Config) -> None:
     assert margins[0] == pytest.approx((2 * (1.5 / 4) ** 2) ** 0.5, abs=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["plain", "structured"])
-def test_no_weights_are_no_explanation(kind: str) -> None:
+@pytest.mark.parametrize("kind", [max_margin.Config, max_margin.Structured])
+def test_no_weights_are_no_explanation(kind: type[max_margin.Config]) -> None:
     """Where states look alike nothing sets demonstrations apart from random actions, whatever slack costs."""
     chart = room(features=[[1.0, 1.0], [1.0, 1.0]])
     for slack in (1e-3, 1e3):
-        config = max_margin.Config(distance=kind, slack=slack)  # type: ignore[arg-type]
+        config = kind(slack=slack)
         with pytest.raises(Infeasible, match="task 0: no reward of these features"):
             max_margin.MaxMargin(SPEC, config).explain(chart, went_over())
 
