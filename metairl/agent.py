@@ -1,6 +1,6 @@
 """An encoder and a learner made one: it acts in lockstep with a world and turns trials into features."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
@@ -84,6 +84,7 @@ class OffPolicyLearner(Learner, Protocol):
 
 
 Learns = TypeVar("Learns", covariant=True)
+Reading = Callable[[Tensor], tuple[Features, Tensor]]  # some rows of a trial, and the encoder's own loss
 
 
 class Agent(Generic[Learns]):
@@ -100,24 +101,56 @@ class Agent(Generic[Learns]):
 
     def features(self, context: Context, trial: Trial) -> tuple[Features, Tensor]:
         """The trial as the learner reads it, and the encoder's own loss."""
+        z, aux = self._encode(context, trial.outcome.counts.sum(1))
+        return self._features(trial, z), aux
+
+    def _features(self, trial: Trial, z: Tensor) -> Features:
         came = trial.outcome
-        z, aux = self._encode(context, came.counts.sum(1))
         counts = came.counts.to(came.reward.dtype)
         follows = torch.cat([counts[:, 1:], torch.zeros_like(counts[:, :1])], dim=1)
         if self.objective == "episode":
             follows = follows * (1 - came.done.to(counts.dtype))
-        return Features(z, trial.action, came.reward, follows, counts, came.done.to(counts.dtype)), aux
+        return Features(z, trial.action, came.reward, follows, counts, came.done.to(counts.dtype))
+
+    def reading(self, trial: Trial) -> "Reading":
+        """Of a trial by what was known in it; once, since every pass reads the same."""
+        context = trial.context(self.sight)
+        return lambda rows: self.features(context[rows], trial[rows])
+
+    def reading_inferred(self, trial: Trial, evidence: Batch) -> "Reading":
+        """The same where tasks were inferred from evidence before."""
+
+        def read(rows: Tensor) -> tuple[Features, Tensor]:
+            belief, aux = self.inferring.believe(evidence[rows])
+            some = trial[rows]
+            drawn = None if some.chance is None else some.chance[:, 0]
+            return self._features(some, self.inferring.given(belief, some.obs, drawn)), aux
+
+        return read
+
+    def seen(self, obs: Tensor, task: Tensor, evidence: Batch | None) -> Tensor:
+        """z of observations, [B, T, O], of tasks that are told or inferred from evidence, without a past."""
+        if evidence is None:
+            return self.encoder(_without_past(obs, task), ()).z
+        belief, _ = self.inferring.believe(evidence)
+        return self.inferring.given(belief, obs, self._no_draw(len(belief)))
+
+    def _no_draw(self, lanes: int) -> Tensor | None:
+        return torch.zeros(lanes, self.sight.chance) if self.sight.chance else None
+
+    @property
+    def inferring(self) -> SetEncoder:
+        assert isinstance(self.encoder, SetEncoder), "what it believes is inferred from evidence"
+        return self.encoder
 
     def moves_apart(self, batch: Batch) -> tuple[Moves, Tensor]:
         """Transitions that are read without a past, as the learner reads them; the encoder's own loss."""
-        nothing = torch.zeros_like(batch.action), None, torch.zeros_like(batch.reward), batch.task
-        z, after = (self.encoder(Context(obs, *nothing), ()) for obs in (batch.obs, batch.after))
+        z, after = (self.encoder(_without_past(obs, batch.task), ()) for obs in (batch.obs, batch.after))
         return _moves(batch, z.z, after.z, batch.terminated), z.aux
 
     def moves_inferred(self, batch: Batch, evidence: Batch, rng: Generator) -> tuple[Moves, Tensor]:
         """The same where the task is inferred from evidence; one draw a task."""
-        encoder = self.encoder
-        assert isinstance(encoder, SetEncoder), "what it believes is inferred from evidence"
+        encoder = self.inferring
         belief, aux = encoder.believe(evidence)
         lanes, draws = len(belief), self.sight.chance
         chance = torch.randn(lanes, draws, generator=rng) if draws else None
@@ -169,8 +202,13 @@ class Agent(Generic[Learns]):
         return self.encoder(context.until(longest), self.encoder.initial(len(context.obs)))
 
 
+def _without_past(obs: Tensor, task: Tensor) -> Context:
+    nothing = torch.zeros(obs.shape[:2])
+    return Context(obs, nothing.unsqueeze(-1), None, nothing, task)
+
+
 def _moves(batch: Batch, z: Tensor, after: Tensor, ended: Tensor) -> Moves:
-    return Moves(z, batch.action, batch.learned, after, 1 - ended, batch.counts, batch.family)
+    return Moves(z, batch.action, batch.learned, after, 1 - ended, batch.counts, batch.family, batch.shown)
 
 
 def _last(counts: Tensor) -> Tensor:
@@ -204,9 +242,8 @@ class Acting:
         """The same, with what it infers from some transitions of every lane's task."""
         if self.agent.encoder.reads != "set":
             return self
-        assert isinstance(self.agent.encoder, SetEncoder), "what it believes is inferred from evidence"
         with torch.no_grad():
-            belief, _ = self.agent.encoder.believe(support)
+            belief, _ = self.agent.inferring.believe(support)
         return Informed(self.agent, belief, self.explore)
 
 

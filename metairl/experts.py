@@ -41,6 +41,8 @@ OF_WORLD = {  # who shows how it is done, where nobody else is asked for
     "maze": ("shortest-walk", None),
     "tabular": ("value-iteration", None),
     "locomotion": ("sac", "oracle"),
+    "cart-pole": ("ppo", "none"),
+    "acrobot": ("ppo", "none"),
 } | dict.fromkeys(CHARTS, ("optimal", None))
 
 

@@ -7,7 +7,7 @@ of any make. What cannot be trusted is refused before anything learns from it.
 import os
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -47,12 +47,17 @@ class Logs:
 
     replay: Replay  # an episode is a trial
     sha256: str
+    few: int | None = None  # episodes of a task that it is inferred from; None: any of them
 
     def __len__(self) -> int:
         return len(self.replay.lived)
 
     def only(self, index: int) -> "Logs":
-        return Logs(self.replay.only(torch.tensor([index])), self.sha256)
+        return replace(self, replay=self.replay.only(torch.tensor([index])))
+
+    def demonstrated(self, few: int) -> "Logs":
+        """Without reward; tasks are inferred from so few episodes."""
+        return replace(self, replay=self.replay.demonstrated(), few=few)
 
     def best(self, share: float) -> Replay:
         """The episodes of highest return of every task, at least one."""
@@ -60,9 +65,12 @@ class Logs:
 
     def some(self, which: Tensor, count: int, lived: bool, rng: Generator) -> Batch:
         """So many transitions of each: any of them, or as they were lived."""
+        replay = self.replay
+        if self.few is not None:
+            replay, which = replay.some_trials(which, self.few, rng), torch.arange(len(which))
         if lived:
-            return self.replay.segments(which, min(count, self.replay.length), rng).batch
-        return self.replay.steps(which, count, rng)
+            return replay.segments(which, min(count, replay.length), rng).batch
+        return replay.steps(which, count, rng)
 
 
 def sha256(card: TaskCard, split: str) -> str:

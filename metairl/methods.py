@@ -25,9 +25,12 @@ from metairl.learners import (
     cql,
     cql_discrete,
     gittins,
+    iq_learn,
+    iq_learn_discrete,
     iql,
     maml,
     optimal,
+    pi_v,
     ppo,
     random,
     sac,
@@ -38,7 +41,16 @@ from metairl.learners import (
     zero,
 )
 from metairl.learners import tabular_rules as plans
-from metairl.recipes import adaptation, imagined, off_policy, offline, on_policy, prior
+from metairl.recipes import (
+    adaptation,
+    adversarial,
+    beside_demos,
+    imagined,
+    off_policy,
+    offline,
+    on_policy,
+    prior,
+)
 from metairl.rewards import copied, deep_maxent, max_margin, maxent, projection
 from metairl.rewards.explained import Explains
 from metairl.streams import seed_of
@@ -65,12 +77,20 @@ class Method:
     sees_task: bool = False  # an exact row that is told the task; a bound, not a learner
 
     @property
+    def imitates(self) -> bool:
+        """From demonstrations alone: no chart says what its actions lead to."""
+        return self.support == "demos" and self.encoder is not None
+
+    @property
     def mode(self) -> str:
-        return "meta" if self.recipe else "scratch" if self.support == "demos" else "exact"
+        if self.support == "demos" and not (self.recipe and self.pretrains):
+            return "scratch"
+        return "meta" if self.recipe else "exact"
 
 
 CHARTED = tuple(CHARTS)
 BANDIT, TABULAR, GRID, MAZE = ("bandit",), ("tabular",), ("maze-grid",), ("maze",)
+DISCRETE = ("cart-pole", "acrobot", *TABULAR, *CHARTED)
 POINT, ARM = ("point", "point-sparse"), ("meta-world",)
 CONTINUOUS = (*POINT, "locomotion", *ARM)
 PPO = (ppo.PPO, ppo.Config)
@@ -86,7 +106,12 @@ MAXENT = (maxent.MaxEnt, maxent.Config)
 DEEP_MAXENT = (deep_maxent.DeepMaxEnt, deep_maxent.Config)
 DEEP_LEARNED = (deep_maxent.DeepMaxEnt, deep_maxent.Learned)
 PRIOR = (prior.Prior, prior.Config)
+IQ_LEARN = (iq_learn.IQLearn, iq_learn.Config)
+BESIDE_DEMOS = (beside_demos.BesideDemos, beside_demos.Config)
+ONLINE_ALONE = beside_demos.Config(trials=1, ratio=0.5)  # in a single demonstrated task
 from_demos = partial(Method, support="demos", worlds=CHARTED)
+imitator = partial(Method, recipe=OFFLINE, encoder="none", any_encoder=True, support="demos")
+adversary = partial(Method, learner=PPO, encoder="none", any_encoder=True, support="demos")
 from_logs = partial(Method, recipe=OFFLINE, encoder="none", any_encoder=True, support="logs")
 
 METHODS: dict[str, Method] = {
@@ -158,6 +183,29 @@ METHODS: dict[str, Method] = {
         encoders=("none", "oracle"),
         support="logs",
         worlds=CONTINUOUS,
+    ),
+    "bc-demos": imitator("Behavioural cloning of demonstrations", "", (bc.BC, bc.Config)),
+    "pi-v": imitator("Imitation by policy and value", "arXiv:2409.01369", (pi_v.PiV, pi_v.Config)),
+    "iq-learn": imitator("IQ-Learn, offline", "arXiv:2106.12142", IQ_LEARN, worlds=CONTINUOUS),
+    "iq-learn-discrete": imitator(
+        "IQ-Learn, offline, discrete actions",
+        "arXiv:2106.12142",
+        (iq_learn_discrete.DiscreteIQLearn, iq_learn_discrete.Config),
+        worlds=DISCRETE,
+    ),
+    "iq-learn-online": imitator(
+        "IQ-Learn, in the world", "arXiv:2106.12142", IQ_LEARN, recipe=BESIDE_DEMOS, worlds=CONTINUOUS
+    ),
+    "gail": adversary(
+        "Generative adversarial imitation",
+        "arXiv:1606.03476",
+        recipe=(adversarial.Adversarial, adversarial.GAIL),
+    ),
+    "airl": adversary(
+        "Adversarial inverse RL", "arXiv:1710.11248", recipe=(adversarial.Adversarial, adversarial.AIRL)
+    ),
+    "gcl": adversary(
+        "Guided cost learning", "arXiv:1603.00448", recipe=(adversarial.Adversarial, adversarial.GCL)
     ),
     "copied": from_demos("Behavioural cloning by counting", "", (copied.Copied, NoConfig)),
     "max-margin": from_demos(
@@ -236,7 +284,7 @@ METHODS |= {  # the same from the logs of the held-out task alone
         adapts=method.recipe[1](batch_tasks=1, batch=256),
     )
     for name, method in METHODS.items()
-    if method.support == "logs" and method.recipe
+    if (method.support == "logs" and method.recipe) or (method.imitates and method.recipe == OFFLINE)
 }
 
 
@@ -329,7 +377,7 @@ def build_agent(
         torch.manual_seed(seed_of("networks", seed))
         kind: Any = ENCODERS[encoder][0]
         embedding: Any
-        if method.support == "logs" and kind.reads == "trial":
+        if method.support != "trial" and kind.reads == "trial":
             embedding = Support(kind, spec, settings.encoder, settings.recipe.context)
         else:
             embedding = kind(spec, settings.encoder)

@@ -47,7 +47,7 @@ def require_world(name: str, method: Method, card: TaskCard) -> None:
 def require_demos(name: str, method: Method, card: TaskCard) -> None:
     if method.support == "demos" and card.demos is None:
         raise UsageError(
-            f"method '{name}' explains demonstrations: say which, as in {card.id}:data=expert,demos=8"
+            f"method '{name}' learns from demonstrations: say which, as in {card.id}:data=expert,demos=8"
         )
 
 
@@ -59,7 +59,7 @@ def require_logs(name: str, method: Method, card: TaskCard) -> None:
 
 
 def require_episodes(method: Method, encoder: str | None, card: TaskCard) -> None:
-    if method.support == "logs":
+    if method.support != "trial":
         return  # what a task is inferred from comes before its first episode
     parts: list[Any] = [method.learner[0]] + ([ENCODERS[encoder][0]] if encoder else [])
     for part in parts:

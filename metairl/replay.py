@@ -15,6 +15,8 @@ from metairl.types import Batch, Segment, Trial, encode_action
 
 
 class Replay:
+    shown = False  # what is kept was demonstrated, and what it paid is not known
+
     def __init__(self, trials: int, length: int, families: Tensor, shaped: bool = False):
         """Of so many trials a task, of so many steps; which of the families each task belongs to, [N]."""
         self.room = trials
@@ -64,7 +66,7 @@ class Replay:
         fewer = Replay(self.room, self.length, self.families[which], self.shaped)
         fewer.lived, fewer.lengths, fewer.tasks = self.lived[which], self.lengths[which], self.tasks[which]
         fewer.kept = {name: values[which] for name, values in self.kept.items()}
-        fewer.memory = self.memory[which]
+        fewer.memory, fewer.shown = self.memory[which], self.shown
         return fewer
 
     def best(self, share: float) -> "Replay":
@@ -73,21 +75,38 @@ class Replay:
         returns = (self.kept["reward"] * steps).sum(-1)  # [N, trials]
         returns = returns.where(torch.arange(self.room) < self.lived.unsqueeze(1), -torch.inf)
         count = max(1, round(share * self.room))
-        place = returns.topk(count, dim=1).indices
-        chosen = Replay(count, self.length, self.families, self.shaped)
-        rows = torch.arange(len(place)).unsqueeze(1)
-        chosen.lived = (share * self.lived).round().long().clamp(min=1, max=count)
-        kept = torch.arange(count) < chosen.lived.unsqueeze(1)
-        chosen.lengths = self.lengths[rows, place] * kept
-        chosen.tasks = self.tasks
+        lived = (share * self.lived).round().long().clamp(min=1, max=count)
+        return self.taken(torch.arange(len(self.lived)), returns.topk(count, dim=1).indices, lived)
+
+    def taken(self, which: Tensor, place: Tensor, lived: Tensor) -> "Replay":
+        """Trials of some tasks by where they are kept, [B, n], of which the first `lived` are there."""
+        chosen = Replay(place.shape[1], self.length, self.families[which], self.shaped)
+        rows = which.unsqueeze(1)
+        chosen.lived, chosen.tasks, chosen.shown = lived, self.tasks[which], self.shown
+        chosen.lengths = self.lengths[rows, place] * (torch.arange(chosen.room) < lived.unsqueeze(1))
         chosen.kept = {name: values[rows, place] for name, values in self.kept.items()}
         return chosen
+
+    def some_trials(self, which: Tensor, count: int, rng: Generator) -> "Replay":
+        """So many different trials of some tasks."""
+        there = torch.arange(self.room) < self.lived[which].unsqueeze(1)
+        order = torch.rand(there.shape, generator=rng).where(there, 2.0)
+        return self.taken(which, order.argsort(1)[:, :count], self.lived[which].clamp(max=count))
+
+    def demonstrated(self) -> "Replay":
+        """The same as demonstrations, without what they paid."""
+        silent = self.only(torch.arange(len(self.lived)))
+        silent.shown = True
+        silent.kept |= {name: torch.zeros_like(self.kept[name]) for name in ("reward", "learned")}
+        return silent
 
     def whole(self) -> Batch:
         """All transitions of all tasks, with room between them that does not count."""
         counts = torch.arange(self.length) < self.lengths.unsqueeze(-1)
         kept = {name: values.flatten(1, 2) for name, values in self.kept.items()}
-        return Batch(**kept, counts=counts.flatten(1).float(), task=self.tasks, family=self.families)
+        there = counts.flatten(1).float()
+        shown = there * self.shown
+        return Batch(**kept, counts=there, task=self.tasks, family=self.families, shown=shown)
 
     def steps(self, which: Tensor, count: int, rng: Generator) -> Batch:
         """So many transitions of each task, each of its kept ones with equal chance."""
@@ -181,6 +200,7 @@ class Replay:
             counts=torch.ones_like(chosen["reward"]),
             task=self.tasks[which],
             family=self.families[which],
+            shown=torch.full_like(chosen["reward"], self.shown),
         )
 
 

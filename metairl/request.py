@@ -13,7 +13,10 @@ from metairl.agent import Acting, SetEncoder
 from metairl.cards import TaskCard
 from metairl.charts import CHARTS
 from metairl.errors import CardError, UsageError
+from metairl.imitated import Imitated
 from metairl.recipes import adaptation
+from metairl.recipes.off_policy import OffPolicy
+from metairl.recipes.on_policy import OnPolicy
 from metairl.recipes.training import Training
 from metairl.record import Evaluation, RunFolder
 from metairl.rewards.explained import Explains, Judged
@@ -53,9 +56,20 @@ class Request:
         return methods.find(self.method).support == "demos"
 
     @property
+    def imitates(self) -> bool:
+        """From demonstrations alone, without a chart."""
+        return methods.find(self.method).imitates
+
+    @property
+    def lives(self) -> bool:
+        """Whether it trains in worlds."""
+        recipe = methods.find(self.method).recipe
+        return recipe is not None and issubclass(recipe[0], (OnPolicy, OffPolicy))
+
+    @property
     def taught(self) -> bool:
         """By demonstrations of other tasks, before."""
-        return self.reads_demos and methods.find(self.method).recipe is not None
+        return self.reads_demos and methods.find(self.method).mode == "meta"
 
     def folder(self, root: Path) -> Path:
         """Where this run stands under a root, so that no two requests share a place by accident."""
@@ -125,7 +139,7 @@ def build(asked: Request) -> tuple[Judged, protocol.Recipe | None]:
     for other in card.transfer:
         if not alike(card, catalogue.task(other), told=False):
             raise CardError(f"task '{card.id}' cannot transfer to '{other}': it sees or does something else")
-    if asked.reads_demos:
+    if asked.reads_demos and not asked.imitates:
         return _explaining(asked, spec)
     if chosen.recipe is None or asked.encoder is None:
         return methods.build_exact(chosen, spec, asked.settings), None
@@ -143,10 +157,17 @@ def _explaining(asked: Request, spec: Spec) -> tuple[Explains, protocol.Recipe |
     return explainer, chosen.recipe[0](explainer, chart, shown, asked.settings.recipe, asked.seed)
 
 
-def _source(asked: Request, spec: Spec) -> TrainingTasks | logs.Logs:
+def _source(asked: Request, spec: Spec) -> TrainingTasks | Imitated | logs.Logs:
     """What there is to learn from before held-out tasks are met."""
+    pretrains = methods.find(asked.method).pretrains
+    if asked.imitates and asked.lives:
+        return showing.imitated(asked.card, spec, asked.engine, asked.seed)
+    if asked.imitates and pretrains:
+        return showing.to_learn_from(asked.card, spec, asked.seed)
+    if asked.imitates:
+        return showing.demonstrated(asked.card, spec, "test", asked.seed)
     if asked.reads_logs:
-        return logs.read(asked.card, spec, "train" if methods.find(asked.method).pretrains else "test")
+        return logs.read(asked.card, spec, "train" if pretrains else "test")
     return TrainingTasks(asked.card, spec, asked.engine)
 
 
@@ -165,7 +186,8 @@ def judge(
 
 def infers_from_logs(asked: Request, policy: Judged) -> bool:
     """Whether it acts by what it was given of a task before the trial."""
-    return asked.reads_logs and isinstance(policy, Acting) and isinstance(policy.agent.encoder, SetEncoder)
+    told = asked.reads_logs or asked.imitates
+    return told and isinstance(policy, Acting) and isinstance(policy.agent.encoder, SetEncoder)
 
 
 def informed(asked: Request, policy: Judged, card: TaskCard, split: str) -> Policy:
@@ -180,7 +202,12 @@ def informed(asked: Request, policy: Judged, card: TaskCard, split: str) -> Poli
     if card.data is None:
         raise UsageError(f"'{asked.method}' infers tasks from their logs, and '{card.id}' has none")
     assert isinstance(policy, Acting) and isinstance(policy.agent.encoder, SetEncoder)
-    found = logs.read(card, spec_of(card), split)
+    spec = spec_of(card)
+    if asked.imitates:
+        refusals.require_demos(asked.method, methods.find(asked.method), card)
+        found = showing.demonstrated(card, spec, split, asked.seed)
+    else:
+        found = logs.read(card, spec, split)
     chance = stream("judge", "support", card.id, split)
     config, every = asked.settings.recipe, torch.arange(len(found))
     return policy.informed(found.some(every, config.context, policy.agent.encoder.reads_in_order, chance))
@@ -217,8 +244,13 @@ def _copy(
     return agent.policy(explore=False), chosen.recipe[0](agent, source, asked.settings.alone, seed)
 
 
-def _alone(asked: Request, spec: Spec, tasks: draws.TaskSet, index: int) -> OneTask | logs.Logs:
+def _alone(asked: Request, spec: Spec, tasks: draws.TaskSet, index: int) -> OneTask | Imitated | logs.Logs:
     """What there is to learn from in one held-out task."""
+    if asked.imitates:
+        demos = showing.demonstrated(asked.card, spec, "test", asked.seed).only(index)
+        if asked.lives:
+            return Imitated(asked.card, spec, asked.engine, tasks.only(index), demos)
+        return demos
     if asked.reads_logs:
         return logs.read(asked.card, spec, "test").only(index)
     return OneTask(asked.card, spec, tasks.only(index), asked.engine)

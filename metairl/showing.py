@@ -1,24 +1,65 @@
-"""What a task shows of itself to whoever explains demonstrations: a chart and n episodes, no reward."""
+"""What a task shows of itself to whoever learns from demonstrations: n episodes, no reward.
+
+explainers    the chart of the task, and the episodes as states and actions on it
+imitators     the episodes as transitions
+"""
 
 from pathlib import Path
 
 import torch
 from torch import Generator, Tensor
 
-from metairl import logs
+from metairl import data, draws, logs
 from metairl.cards import TaskCard
 from metairl.charts import CHARTS
+from metairl.draws import TaskSet
 from metairl.errors import DamagedFile, StorageError
+from metairl.imitated import Imitated
 from metairl.logs import Logs
+from metairl.source import TrainingTasks
 from metairl.streams import stream
 from metairl.types import Chart, Demonstrations, Spec
+from metairl.worlds.engine import Kind
 
 
 def shown(card: TaskCard, spec: Spec, split: str, seed: int) -> tuple[Chart, Demonstrations]:
     """Of every task of a split, as many as its card says; which ones is the seed's, n of them among n + 1."""
     assert card.demos, "a card that says how many"
-    found, rng = logs.read(card, spec, split), stream("judge", "demonstrations", card.id, split, seed)
-    return charted(found, spec), chosen(found, spec, card.demos, rng, logs.folder(card, split))
+    found, where = logs.read(card, spec, split), logs.folder(card, split)
+    return charted(found, spec), chosen(found, spec, card.demos, _choice(card, split, seed), where)
+
+
+def demonstrated(card: TaskCard, spec: Spec, split: str, seed: int) -> Logs:
+    """The same episodes, for whoever knows no chart."""
+    assert card.demos, "a card that says how many"
+    found = logs.read(card, spec, split)
+    require_enough(found, card.demos, logs.folder(card, split))
+    places = picks(found, card.demos, _choice(card, split, seed))
+    every = torch.arange(len(found))
+    few = found.replay.taken(every, places, torch.full_like(every, card.demos))
+    return Logs(few, found.sha256).demonstrated(card.demos)
+
+
+def to_learn_from(card: TaskCard, spec: Spec, seed: int) -> Logs:
+    """All demonstrations of the training tasks; those that are shown, where it is these tasks that count."""
+    if card.same_tasks:
+        return demonstrated(card, spec, "train", seed)
+    assert card.demos, "a card that says how many"
+    return logs.read(card, spec, "train").demonstrated(card.demos)
+
+
+def imitated(card: TaskCard, spec: Spec, engine: Kind, seed: int) -> Imitated:
+    """The training tasks that were demonstrated: those that logs were collected of."""
+    demos = to_learn_from(card, spec, seed)
+    if card.split.train != "endless":
+        fixed = TaskSet(card.id, "train", draws.task_set(card, "train")[slice(len(demos))])
+        return Imitated(card, spec, engine, fixed, demos)
+    collected = stream("collect", "tasks", card.id, data.about(logs.folder(card, "train"))["seed"])
+    return Imitated(card, spec, engine, TrainingTasks(card, spec).different(len(demos), collected), demos)
+
+
+def _choice(card: TaskCard, split: str, seed: int) -> Generator:
+    return stream("judge", "demonstrations", card.id, "train" if card.same_tasks else split, seed)
 
 
 def every(card: TaskCard, spec: Spec, split: str) -> tuple[Chart, Demonstrations]:
@@ -35,18 +76,32 @@ def charted(found: Logs, spec: Spec) -> Chart:
 
 def chosen(found: Logs, spec: Spec, count: int, rng: Generator, where: Path) -> Demonstrations:
     """So many demonstrations of every task, after a look at all of them."""
+    require_enough(found, count, where)
+    require_whole(found, spec, where)
+    least = int(found.replay.lived.min())
+    seen, after, did = (found.replay.kept[name][:, :least].argmax(-1) for name in ("obs", "after", "action"))
+    require_possible(charted(found, spec), seen, did, after, str(where))
+    places = picks(found, count, rng)
+    rows = torch.arange(len(places)).unsqueeze(1)
+    states, actions = (found.replay.kept[name][rows, places].argmax(-1) for name in ("obs", "action"))
+    return Demonstrations(states, actions)
+
+
+def picks(found: Logs, count: int, rng: Generator) -> Tensor:
+    """Which episodes of every task are shown, [B, n]; the same of the same task."""
+    _, same = torch.unique(found.replay.tasks, dim=0, return_inverse=True)
+    chosen: dict[int, Tensor] = {}
+    for task, room in zip(same.tolist(), found.replay.lived.tolist(), strict=True):
+        if task not in chosen:
+            chosen[task] = torch.randperm(room, generator=rng)[:count]
+    return torch.stack([chosen[task] for task in same.tolist()])
+
+
+def require_enough(found: Logs, count: int, where: Path) -> None:
     lived = found.replay.lived
     if int(lived.min()) < count:
         short = int(lived.argmin())
         raise StorageError(f"{where}: task {short} has {int(lived[short])} episodes in its logs, not {count}")
-    require_whole(found, spec, where)
-    least = int(lived.min())
-    seen, after, did = (found.replay.kept[name][:, :least].argmax(-1) for name in ("obs", "after", "action"))
-    require_possible(charted(found, spec), seen, did, after, str(where))
-    picks = torch.stack([torch.randperm(int(room), generator=rng)[:count] for room in lived])
-    rows = torch.arange(len(picks)).unsqueeze(1)
-    states, actions = (found.replay.kept[name][rows, picks].argmax(-1) for name in ("obs", "action"))
-    return Demonstrations(states, actions)
 
 
 def require_whole(found: Logs, spec: Spec, where: Path) -> None:

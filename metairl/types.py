@@ -161,6 +161,11 @@ class Batch:
     counts: Tensor  # [B, T], 1 where the step is one to learn from
     task: Tensor  # [B, P]
     family: Tensor  # [B] int, which skill, where a card has several, else 0
+    shown: Tensor  # [B, T], 1 where the step was demonstrated
+
+    def __getitem__(self, rows: Tensor) -> "Batch":
+        """Of fewer tasks."""
+        return replace(self, **{name: x[rows] for name, x in vars(self).items()})
 
     def beside(self, other: "Batch") -> "Batch":
         """With others of the same tasks after them."""
@@ -193,6 +198,7 @@ class Moves:
     follows: Tensor  # [B, T], 1 where what is after counts for this step's return, else 0
     counts: Tensor  # [B, T]
     family: Tensor  # [B] int
+    shown: Tensor  # [B, T], 1 where the step was demonstrated
 
     def __getitem__(self, rows: Tensor) -> "Moves":
         """The same in fewer lanes."""

@@ -18,7 +18,7 @@ from metairl.recipes import replaying
 from metairl.replay import Replay
 from metairl.rollout import rollout
 from metairl.source import Source
-from metairl.types import Batch
+from metairl.types import Batch, Policy
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,10 @@ class OffPolicy(replaying.Replaying):
         known = max(1, self.source.spec.episodes - 1)  # the last episode is evidence for none
         return self.replay.evidence(which, config.context, known, config.recent, self.streams["improve"])
 
+    def acting(self, which: Tensor) -> Policy:
+        """Who lives in these tasks."""
+        return self.agent.policy(explore=True)
+
     def state(self) -> dict[str, Any]:
         return super().state() | {"replay": self.replay.state()}
 
@@ -62,7 +66,7 @@ class OffPolicy(replaying.Replaying):
 
     def _live(self, which: Tensor) -> dict[str, float]:
         world = self.source.world(self.tasks[which], self.streams["world"])
-        policy, sight = self.agent.policy(explore=True), self.agent.sight
+        policy, sight = self.acting(which), self.agent.sight
         trial = rollout(policy, world, self.streams["act"], sight, final=True, every=self._remembered())
         self.replay.add(which, trial)
         came = trial.outcome

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from metairl.agent import Agent, OnPolicyLearner
+from metairl.agent import Agent, OnPolicyLearner, Reading
 from metairl.recipes.training import Means, Training
 from metairl.rollout import rollout
 from metairl.source import Source
@@ -26,39 +26,48 @@ class Config:
 
 
 class OnPolicy(Training):
-    def __init__(self, agent: Agent[OnPolicyLearner], source: Source, config: Config, seed: int):
+    def __init__(
+        self,
+        agent: Agent[OnPolicyLearner],
+        source: Source,
+        config: Config,
+        seed: int,
+        streams: tuple[str, ...] = (),
+    ):
         optimiser = torch.optim.AdamW(
             agent.networks.parameters(), lr=config.learning_rate, eps=1e-5, weight_decay=config.decay
         )
-        streams = ("tasks", "world", "act", "shuffle")
-        super().__init__(agent.networks, optimiser, config.max_gradient, seed, streams)
+        known = ("tasks", "world", "act", "shuffle")
+        super().__init__(agent.networks, optimiser, config.max_gradient, seed, (*known, *streams))
         self.agent = agent
         self.source = source
         self.config = config
 
     def iterate(self, progress: float) -> dict[str, float]:
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.config.learning_rate * (1 - progress)
+        self.slow_down(progress)
         tasks = self.source.draw(self.config.trials, self.streams["tasks"]).tasks
         world = self.source.world(tasks, self.streams["world"])
         trial = rollout(self.agent.policy(explore=True), world, self.streams["act"], self.agent.sight)
         counts = trial.outcome.counts
         self.env_steps += int(counts.sum())
-        improved = self._improve(trial, progress)
+        improved = self.improve(trial, self.agent.reading(trial), progress)
         total = (trial.outcome.reward * counts).sum(1).mean().item()
         lost = (trial.outcome.lost & counts).sum().item()
         return {"return": total} | improved | {"lost": lost}
 
-    def _improve(self, trial: Trial, progress: float) -> dict[str, float]:
-        context = trial.context(self.agent.sight)  # once: every pass reads the same
+    def slow_down(self, progress: float) -> None:
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.config.learning_rate * (1 - progress)
+
+    def improve(self, trial: Trial, read: Reading, progress: float) -> dict[str, float]:
         with torch.no_grad():
-            features, _ = self.agent.features(context, trial)
+            features, _ = read(torch.arange(len(trial.obs)))
         targets = self.agent.learner.targets(features, progress)
         means = Means()
         for _ in range(self.config.epochs):
             order = torch.randperm(self.config.trials, generator=self.streams["shuffle"])
             for rows in order.chunk(self.config.minibatches):
-                features, aux = self.agent.features(context[rows], trial[rows])
+                features, aux = read(rows)
                 losses = self.agent.learner.losses(features, targets[rows])
                 means.add(self.descend(losses | {"encoder": aux}))
         return means.read()

@@ -11,6 +11,7 @@ from metairl.charts import CHARTS
 from metairl.types import Tasks, World
 from metairl.worlds.bandit import Bandit
 from metairl.worlds.charted import Charted
+from metairl.worlds.classic import Acrobot, CartPole
 from metairl.worlds.engine import Kind
 from metairl.worlds.locomotion import Locomotion
 from metairl.worlds.maze import Maze
@@ -20,7 +21,9 @@ from metairl.worlds.point import Point, SparsePoint
 from metairl.worlds.tabular import Tabular
 
 WORLDS: dict[str, Callable[..., World]] = {
+    "acrobot": Acrobot,
     "bandit": Bandit,
+    "cart-pole": CartPole,
     "locomotion": Locomotion,
     "maze": Maze,
     "maze-grid": MazeGrid,

@@ -42,6 +42,7 @@ def transitions(lanes: int, count: int) -> Batch:
         counts=still + 1,
         task=torch.zeros(lanes, 1),
         family=torch.zeros(lanes, dtype=torch.long),
+        shown=still,
     )
 
 

@@ -28,6 +28,7 @@ def moves(spec: Spec = SPEC, tasks: int = 4, steps: int = 8) -> Moves:
         follows=torch.ones(tasks, steps),
         counts=torch.ones(tasks, steps),
         family=torch.zeros(tasks, dtype=torch.long),
+        shown=torch.zeros(tasks, steps),
     )
 
 
@@ -181,7 +182,7 @@ def evidence(order: Tensor | None = None) -> Batch:
     flags = torch.zeros(4, 8)
     return Batch(
         m.z[:, order], m.action[:, order], m.reward[:, order], m.reward[:, order], m.after[:, order],
-        flags, flags, m.counts, torch.zeros(4, 1), m.family,
+        flags, flags, m.counts, torch.zeros(4, 1), m.family, flags,
     )  # fmt: skip
 
 

@@ -40,6 +40,7 @@ def moves(follows: Tensor, reward: float = 0.5) -> Moves:
         follows=follows,
         counts=torch.ones(follows.shape),
         family=torch.arange(len(follows)),
+        shown=torch.zeros(follows.shape),
     )
 
 
