@@ -28,7 +28,11 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     root = tmp_path_factory.mktemp("datasets")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("METAIRL_DATA", str(root))
-        assert (
-            main(["collect", "point-robot", "--quality", "replay", "--episodes", "2", "--tasks", "20"]) == 0
-        )
+        for task, quality in (
+            ("point-robot", "replay"),
+            ("point-robot", "expert"),
+            ("tabular-mdp", "expert"),
+        ):
+            words = ["collect", task, "--quality", quality, "--episodes", "2", "--tasks", "20"]
+            assert main(words) == 0
         yield root

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from metairl import catalogue, draws, dynamics
+from metairl import catalogue, draws, dynamics, logs
 from metairl.agent import Acting, Agent
 from metairl.encoders import ENCODERS
 from metairl.errors import UsageError
@@ -16,19 +16,25 @@ from metairl.methods import METHODS, find, settings_from
 from metairl.protocol import Spent, meta_test
 from metairl.recipes import off_policy, offline, on_policy
 from metairl.refusals import choose_encoder, require_world
-from metairl.request import build, judge, request
+from metairl.request import Request, build, judge, request
 from metairl.streams import stream
-from metairl.types import Batch, Context, Features, Outcome, Sight, Spec, Trial
+from metairl.types import Batch, Context, Features, Outcome, Sight, Spec, Step, Trial
 from metairl.worlds import WORLDS
+from metairl.worlds.point import Point
 
 TASKS = ("bandit-5:pulls=6", "tabular-mdp:episodes=2", "point-robot")
 LOGGED = "point-robot:data=replay"
+SHOWN = ("point-robot:data=expert,demos=1,episodes=1", "tabular-mdp:data=expert,demos=1,episodes=1")
 SPEC = Spec(obs=3, actions=4, discrete=True, horizon=4, episodes=2, params=5)
 FEW: dict[str, dict[str, object]] = {
     name: {"rollouts": 40, "rounds": 3, "model": dynamics.Config(hidden=(8,), passes=1)}
     for name in ("mopo", "mopo-alone")
 }
 LANES, STEPS = 6, SPEC.steps
+BRIEF: dict[str, object] = {
+    "trials": 8, "rounds": 2, "rows": 4, "steps": 8, "batch_tasks": 4, "batch": 8, "context": 8,
+    "ratio": 0.02,
+}  # fmt: skip
 SMALL: dict[type, dict[str, object]] = {  # what is tested here does not need more
     on_policy.Config: {"trials": 96},
     off_policy.Config: {"tasks": 12, "trials": 4, "ratio": 0.02, "batch_tasks": 6, "batch": 8, "context": 5},
@@ -39,7 +45,8 @@ def combinations() -> Iterator[tuple[str, str | None, str]]:
     for task in TASKS:
         world = catalogue.task(task).world
         for name, method in METHODS.items():
-            if method.support != "logs" and (not method.worlds or world in method.worlds):
+            possible = not method.worlds or world in method.worlds
+            if possible and method.support != "logs" and not method.imitates:
                 for encoder in ENCODERS if method.any_encoder else (method.encoder,):
                     if catalogue.task(task).episodes > 1 or (encoder != "pearl" and name != "maml"):
                         yield name, encoder, task
@@ -52,6 +59,15 @@ def offline_combinations() -> Iterator[tuple[str, str]]:
             own = tuple(ENCODERS) if method.any_encoder else (str(method.encoder),)
             for encoder in method.encoders or own:
                 yield name, encoder
+
+
+def imitations() -> Iterator[tuple[str, str, str]]:
+    for task in SHOWN:
+        world = catalogue.task(task).world
+        for name, method in METHODS.items():
+            if method.imitates and (not method.worlds or world in method.worlds):
+                for encoder in ENCODERS if method.any_encoder else (str(method.encoder),):
+                    yield name, encoder, task
 
 
 def trained() -> Iterator[tuple[str, str | None, str]]:
@@ -264,6 +280,82 @@ def test_what_learns_from_logs_moves_every_network_resumes_bit_for_bit_and_is_ju
     first, again = (judge(asked, policy, "validation", Spent()) for _ in range(2))
     assert [e.returns for e in first] == [e.returns for e in again]
     assert len(first) == asked.card.episodes and len(first[0].returns) == asked.card.split.validation
+
+
+@pytest.mark.usefixtures("logged")
+@pytest.mark.parametrize("name, encoder, task", list(imitations()))
+def test_what_imitates_moves_every_network_resumes_bit_for_bit_and_is_judged(
+    name: str, encoder: str, task: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(offline, "ROUNDS", 3)
+    tuned = request(name, task, encoder)
+    small = {"context": 8} | (BRIEF if hasattr(tuned.settings.recipe, "trials") else {"batch_tasks": 4})
+    recipe = replace(
+        tuned.settings.recipe, **{k: v for k, v in small.items() if hasattr(tuned.settings.recipe, k)}
+    )
+    asked = replace(tuned, settings=replace(tuned.settings, recipe=recipe))
+    policy, straight = build(asked)
+    assert straight is not None
+    start = snapshot(straight.networks.state_dict())
+    for progress in (0.0, 0.3):
+        straight.iterate(progress)
+    halfway = torch.load(saved(straight.state()), weights_only=True)
+    assert all(value == value for value in straight.iterate(0.6).values())
+    ends = straight.networks.state_dict()
+    assert {key for key, value in ends.items() if not torch.equal(value, start[key])} == set(start)
+    _, resumed = build(asked)
+    assert resumed is not None
+    resumed.load(halfway)
+    resumed.iterate(0.6)
+    assert all(torch.equal(ends[key], value) for key, value in resumed.networks.state_dict().items())
+    first, again = (judge(asked, policy, "validation", Spent()) for _ in range(2))
+    assert [e.returns for e in first] == [e.returns for e in again]
+    assert len(first[0].returns) == asked.card.split.validation and not asked.sight.reward
+
+
+@pytest.mark.usefixtures("logged")
+@pytest.mark.parametrize("name", [name for name, method in METHODS.items() if method.imitates])
+def test_imitation_never_reads_what_was_paid(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rewards in the logs, and in the worlds that it lives in, are spoilt: it learns the same."""
+    monkeypatch.setattr(offline, "ROUNDS", 3)
+    task = next(
+        task
+        for _, _, task in imitations()
+        if METHODS[name].worlds is None or catalogue.task(task).world in METHODS[name].worlds
+    )
+    encoder = "pearl" if METHODS[name].any_encoder else None
+    learned = []
+    for spoilt in (False, True):
+        if spoilt:
+            spoil_rewards(monkeypatch)
+        _, trained = build(brief(request(name, task, encoder)))
+        assert trained is not None
+        for progress in (0.0, 0.5):
+            trained.iterate(progress)
+        learned.append(snapshot(trained.networks.state_dict()))
+    assert all(torch.equal(value, learned[1][key]) for key, value in learned[0].items())
+
+
+def brief(tuned: Request) -> Request:
+    small = {key: value for key, value in BRIEF.items() if hasattr(tuned.settings.recipe, key)}
+    return replace(tuned, settings=replace(tuned.settings, recipe=replace(tuned.settings.recipe, **small)))
+
+
+def spoil_rewards(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, step = logs.read, Point.step
+
+    def other_logs(*words: object) -> logs.Logs:
+        found = read(*words)
+        kept = found.replay.only(torch.arange(len(found)))
+        kept.kept |= {key: torch.randn_like(kept.kept[key]) for key in ("reward", "learned")}
+        return replace(found, replay=kept)
+
+    def other_step(self: Point, action: Tensor) -> Step:
+        came = step(self, action)
+        return replace(came, reward=torch.randn_like(came.reward), shaped=None)
+
+    monkeypatch.setattr(logs, "read", other_logs)
+    monkeypatch.setattr(Point, "step", other_step)
 
 
 @pytest.mark.usefixtures("logged")

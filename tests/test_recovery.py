@@ -1,4 +1,4 @@
-"""Imitation against exact oracles: on a chain and a grid the soft-optimal policy is known, and so is its reward.
+"""Imitation against exact oracles: the soft-optimal policy of a chain and a grid, and the reward behind it.
 
     ρ_E(s, a, s′) = what the soft-optimal policy for r does, enumerated: every triple once, with its weight
     recovered:   ½ Σ_s ρ_E(s) Σ_a |π(a | s) − π_E(a | s)| ≤ 0.01, and a reward that is r but for shaping
@@ -6,7 +6,7 @@
 Regularisers are weak here, since every one of them trades some likeness for a small reward.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 
 import pytest
@@ -14,9 +14,8 @@ import torch
 from torch import Tensor
 
 from metairl.learners import bc, iq_learn_discrete, pi_v
-from metairl.measures import epic
 from metairl.rewards import airl, gail, gcl
-from metairl.rewards.deeds import Deeds
+from metairl.rewards.deeds import Adversary, Deeds
 from metairl.types import Moves, Spec
 
 GAMMA = 0.9
@@ -58,11 +57,11 @@ class Oracle:
         return self.soft(self.true)
 
 
-def chain() -> Oracle:
-    """Left and right, which slip one time in ten."""
+def chain(slips: float = 0.1) -> Oracle:
+    """Left and right."""
     leads = torch.zeros(5, 2, 5)
     for state, action in product(range(5), range(2)):
-        for way, chance in ((action, 0.9), (1 - action, 0.1)):
+        for way, chance in ((action, 1 - slips), (1 - action, slips)):
             leads[state, action, min(4, max(0, state + 2 * way - 1))] += chance
     return Oracle(leads, torch.tensor([0.5, 0.0, -0.5, 0.0, 1.0]), torch.full((5,), 0.2))
 
@@ -80,20 +79,24 @@ def grid(slips: float = 0.1) -> Oracle:
 
 
 ORACLES = [pytest.param(chain(), id="chain"), pytest.param(grid(), id="grid")]
+CERTAIN = [pytest.param(chain(0.0), id="chain"), pytest.param(grid(0.0), id="grid")]  # nothing ever slips
 
 
 def enumerated(oracle: Oracle) -> tuple[Tensor, Tensor, Tensor]:
     """One-hot states, actions and states after of every triple, [1, S·A·S, …] each."""
     states, actions, _ = oracle.leads.shape
     s, a, t = torch.cartesian_prod(*(torch.arange(n) for n in (states, actions, states))).unbind(1)
-    return tuple(torch.eye(n)[x].unsqueeze(0) for n, x in ((states, s), (actions, a), (states, t)))  # type: ignore[return-value]
+    z, action, after = (torch.eye(n)[x].unsqueeze(0) for n, x in ((states, s), (actions, a), (states, t)))
+    return z, action, after
 
 
 def demonstrated(oracle: Oracle) -> Moves:
     z, action, after = enumerated(oracle)
     weight = oracle.visits(oracle.expert).flatten().unsqueeze(0)
     one = torch.ones_like(weight)
-    return Moves(z, action, torch.zeros_like(weight), after, one, weight, torch.zeros(1, dtype=torch.long), one)
+    return Moves(
+        z, action, torch.zeros_like(weight), after, one, weight, torch.zeros(1, dtype=torch.long), one
+    )
 
 
 def apart(oracle: Oracle, policy: Tensor) -> float:
@@ -102,9 +105,17 @@ def apart(oracle: Oracle, policy: Tensor) -> float:
     return float((there * (policy - oracle.expert).abs().sum(1)).sum() / 2)
 
 
-def same_but_for_shaping(oracle: Oracle, reward: Tensor) -> float:
-    """EPIC's distance of a reward [S, A, S] from the true one, after the dynamics' own expectation."""
-    return float(epic(reward.unsqueeze(0), oracle.true.unsqueeze(0), GAMMA))
+def unexplained(oracle: Oracle, reward: Tensor) -> float:
+    """What is left of a reward [S, A, S], as expected of (s, a), without the true one and any shaping.
+
+    r̂(s, a) ≈ r(s) + γ E[Φ(s′)] − Φ(s) + c,   in shares of the true one's spread
+    """
+    states, actions, _ = oracle.leads.shape
+    over = ((oracle.leads * reward).sum(-1) - oracle.reward.unsqueeze(-1)).flatten()
+    shaping = GAMMA * oracle.leads - torch.eye(states).unsqueeze(1)
+    basis = torch.cat([shaping.flatten(0, 1), torch.ones(states * actions, 1)], dim=1)
+    left = over - basis @ torch.linalg.lstsq(basis, over, driver="gelsd").solution
+    return float(left.square().mean().sqrt() / oracle.reward.std())
 
 
 @pytest.mark.parametrize("oracle", ORACLES)
@@ -119,7 +130,9 @@ def same_but_for_shaping(oracle: Oracle, reward: Tensor) -> float:
         ),
     ],
 )
-def test_what_is_learned_offline_is_the_soft_optimal_policy(oracle: Oracle, kind: type, config: object) -> None:
+def test_what_is_learned_offline_is_the_soft_optimal_policy(
+    oracle: Oracle, kind: type, config: object
+) -> None:
     torch.manual_seed(0)
     spec, rng, shown = oracle.spec, torch.Generator(), demonstrated(oracle)
     learner = kind(spec, spec.obs, config)
@@ -135,14 +148,10 @@ def test_what_is_learned_offline_is_the_soft_optimal_policy(oracle: Oracle, kind
         logits = learner.policy(states).log_p if hasattr(learner, "policy") else learner.critic(states)
         assert apart(oracle, logits.softmax(-1)) <= 0.01
         if hasattr(learner, "reward"):
-            found = learner.reward(shown, rng).view(oracle.leads.shape)
-            # what follows is random: the reward that is meant is its mean over where a step may lead to
-            meant = (oracle.leads * found).sum(-1, keepdim=True).expand_as(found)
-            assert apart(oracle, oracle.soft(meant)) <= 0.02
-            assert same_but_for_shaping(oracle, found) <= 0.15
+            assert unexplained(oracle, learner.reward(shown, rng).view(oracle.leads.shape)) <= 0.05
 
 
-@pytest.mark.parametrize("oracle", ORACLES)
+@pytest.mark.parametrize("oracle", CERTAIN)
 @pytest.mark.parametrize(
     ("kind", "config"),
     [
@@ -150,36 +159,39 @@ def test_what_is_learned_offline_is_the_soft_optimal_policy(oracle: Oracle, kind
         (airl.AIRL, airl.Config(gamma=GAMMA, hidden=(64,))),
     ],
 )
-def test_what_is_learned_in_turns_is_the_soft_optimal_policy(oracle: Oracle, kind: type, config: object) -> None:
+def test_what_is_learned_in_turns_is_the_soft_optimal_policy(
+    oracle: Oracle, kind: type, config: object
+) -> None:
     """The policy moves a little towards what is best for the reward, whose gradient step it awaits."""
     torch.manual_seed(0)
     spec = oracle.spec
     reward = kind(spec, spec.obs, config)
-    optimiser = torch.optim.Adam(reward.parameters(), 3e-3)
+    optimiser = torch.optim.Adam(reward.parameters(), 5e-3)
+    fall = torch.optim.lr_scheduler.PolynomialLR(optimiser, 2000)
     policy = torch.full_like(oracle.expert, 1 / spec.actions)
-    for turn in range(3000):
+    for turn in range(2000):
         shown, lived = (deeds(oracle, oracle.visits(p), policy) for p in (oracle.expert, policy))
         optimiser.zero_grad()
         torch.stack(list(reward.losses(shown, lived).values())).sum().backward()
         optimiser.step()
-        if turn % 2 == 0:
+        fall.step()
+        if turn % 3 == 0:
             policy = improved(oracle, policy, reward, lived)
     assert apart(oracle, policy) <= 0.01
     if kind is airl.AIRL:
         with torch.no_grad():
-            found = reward.recovered(lived).view(oracle.leads.shape)
-        assert same_but_for_shaping(oracle, found) <= 0.15
+            found = reward.recovered(lived).view(oracle.leads.shape)[:, 0, 0]
+        assert float(torch.corrcoef(torch.stack([found, oracle.reward]))[0, 1]) >= 0.98
 
 
 @torch.no_grad()
-def improved(oracle: Oracle, policy: Tensor, reward: object, lived: Deeds) -> Tensor:
+def improved(oracle: Oracle, policy: Tensor, reward: Adversary, lived: Deeds) -> Tensor:
     """One step of natural policy gradient: π ∝ π exp(η A), A of the reward that is paid."""
-    paid = reward.pays(lived).view(oracle.leads.shape)  # type: ignore[attr-defined]
-    value = torch.zeros(len(policy))
-    for _ in range(100):
-        q = (oracle.leads * (paid + GAMMA * value)).sum(-1)
-        value = (policy * q).sum(-1)
-    advantage = q - value.unsqueeze(-1)
+    paid = reward.pays(lived).view(oracle.leads.shape)
+    earned = (oracle.leads * paid).sum(-1)
+    moves = torch.einsum("sa,sat->st", policy, oracle.leads)
+    value = torch.linalg.solve(torch.eye(len(policy)) - GAMMA * moves, (policy * earned).sum(-1))
+    advantage = earned + GAMMA * oracle.leads @ value - value.unsqueeze(-1)
     return (policy.log() + 0.1 * advantage).softmax(-1)
 
 
@@ -190,10 +202,9 @@ def deeds(oracle: Oracle, weight: Tensor, policy: Tensor) -> Deeds:
     return Deeds(z, action, after, weight.flatten().unsqueeze(0), none, none, log_prob)
 
 
-@pytest.mark.parametrize("oracle", [pytest.param(replace(chain(), leads=chain().leads.round()), id="chain"),
-                                    pytest.param(grid(0.0), id="grid")])
+@pytest.mark.parametrize("oracle", CERTAIN)
 def test_guided_costs_explain_whole_trials(oracle: Oracle) -> None:
-    """Every trial of four steps once, from a policy that is anything but the expert: its weights make up for it."""
+    """Every trial of four steps once, as from a policy unlike the expert: its weights make up for it."""
     torch.manual_seed(0)
     spec = oracle.spec
     chosen = torch.cartesian_prod(*[torch.arange(spec.actions)] * spec.horizon)  # [M, H]
@@ -204,7 +215,7 @@ def test_guided_costs_explain_whole_trials(oracle: Oracle) -> None:
     at = torch.stack(places, 1)
     paid = oracle.reward[at[:, 1:]].sum(1)  # of where it leads to, so that all four choices matter
     chance = paid.softmax(0)  # of a trial, by the soft-optimal policy for four steps
-    copies = (chance * 4096).round().long()
+    copies = (chance * 2048).round().long()
     states, actions = torch.eye(spec.obs), torch.eye(spec.actions)
 
     def trials(rows: Tensor) -> Deeds:
