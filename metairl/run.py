@@ -102,7 +102,8 @@ class Work:
 
     def judge_elsewhere(self) -> Iterator[list[Record]]:
         """On the test tasks of every card that this one transfers to; nothing there was trained on."""
-        lived = self.recipe and not self.asked.reads_logs  # logs of this card are none of another
+        told = self.asked.reads_logs or self.asked.reads_demos  # logs of this card are none of another
+        lived = self.recipe and not told
         for other in map(catalogue.task, self.asked.card.transfer if lived else ()):
             if alike(self.asked.card, other, self.asked.sight.task):
                 yield list(judge(self.asked, self.policy, "test", self.spent, other))
