@@ -3,6 +3,7 @@
 `run.py partition DIR COUNT` plans for the first COUNT gridworlds of DIR/mdps.npz and counts where their soft
 policies are, one by one; the time is that of the two calls. `run.py mceirl DIR` trains MCEIRL on the
 gridworld of DIR/shown.npz until it stops. Both leave what they found in DIR/peer.npz, to be compared.
+`run.py gail DIR SEED` imitates what DIR/demonstrations.npz shows (gail.py).
 
 Dynamics are dense matrices [S, A, S], as its functions ask for, made here from the chance that an action
 slips. It also counts the state that follows the last action; that row is dropped, for MCEIRL before it
@@ -18,6 +19,7 @@ from math import isqrt
 from pathlib import Path
 from typing import Any
 
+import gail
 import numpy as np
 import torch
 from gymnasium.spaces import Box, Discrete
@@ -103,5 +105,11 @@ def mceirl(folder: Path) -> dict[str, Any]:
 
 
 mode, folder, *rest = sys.argv[1:]
-said = partition(Path(folder), int(rest[0])) if mode == "partition" else mceirl(Path(folder))
+match mode:
+    case "partition":
+        said = partition(Path(folder), int(rest[0]))
+    case "mceirl":
+        said = mceirl(Path(folder))
+    case "gail":
+        said = gail.train(Path(folder), int(rest[0]))
 print(json.dumps(said))
