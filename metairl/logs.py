@@ -48,12 +48,15 @@ class Logs:
     replay: Replay  # an episode is a trial
     sha256: str
     few: int | None = None  # episodes of a task that it is inferred from; None: any of them
+    others: Replay | None = None  # of the same tasks, not demonstrated; without reward too
 
     def __len__(self) -> int:
         return len(self.replay.lived)
 
     def only(self, index: int) -> "Logs":
-        return replace(self, replay=self.replay.only(torch.tensor([index])))
+        one = torch.tensor([index])
+        others = None if self.others is None else self.others.only(one)
+        return replace(self, replay=self.replay.only(one), others=others)
 
     def demonstrated(self, few: int) -> "Logs":
         """Without reward; tasks are inferred from so few episodes."""

@@ -45,6 +45,7 @@ from metairl.recipes import (
     adaptation,
     adversarial,
     beside_demos,
+    conservative,
     imagined,
     off_policy,
     offline,
@@ -99,6 +100,7 @@ ON_POLICY = (on_policy.OnPolicy, on_policy.Config)
 SAC = (sac.SAC, sac.Config)
 OFF_POLICY = (off_policy.OffPolicy, off_policy.Config)
 OFFLINE = (offline.Offline, offline.Config)
+FROM_SHOWN = (offline.Offline, offline.Shown)
 TENTH = (offline.Offline, offline.Tenth)
 IMAGINED = (imagined.Imagined, imagined.Config)
 ALONE = off_policy.Config(tasks=1, trials=1, ratio=0.5, batch_tasks=1)  # in a single task
@@ -110,7 +112,7 @@ IQ_LEARN = (iq_learn.IQLearn, iq_learn.Config)
 BESIDE_DEMOS = (beside_demos.BesideDemos, beside_demos.Config)
 ONLINE_ALONE = beside_demos.Config(trials=1, ratio=0.5)  # in a single demonstrated task
 from_demos = partial(Method, support="demos", worlds=CHARTED)
-imitator = partial(Method, recipe=OFFLINE, encoder="none", any_encoder=True, support="demos")
+imitator = partial(Method, recipe=FROM_SHOWN, encoder="none", any_encoder=True, support="demos")
 adversary = partial(Method, learner=PPO, encoder="none", any_encoder=True, support="demos")
 from_logs = partial(Method, recipe=OFFLINE, encoder="none", any_encoder=True, support="logs")
 
@@ -207,6 +209,16 @@ METHODS: dict[str, Method] = {
     "gcl": adversary(
         "Guided cost learning", "arXiv:1603.00448", recipe=(adversarial.Adversarial, adversarial.GCL)
     ),
+    "clare": Method(
+        "CLARE: conservative reward in a learned world",
+        "arXiv:2302.04782",
+        SAC,
+        (conservative.Clare, conservative.Config),
+        "none",
+        encoders=("none", "oracle"),
+        support="demos",
+        worlds=CONTINUOUS,
+    ),
     "copied": from_demos("Behavioural cloning by counting", "", (copied.Copied, NoConfig)),
     "max-margin": from_demos(
         "Max-margin IRL", "Ratliff et al. 2006", (max_margin.MaxMargin, max_margin.Config)
@@ -284,7 +296,7 @@ METHODS |= {  # the same from the logs of the held-out task alone
         adapts=method.recipe[1](batch_tasks=1, batch=256),
     )
     for name, method in METHODS.items()
-    if (method.support == "logs" and method.recipe) or (method.imitates and method.recipe == OFFLINE)
+    if (method.support == "logs" and method.recipe) or (method.imitates and method.recipe == FROM_SHOWN)
 }
 
 

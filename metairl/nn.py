@@ -15,6 +15,7 @@ from metairl.losses import categorical_entropy, gaussian_log_prob
 from metairl.types import Spec
 
 PICTURE_WIDTH = 256
+EDGE = 1e-4
 
 
 def linear(fan_in: int, fan_out: int, gain: float) -> nn.Linear:
@@ -260,6 +261,12 @@ class Squashed:
         normal = unit.square() / 2 + self.log_std + 0.5 * log(2 * pi)
         shrunk = 2 * (log(2) - u - softplus(-2 * u))
         return u.tanh(), -(normal + shrunk).sum(-1)
+
+    def log_prob(self, action: Tensor) -> Tensor:
+        """Of actions that others chose, those at an edge as if a little inside."""
+        inside = action.clamp(-1 + EDGE, 1 - EDGE)
+        shrunk = torch.log1p(-inside.square()).sum(-1)
+        return gaussian_log_prob(inside.atanh(), self.mean, self.log_std) - shrunk
 
     def mode(self) -> Tensor:
         return self.mean.tanh()

@@ -93,6 +93,22 @@ class Replay:
         order = torch.rand(there.shape, generator=rng).where(there, 2.0)
         return self.taken(which, order.argsort(1)[:, :count], self.lived[which].clamp(max=count))
 
+    def with_trials_of(self, other: "Replay") -> "Replay":
+        """Trials of both, of the same tasks."""
+        both = Replay(self.room + other.room, self.length, self.families)
+        both.tasks, both.lived = self.tasks, self.lived + other.lived
+        order = torch.cat(
+            [torch.arange(kept.room) >= kept.lived.unsqueeze(1) for kept in (self, other)], dim=1
+        ).long()
+        order = order.argsort(dim=1, stable=True)  # those that are there first
+        rows = torch.arange(len(order)).unsqueeze(1)
+        both.lengths = torch.cat([self.lengths, other.lengths], dim=1)[rows, order]
+        both.kept = {
+            name: torch.cat([values, other.kept[name]], dim=1)[rows, order]
+            for name, values in self.kept.items()
+        }
+        return both
+
     def demonstrated(self) -> "Replay":
         """The same as demonstrations, without what they paid."""
         silent = self.only(torch.arange(len(self.lived)))

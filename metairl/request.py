@@ -61,6 +61,18 @@ class Request:
         return methods.find(self.method).imitates
 
     @property
+    def diverse(self) -> str | None:
+        """Quality of logs that it reads beside demonstrations."""
+        quality: str | None = getattr(getattr(self.settings, "recipe", None), "diverse", None)
+        return quality
+
+    @property
+    def _diverse_sha256(self) -> str:
+        assert self.diverse, "logs beside demonstrations"
+        split = "train" if methods.find(self.method).pretrains else "test"
+        return logs.sha256(showing.other_logs(self.card, self.diverse), split)
+
+    @property
     def lives(self) -> bool:
         """Whether it trains in worlds."""
         recipe = methods.find(self.method).recipe
@@ -90,6 +102,7 @@ class Request:
             **({"data_sha256": logs.sha256(self.card, "train")} if self.reads_logs else {}),
             **({"data_sha256": logs.sha256(self.card, "test")} if self.reads_demos else {}),
             **({"taught_sha256": logs.sha256(self.card, "train")} if self.taught else {}),
+            **({"diverse_sha256": self._diverse_sha256} if self.diverse else {}),
         }
 
 
@@ -162,10 +175,11 @@ def _source(asked: Request, spec: Spec) -> TrainingTasks | Imitated | logs.Logs:
     pretrains = methods.find(asked.method).pretrains
     if asked.imitates and asked.lives:
         return showing.imitated(asked.card, spec, asked.engine, asked.seed)
-    if asked.imitates and pretrains:
-        return showing.to_learn_from(asked.card, spec, asked.seed)
     if asked.imitates:
-        return showing.demonstrated(asked.card, spec, "test", asked.seed)
+        demos, split = showing.demonstrated(asked.card, spec, "test", asked.seed), "test"
+        if pretrains:
+            demos, split = showing.to_learn_from(asked.card, spec, asked.seed), "train"
+        return showing.beside(demos, asked.card, spec, split, asked.diverse)
     if asked.reads_logs:
         return logs.read(asked.card, spec, "train" if pretrains else "test")
     return TrainingTasks(asked.card, spec, asked.engine)
@@ -247,10 +261,10 @@ def _copy(
 def _alone(asked: Request, spec: Spec, tasks: draws.TaskSet, index: int) -> OneTask | Imitated | logs.Logs:
     """What there is to learn from in one held-out task."""
     if asked.imitates:
-        demos = showing.demonstrated(asked.card, spec, "test", asked.seed).only(index)
+        demos = showing.demonstrated(asked.card, spec, "test", asked.seed)
         if asked.lives:
-            return Imitated(asked.card, spec, asked.engine, tasks.only(index), demos)
-        return demos
+            return Imitated(asked.card, spec, asked.engine, tasks.only(index), demos.only(index))
+        return showing.beside(demos, asked.card, spec, "test", asked.diverse).only(index)
     if asked.reads_logs:
         return logs.read(asked.card, spec, "test").only(index)
     return OneTask(asked.card, spec, tasks.only(index), asked.engine)

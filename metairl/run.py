@@ -33,6 +33,7 @@ from metairl.track import Sink
 
 SECONDS_BETWEEN_CHECKPOINTS = float(os.environ.get("METAIRL_CHECKPOINT_SECONDS", "20"))
 RARELY = 20  # times that saving took, at least, pass before the next
+HASHES = ("card_sha256", "data_sha256", "taught_sha256", "diverse_sha256")
 VERSIONS = ("metairl", "torch", "numpy", "mujoco", "gymnasium", "metaworld", "wandb")
 
 
@@ -178,7 +179,11 @@ def _open(folder: RunFolder, asked: Request) -> dict[str, Any]:
         folder.describe(run)
         return run
     run = folder.description()
-    then = {key: run[key] for key in ("card_sha256", "data_sha256", "taught_sha256") if key in run}
+    then = {
+        key: run[key]
+        for key in ("card_sha256", "data_sha256", "taught_sha256", "diverse_sha256")
+        if key in run
+    }
     made = dict(_leaves(requested(folder).identity() | then))
     for key, value in dict(_leaves(identity)).items():
         if made.get(key) != value:

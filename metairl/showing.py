@@ -4,6 +4,7 @@ explainers    the chart of the task, and the episodes as states and actions on i
 imitators     the episodes as transitions
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -38,6 +39,26 @@ def demonstrated(card: TaskCard, spec: Spec, split: str, seed: int) -> Logs:
     every = torch.arange(len(found))
     few = found.replay.taken(every, places, torch.full_like(every, card.demos))
     return Logs(few, found.sha256).demonstrated(card.demos)
+
+
+def beside(demos: Logs, card: TaskCard, spec: Spec, split: str, diverse: str | None) -> Logs:
+    """The same with logs of another quality, of the same tasks, which nobody demonstrated."""
+    if diverse is None:
+        return demos
+    found = logs.read(other_logs(card, diverse), spec, split)
+    if found.replay.tasks.shape != demos.replay.tasks.shape or not found.replay.tasks.equal(
+        demos.replay.tasks
+    ):
+        raise StorageError(
+            f"logs of '{card.id}' called '{diverse}' are of other tasks than its demonstrations"
+        )
+    others = found.replay.demonstrated()
+    others.shown = False
+    return replace(demos, others=others)
+
+
+def other_logs(card: TaskCard, diverse: str) -> TaskCard:
+    return card.model_copy(update={"data": diverse, "demos": None})
 
 
 def to_learn_from(card: TaskCard, spec: Spec, seed: int) -> Logs:

@@ -1,9 +1,9 @@
 """GAIL until it keeps a pole up as nine experts in ten would, against imitation's, the same demonstrations.
 
 Ten episodes of a policy that PPO trained, 500 steps each, are given to both sides. Each trains on one thread
-until the mode of its policy comes to 450 of 500 on average in episodes of its own world, CartPole-v1 on both sides;
-judging takes no part in the time. Ours judges after every iteration, the peer after every 16,384 steps, as
-many as one round of its PPO. Three seeds, in turns; what is compared is the median time.
+until the mode of its policy comes to 450 of 500 on average, in episodes of CartPole-v1 on both sides; judging
+takes no part in the time. Ours judges after every iteration, the peer after every 16,384 steps, as many as
+one round of its PPO. Three seeds, in turns; what is compared is the median time.
 """
 
 import time

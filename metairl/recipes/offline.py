@@ -24,6 +24,11 @@ class Config(replaying.Config):
 
 
 @dataclass(frozen=True)
+class Shown(Config):
+    diverse: str | None = None  # quality of logs that are read beside demonstrations; None: none are
+
+
+@dataclass(frozen=True)
 class Tenth(Config):
     best: float = 0.1
 
@@ -40,6 +45,13 @@ class Offline(replaying.Replaying):
         super().__init__(agent, config, len(source), seed, streams)
         self.source = source
         self.replay = source.best(config.best)
+
+    def transitions(self, which: Tensor) -> Batch:
+        """As many of others as were demonstrated, where there are others."""
+        own = super().transitions(which)
+        if self.source.others is None:
+            return own
+        return own.beside(self.source.others.steps(which, self.config.batch, self.streams["improve"]))
 
     @property
     def clock(self) -> int:

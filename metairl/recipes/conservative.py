@@ -1,0 +1,127 @@
+"""Offline inverse RL in a learned world (Yue et al. 2023, CLARE, arXiv:2302.04782).
+
+    first       an ensemble is fitted to all logs; β of every logged pair        rewards/conservative.py
+    iteration   rollouts of h steps from logged observations, in the ensemble    recipes/imagined.py
+                SAC on what is logged and imagined, paid by r_θ, its policy held near demonstrations:
+                L_π += c E_E[ −log π(a | o) ]
+                reward steps:   L(r) = E_model[r] − E_E[r] − E_D[β r] + λ E[r²]
+
+Logs are n demonstrations and episodes of another quality, `diverse`, of the same tasks, all without reward.
+
+Departures from the code: values reach past one step (there γ is lost in the critic's target); rollouts begin
+in all logs, not in demonstrations alone; β reads as in the paper once, before learning begins.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from metairl.agent import Agent
+from metairl.learners.sac import SAC
+from metairl.logs import Logs
+from metairl.nn import Ensemble
+from metairl.recipes import imagined
+from metairl.recipes.training import Means
+from metairl.rewards.conservative import Balance, Scheme, reward_loss
+from metairl.streams import seed_of
+from metairl.types import Batch, Moves
+
+
+@dataclass(frozen=True)
+class Config(imagined.Config):
+    diverse: str | None = "medium"  # quality of the other logs
+    penalty: float = 0.0
+    rollouts: int = 1000
+    scheme: Scheme = "paper"
+    threshold: float = 0.5  # u₀
+    cloning: float = 0.25  # c
+    squares: float = 1.0  # λ
+    reward_hidden: tuple[int, ...] = (256, 256)  # layers of r
+    reward_rate: float = 3e-4  # of its Adam
+    reward_steps: int = 50  # of an iteration
+    reward_batch: int = 1000  # pairs of each kind
+
+
+class Clare(imagined.Imagined):
+    agent: Agent[SAC]
+
+    def __init__(self, agent: Agent[SAC], source: Logs, config: Config, seed: int):
+        assert source.others is not None, "logs beside the demonstrations"
+        self.demos, self.others = source.replay, source.others
+        super().__init__(agent, replace(source, replay=self.demos.with_trials_of(self.others)), config, seed)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed_of("reward", seed))
+            self.reward = Ensemble(1, agent.encoder.width + self.spec.actions, *config.reward_hidden)
+        self.networks = nn.ModuleDict({"agent": agent.networks, "reward": self.reward})
+        self.reward_optimiser = torch.optim.Adam(self.reward.parameters(), config.reward_rate)
+        self.balance: Balance | None = None
+
+    def iterate(self, progress: float) -> dict[str, float]:
+        came = super().iterate(progress)
+        return came | self._learn_reward()
+
+    def state(self) -> dict[str, Any]:
+        return super().state() | {"reward_optimiser": self.reward_optimiser.state_dict()}
+
+    def load(self, state: dict[str, Any]) -> None:
+        super().load(state)
+        self.reward_optimiser.load_state_dict(state["reward_optimiser"])
+
+    def _moves(self) -> tuple[Moves, Tensor]:
+        moves, aux = super()._moves()
+        with torch.no_grad():
+            return replace(moves, reward=self._paid(moves)), aux
+
+    def _descend(self, moves: Moves, aux: Tensor) -> dict[str, Tensor]:
+        chance = self.streams["improve"]
+        which = self.some_tasks(self.config.batch_tasks)
+        shown, _ = self.agent.moves_apart(self.demos.steps(which, self.config.batch, chance))
+        near = -self.agent.learner.policy(shown.z.detach()).log_prob(shown.action).mean()
+        losses = self.agent.learner.losses(moves, chance)
+        return self.descend(losses | {"cloned": self.config.cloning * near, "encoder": aux})
+
+    def _paid(self, moves: Moves) -> Tensor:
+        paid: Tensor = self.reward(torch.cat([moves.z, moves.action], dim=-1))[0]
+        return paid
+
+    def _learn_reward(self) -> dict[str, float]:
+        config, means = self.config, Means()
+        share = float(self.demos.lengths.sum() / self.replay.lengths.sum())
+        for _ in range(config.reward_steps):
+            batches = self._batches()
+            beta = {name: self._beta(batches[name], name) for name in ("shown", "others")}
+            r = {
+                name: self._paid(self.agent.moves_apart(batch)[0]).flatten()
+                for name, batch in batches.items()
+            }
+            loss = reward_loss(r, beta, share, config.scheme, config.squares)
+            self.reward_optimiser.zero_grad(set_to_none=True)
+            torch.autograd.backward(loss)
+            self.reward_optimiser.step()
+            apart = {f"r of {name}": values.mean() for name, values in r.items()}
+            means.add({"reward": loss, **apart})
+        return means.read()
+
+    def _batches(self) -> dict[str, Batch]:
+        which = self.some_tasks(min(self.count, self.config.batch_tasks))
+        each = max(1, self.config.reward_batch // len(which))
+        kinds = {"shown": self.demos, "others": self.others, "lived": self.imagined}
+        return {name: kept.steps(which, each, self.streams["improve"]) for name, kept in kinds.items()}
+
+    @torch.no_grad()
+    def _beta(self, batch: Batch, name: str) -> Tensor:
+        if self.balance is None:
+            shown, others = (self._unsure(kept.whole()) for kept in (self.demos, self.others))
+            self.balance = Balance.of(shown, others, self.config.threshold)
+        return self.balance.weights(self._unsure(batch), name == "shown")
+
+    def _unsure(self, batch: Batch) -> Tensor:
+        """u of every step that counts, in a row."""
+        there = batch.counts > 0
+        task = batch.task.unsqueeze(1).expand(-1, there.shape[1], -1)[there]
+        mean, std = self.model.predict(batch.obs[there], batch.action[there], task)
+        doubted = std if self.config.doubt == "noise" else mean - mean.mean(0)
+        unsure: Tensor = doubted.norm(dim=-1).amax(0)
+        return unsure
