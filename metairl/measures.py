@@ -12,6 +12,9 @@
 A reward that is of states alone is canonical but for a constant: there epic is a function of correlation.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -19,6 +22,7 @@ from metairl.cards import TaskCard
 from metairl.charts import CHARTS, Charted
 from metairl.draws import TaskSet
 from metairl.learners.chart_planning import HARD, Plan, action_values, plan, value_of, visits_by_step
+from metairl.recipes.adversarial import Recovering
 from metairl.record import Evaluation
 from metairl.rewards.explained import Explained
 from metairl.types import Chart, Policy
@@ -42,7 +46,8 @@ def measured(policy: Policy, card: TaskCard, tasks: TaskSet, judged: Evaluation)
     best = plan(true.chart, true.reward, card.horizon, HARD)
     most = value_of(true.chart, true.reward, best.policy)
     if not isinstance(policy, Explained):
-        return _rounded({"value-difference": most - torch.tensor(judged.returns, dtype=most.dtype)})
+        sampled = {"value-difference": most - torch.tensor(judged.returns, dtype=most.dtype)}
+        return _rounded(sampled | (_recovered(policy, true, card) if isinstance(policy, Recovering) else {}))
     values = {"value-difference": most - value_of(true.chart, true.reward, policy.policy)}
     values["in-wind"] = _in_wind(true, policy, card.horizon)
     values["agreement"] = agreement(true, best, policy.policy)
@@ -50,6 +55,29 @@ def measured(policy: Policy, card: TaskCard, tasks: TaskSet, judged: Evaluation)
         alike = correlation(policy.reward, true.reward)
         values |= {"correlation": alike, "epic": distance(alike)}
     return _rounded(values)
+
+
+def measured_each(
+    policies: Sequence[Policy], card: TaskCard, tasks: TaskSet, judged: Evaluation
+) -> dict[str, list[float]]:
+    """The same where every task has a policy of its own."""
+    alone = [
+        measured(policy, card, tasks.only(index), replace(judged, returns=[judged.returns[index]]))
+        for index, policy in enumerate(policies)
+    ]
+    return {name: [value for part in alone for value in part[name]] for name in alone[0]}
+
+
+def _recovered(policy: Recovering, true: Charted, card: TaskCard) -> dict[str, Tensor]:
+    """Of a reward that reads what is seen and done, in every state of the chart."""
+    lanes, states, actions = len(true.chart), true.reward.shape[1], true.chart.chances.shape[2]
+    seen = torch.eye(states).expand(lanes, -1, -1)
+    table = policy.table(seen, torch.zeros(lanes, 0), actions).to(true.reward)
+    alike = correlation(table.mean(-1), true.reward)
+    chart = windy(true.chart)
+    best, own = (plan(chart, reward, card.horizon, HARD).policy for reward in (true.reward, table))
+    lost = value_of(chart, true.reward, best) - value_of(chart, true.reward, own)
+    return {"in-wind": lost, "correlation": alike, "epic": distance(alike)}
 
 
 def agreement(true: Charted, best: Plan, policy: Tensor) -> Tensor:

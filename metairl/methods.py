@@ -110,7 +110,6 @@ DEEP_LEARNED = (deep_maxent.DeepMaxEnt, deep_maxent.Learned)
 PRIOR = (prior.Prior, prior.Config)
 IQ_LEARN = (iq_learn.IQLearn, iq_learn.Config)
 BESIDE_DEMOS = (beside_demos.BesideDemos, beside_demos.Config)
-ONLINE_ALONE = beside_demos.Config(trials=1, ratio=0.5)  # in a single demonstrated task
 from_demos = partial(Method, support="demos", worlds=CHARTED)
 imitator = partial(Method, recipe=FROM_SHOWN, encoder="none", any_encoder=True, support="demos")
 adversary = partial(Method, learner=PPO, encoder="none", any_encoder=True, support="demos")
@@ -293,10 +292,12 @@ METHODS |= {  # the same from the logs of the held-out task alone
         any_encoder=False,
         encoders=(),
         pretrains=False,
-        adapts=method.recipe[1](batch_tasks=1, batch=256),
+        adapts=method.recipe[1](batch_tasks=1, batch=256)
+        if issubclass(method.recipe[0], offline.Offline)
+        else method.recipe[1](),
     )
     for name, method in METHODS.items()
-    if (method.support == "logs" and method.recipe) or (method.imitates and method.recipe == FROM_SHOWN)
+    if method.recipe and (method.support == "logs" or method.imitates)
 }
 
 

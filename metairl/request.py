@@ -9,12 +9,13 @@ from typing import Any
 import torch
 
 from metairl import catalogue, draws, logs, measures, methods, protocol, refusals, showing
-from metairl.agent import Acting, SetEncoder
+from metairl.agent import Acting, Agent, SetEncoder
 from metairl.cards import TaskCard
 from metairl.charts import CHARTS
 from metairl.errors import CardError, UsageError
 from metairl.imitated import Imitated
 from metairl.recipes import adaptation
+from metairl.recipes.adversarial import Adversarial
 from metairl.recipes.off_policy import OffPolicy
 from metairl.recipes.on_policy import OnPolicy
 from metairl.recipes.training import Training
@@ -158,7 +159,12 @@ def build(asked: Request) -> tuple[Judged, protocol.Recipe | None]:
         return methods.build_exact(chosen, spec, asked.settings), None
     agent = methods.build_agent(chosen, asked.encoder, spec, asked.settings, card, asked.seed)
     recipe = chosen.recipe[0](agent, _source(asked, spec), asked.settings.recipe, asked.seed)
-    return agent.policy(explore=False), recipe
+    return _judged(agent, recipe), recipe
+
+
+def _judged(agent: Agent[Any], recipe: Training) -> Policy:
+    """As it acts when it matters, with the reward that it recovered where it did."""
+    return recipe.recovering() if isinstance(recipe, Adversarial) else agent.policy(explore=False)
 
 
 def _explaining(asked: Request, spec: Spec) -> tuple[Explains, protocol.Recipe | None]:
@@ -239,6 +245,8 @@ def adapted(asked: Request, learned: protocol.Recipe, spent: protocol.Spent) -> 
         judged = protocol.meta_test_each(
             policies, card, tasks, asked.sight, asked.seed, spent, lived, asked.engine
         )
+        if card.world in CHARTS:
+            judged = [replace(e, measures=measures.measured_each(policies, card, tasks, e)) for e in judged]
         yield [replace(evaluation, split="adaptation") for evaluation in judged]
     yield judged
 
@@ -255,7 +263,8 @@ def _copy(
         agent.networks.load_state_dict(learned.state()["networks"])
     adaptation.hold(agent, asked.settings.adapt.layers)
     source = _alone(asked, spec, tasks, index)
-    return agent.policy(explore=False), chosen.recipe[0](agent, source, asked.settings.alone, seed)
+    recipe = chosen.recipe[0](agent, source, asked.settings.alone, seed)
+    return _judged(agent, recipe), recipe
 
 
 def _alone(asked: Request, spec: Spec, tasks: draws.TaskSet, index: int) -> OneTask | Imitated | logs.Logs:

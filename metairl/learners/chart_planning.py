@@ -36,15 +36,16 @@ class Plan:
 
 
 def plan(chart: Chart, reward: Tensor, horizon: int, temperature: float, discount: float = 1.0) -> Plan:
-    """The best policy for a reward [B, S] in episodes of so many steps."""
+    """The best policy for a reward [B, S], or [B, S, A] of actions too, in episodes of so many steps."""
     lanes, states, actions = len(chart), reward.shape[1], chart.chances.shape[2]
     policy = reward.new_empty(lanes, horizon, actions, states)
     value = reward.new_empty(lanes, horizon, states)
     unit = temperature or 1.0  # the plan for r / τ at temperature 1 is that for r at τ
+    by_action = reward.unsqueeze(-1) if reward.dim() == 2 else reward
 
     def plan_some(rows: slice) -> None:
-        backup, now = _backup(chart[rows]), reward[rows].unsqueeze(1) / unit
-        after = torch.zeros_like(reward[rows])
+        backup, now = _backup(chart[rows]), (by_action[rows] / unit).transpose(1, 2)
+        after = reward.new_zeros(now.shape[0], states)
         for step in reversed(range(horizon)):
             q = torch.add(now, backup(after), alpha=discount)
             after = _improved(q, temperature == HARD, policy[rows, step])

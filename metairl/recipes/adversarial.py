@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from metairl.agent import Agent, Reading
+from metairl.agent import Acting, Agent, Reading
 from metairl.imitated import Imitated
 from metairl.learners.ppo import PPO
 from metairl.recipes import on_policy
@@ -56,6 +56,25 @@ class GCL(Config):
 REWARDS: dict[type, Any] = {gail.Config: gail.GAIL, airl.Config: airl.AIRL, gcl.Config: gcl.GCL}
 
 
+@dataclass(frozen=True)
+class Recovering(Acting):
+    """A policy with the reward that was learned beside it."""
+
+    reward: Any
+
+    @torch.no_grad()
+    def table(self, obs: Tensor, task: Tensor, actions: int) -> Tensor:
+        """What the demonstrators seem to be after, of every action in every state seen, [B, S, A]."""
+        z = self.agent.seen(obs, task, None)
+        some = torch.zeros(z.shape[:2])
+        each = torch.eye(actions).expand(*some.shape, -1, -1)
+        columns = [
+            self.reward.recovered(Deeds(z, each[..., a, :], z, some, some, some, some))
+            for a in range(actions)
+        ]
+        return torch.stack(columns, dim=-1)
+
+
 class Adversarial(on_policy.OnPolicy):
     config: Any
 
@@ -81,6 +100,9 @@ class Adversarial(on_policy.OnPolicy):
         paid = self._paid(trial, evidence)
         improved = self.improve(paid, self.reading(paid, evidence), progress)
         return told | improved | {"lost": (trial.outcome.lost & trial.outcome.counts).sum().item()}
+
+    def recovering(self) -> Recovering:
+        return Recovering(self.agent, False, self.reward)
 
     def reading(self, trial: Trial, evidence: Batch | None) -> Reading:
         return self.agent.reading(trial) if evidence is None else self.agent.reading_inferred(trial, evidence)
