@@ -285,7 +285,7 @@ METHODS: dict[str, Method] = {
     ),
 }
 
-METHODS |= {  # the same from the logs of the held-out task alone
+METHODS |= {  # the same from logs or demonstrations of the held-out task alone
     f"{name}-alone": replace(
         method,
         title=f"{method.title}, the held-out task alone",
