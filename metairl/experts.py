@@ -42,6 +42,7 @@ OF_WORLD = {  # who shows how it is done, where nobody else is asked for
     "tabular": ("value-iteration", None),
     "locomotion": ("sac", "oracle"),
     "cart-pole": ("ppo", "none"),
+    "tokens": ("any-right", None),
     "acrobot": ("ppo", "none"),
 } | dict.fromkeys(CHARTS, ("optimal", None))
 

@@ -18,8 +18,8 @@ from metairl.charts import CHARTS
 from metairl.encoders import ENCODERS
 from metairl.encoders.support import Support
 from metairl.errors import CardError, UsageError, nearest
-from metairl.learners import bandit_rules as rules
 from metairl.learners import (
+    any_right,
     bayes_bandit,
     bc,
     cql,
@@ -40,6 +40,7 @@ from metairl.learners import (
     td3_bc,
     zero,
 )
+from metairl.learners import bandit_rules as rules
 from metairl.learners import tabular_rules as plans
 from metairl.recipes import (
     adaptation,
@@ -91,7 +92,7 @@ class Method:
 
 CHARTED = tuple(CHARTS)
 BANDIT, TABULAR, GRID, MAZE = ("bandit",), ("tabular",), ("maze-grid",), ("maze",)
-DISCRETE = ("cart-pole", "acrobot", *TABULAR, *CHARTED)
+DISCRETE = ("cart-pole", "acrobot", "tokens", *TABULAR, *CHARTED)
 POINT, ARM = ("point", "point-sparse"), ("meta-world",)
 CONTINUOUS = (*POINT, "locomotion", *ARM)
 PPO = (ppo.PPO, ppo.Config)
@@ -218,6 +219,16 @@ METHODS: dict[str, Method] = {
         support="demos",
         worlds=CONTINUOUS,
     ),
+    "clare-equal": Method(
+        "CLARE with all weights equal",
+        "arXiv:2302.04782",
+        SAC,
+        (conservative.Clare, conservative.Equal),
+        "none",
+        encoders=("none", "oracle"),
+        support="demos",
+        worlds=CONTINUOUS,
+    ),
     "copied": from_demos("Behavioural cloning by counting", "", (copied.Copied, NoConfig)),
     "max-margin": from_demos(
         "Max-margin IRL", "Ratliff et al. 2006", (max_margin.MaxMargin, max_margin.Config)
@@ -268,6 +279,13 @@ METHODS: dict[str, Method] = {
         "bound",
         (shortest_path.ShortestWalk, NoConfig),
         worlds=MAZE,
+        sees_task=True,
+    ),
+    "any-right": Method(
+        "Any right sentence, told",
+        "bound",
+        (any_right.AnyRight, NoConfig),
+        worlds=("tokens",),
         sees_task=True,
     ),
     "straight": Method(

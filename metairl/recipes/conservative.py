@@ -44,6 +44,11 @@ class Config(imagined.Config):
     reward_batch: int = 1000  # pairs of each kind
 
 
+@dataclass(frozen=True)
+class Equal(Config):
+    scheme: Scheme = "equal"
+
+
 class Clare(imagined.Imagined):
     agent: Agent[SAC]
 

@@ -19,6 +19,7 @@ from metairl.worlds.maze_grid import MazeGrid
 from metairl.worlds.metaworld import MetaWorld
 from metairl.worlds.point import Point, SparsePoint
 from metairl.worlds.tabular import Tabular
+from metairl.worlds.tokens import Tokens
 
 WORLDS: dict[str, Callable[..., World]] = {
     "acrobot": Acrobot,
@@ -31,6 +32,7 @@ WORLDS: dict[str, Callable[..., World]] = {
     "point": Point,
     "point-sparse": SparsePoint,
     "tabular": Tabular,
+    "tokens": Tokens,
 } | {kind: partial(Charted, kind) for kind in CHARTS}
 
 
