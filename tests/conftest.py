@@ -20,6 +20,14 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault("METAIRL_CACHE", str(config.cache.mkdir("metairl")))
 
 
+SMALL_LOGS = (
+    ("point-robot", "replay"),
+    ("point-robot", "expert"),
+    ("point-robot", "medium"),
+    ("tabular-mdp", "expert"),
+)
+
+
 @pytest.fixture(scope="session")
 def logged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Logs of small tasks, as `metairl collect` makes them."""
@@ -28,11 +36,7 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     root = tmp_path_factory.mktemp("datasets")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("METAIRL_DATA", str(root))
-        for task, quality in (
-            ("point-robot", "replay"),
-            ("point-robot", "expert"),
-            ("tabular-mdp", "expert"),
-        ):
+        for task, quality in SMALL_LOGS:
             words = ["collect", task, "--quality", quality, "--episodes", "2", "--tasks", "20"]
             assert main(words) == 0
         yield root

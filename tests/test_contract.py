@@ -33,7 +33,8 @@ FEW: dict[str, dict[str, object]] = {
 LANES, STEPS = 6, SPEC.steps
 BRIEF: dict[str, object] = {
     "trials": 8, "rounds": 2, "rows": 4, "steps": 8, "batch_tasks": 4, "batch": 8, "context": 8,
-    "ratio": 0.02,
+    "ratio": 0.02, "rollouts": 40, "model": dynamics.Config(hidden=(8,), passes=1), "reward_steps": 2,
+    "reward_batch": 40, "threshold": 1.0,
 }  # fmt: skip
 SMALL: dict[type, dict[str, object]] = {  # what is tested here does not need more
     on_policy.Config: {"trials": 96},
@@ -67,10 +68,8 @@ def imitations() -> Iterator[tuple[str, str, str]]:
         world = catalogue.task(task).world
         for name, method in METHODS.items():
             if method.imitates and method.pretrains and (not method.worlds or world in method.worlds):
-                for encoder in (
-                    ("none", "oracle", "pearl", "rl2") if method.any_encoder else (method.encoder,)
-                ):
-                    yield name, str(encoder), task
+                for encoder in method.encoders or ("none", "oracle", "pearl", "rl2"):
+                    yield name, encoder, task
 
 
 def trained() -> Iterator[tuple[str, str | None, str]]:

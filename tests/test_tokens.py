@@ -91,7 +91,7 @@ def imitated(kind: type, settings: object, shown: Trial) -> tuple[float, float, 
 
 @pytest.mark.learning
 def test_what_imitation_keeps_of_diversity() -> None:
-    """From 40 sentences: those that tie steps together say more that is right and different than cloning does.
+    """From 40 sentences: what ties steps together says more that is right and different than cloning does.
 
     It has a price, and the test says which: they are right a little less often.
     """
