@@ -151,3 +151,45 @@ def test_more_demonstrations_explain_more(method: str) -> None:
 def test_other_tasks_teach_what_two_demonstrations_mean(method: str, task: str, horizon: int) -> None:
     alone, taught = (lost(name, task, 2, horizon) for name in (method, f"{method}-meta"))
     assert better(alone, taught) < 0.01
+
+
+# imitation without a chart
+
+
+def imitated(method: str, task: str, measure: str | None = None) -> np.ndarray:
+    """Returns, or a measure, of every seed, [seeds, tasks]."""
+    runs = sorted((ACCEPTED / "imitation" / method / task).iterdir())
+    judged = [r for run in runs for r in RunFolder(run).records() if isinstance(r, Evaluation)]
+    tested = [r for r in judged if r.split == "test"]
+    return np.array([(r.measures or {})[measure] if measure else r.returns for r in tested], dtype=float)
+
+
+@pytest.mark.parametrize("method", ["bc-demos", "pi-v"])
+def test_other_tasks_teach_what_one_demonstration_means(method: str) -> None:
+    """Of the same ten held-out tasks."""
+    task = "half-cheetah-vel-v1_data=expert,demos=1,episodes=1"
+    taught = imitated(f"{method}+pearl", task)[:, :10]
+    alone = imitated(f"{method}-alone", task)
+    assert taught.shape == alone.shape == (3, 10)
+    assert better(taught.ravel(), alone.ravel()) < 0.05
+
+
+def test_a_reward_apart_from_its_shaping_is_worth_more_in_wind() -> None:
+    airl, gail = (
+        imitated(f"{name}-alone", "gridworld-v1_data=expert,demos=64,horizon=20", "in-wind")
+        for name in ("airl", "gail")
+    )
+    assert airl.shape == gail.shape == (3, 40)
+    assert better(gail.ravel(), airl.ravel()) < 0.01
+
+
+def test_one_demonstration_is_enough_on_the_classics() -> None:
+    """Five seeds: above cloning on the pole; about as quick to swing up as the expert, who took 83 steps."""
+    pole, swing = (
+        "cartpole-v1_data=expert,demos=1,horizon=500",
+        "acrobot-v1_data=expert,demos=1,horizon=500",
+    )
+    inverse = imitated("iq-learn-discrete", pole)
+    assert inverse.shape == (5, 100) and inverse.mean() > 490
+    assert better(inverse.ravel(), imitated("bc-demos", pole).ravel()) < 0.01
+    assert imitated("iq-learn-discrete", swing).mean() > -83 - 4
