@@ -18,7 +18,7 @@ from metairl.streams import stream
 from metairl.types import Demonstrations
 
 TASK = "random-mdp:data=expert,demos={}"
-EXPLAIN = [name for name, method in METHODS.items() if method.support == "demos"]
+EXPLAIN = [name for name, method in METHODS.items() if method.support == "demos" and not method.imitates]
 
 
 @pytest.fixture(scope="module")

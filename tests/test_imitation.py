@@ -114,4 +114,5 @@ def test_a_constant_reward_teaches_nothing(poles: Path, monkeypatch: pytest.Monk
     ours = np.array(judge(asked, policy, "test", Spent())[0].returns, dtype=float)
     chance = request("random", "cartpole")
     theirs = np.array(judge(chance, build(chance)[0], "test", Spent())[0].returns, dtype=float)
+    # the mode of a network that learned nothing may keep it up some twice as long as chance
     assert permutation_test(ours, 2 * theirs, np.random.default_rng(0)) > 0.05

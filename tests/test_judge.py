@@ -229,6 +229,7 @@ def test_only_rows_that_say_so_are_told_the_task(name: str) -> None:
     method = find(name)
     told = sight(method, method.encoder, settings_type(method, method.encoder)()).task
     bounds = (
+        "any-right",
         "best-arm",
         "value-iteration",
         "shortest-path",

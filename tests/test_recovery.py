@@ -215,7 +215,7 @@ def test_guided_costs_explain_whole_trials(oracle: Oracle) -> None:
     at = torch.stack(places, 1)
     paid = oracle.reward[at[:, 1:]].sum(1)  # of where it leads to, so that all four choices matter
     chance = paid.softmax(0)  # of a trial, by the soft-optimal policy for four steps
-    copies = (chance * 2048).round().long()
+    copies = (chance * 4096).round().long()
     states, actions = torch.eye(spec.obs), torch.eye(spec.actions)
 
     def trials(rows: Tensor) -> Deeds:
