@@ -112,6 +112,7 @@ PRIOR = (prior.Prior, prior.Config)
 IQ_LEARN = (iq_learn.IQLearn, iq_learn.Config)
 BESIDE_DEMOS = (beside_demos.BesideDemos, beside_demos.Config)
 from_demos = partial(Method, support="demos", worlds=CHARTED)
+in_a_model = partial(Method, learner=SAC, encoder="none", encoders=("none", "oracle"), worlds=CONTINUOUS)
 imitator = partial(Method, recipe=FROM_SHOWN, encoder="none", any_encoder=True, support="demos")
 adversary = partial(Method, learner=PPO, encoder="none", any_encoder=True, support="demos")
 from_logs = partial(Method, recipe=OFFLINE, encoder="none", any_encoder=True, support="logs")
@@ -176,15 +177,8 @@ METHODS: dict[str, Method] = {
         (cql_discrete.DiscreteCQL, cql_discrete.Config),
         worlds=TABULAR,
     ),
-    "mopo": Method(
-        "MOPO: SAC in a learned world",
-        "arXiv:2005.13239",
-        SAC,
-        IMAGINED,
-        "none",
-        encoders=("none", "oracle"),
-        support="logs",
-        worlds=CONTINUOUS,
+    "mopo": in_a_model(
+        title="MOPO: SAC in a learned world", paper="arXiv:2005.13239", recipe=IMAGINED, support="logs"
     ),
     "bc-demos": imitator("Behavioural cloning of demonstrations", "", (bc.BC, bc.Config)),
     "pi-v": imitator("Imitation by policy and value", "arXiv:2409.01369", (pi_v.PiV, pi_v.Config)),
@@ -209,25 +203,17 @@ METHODS: dict[str, Method] = {
     "gcl": adversary(
         "Guided cost learning", "arXiv:1603.00448", recipe=(adversarial.Adversarial, adversarial.GCL)
     ),
-    "clare": Method(
-        "CLARE: conservative reward in a learned world",
-        "arXiv:2302.04782",
-        SAC,
-        (conservative.Clare, conservative.Config),
-        "none",
-        encoders=("none", "oracle"),
+    "clare": in_a_model(
+        title="CLARE: conservative reward in a learned world",
+        paper="arXiv:2302.04782",
+        recipe=(conservative.Clare, conservative.Config),
         support="demos",
-        worlds=CONTINUOUS,
     ),
-    "clare-equal": Method(
-        "CLARE with all weights equal",
-        "arXiv:2302.04782",
-        SAC,
-        (conservative.Clare, conservative.Equal),
-        "none",
-        encoders=("none", "oracle"),
+    "clare-equal": in_a_model(
+        title="CLARE with all weights equal",
+        paper="arXiv:2302.04782",
+        recipe=(conservative.Clare, conservative.Equal),
         support="demos",
-        worlds=CONTINUOUS,
     ),
     "copied": from_demos("Behavioural cloning by counting", "", (copied.Copied, NoConfig)),
     "max-margin": from_demos(

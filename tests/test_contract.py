@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 import torch
+from resuming import saved, snapshot
 from torch import Tensor
 
-from metairl import catalogue, draws, dynamics, logs
+from metairl import catalogue, draws, dynamics
 from metairl.agent import Acting, Agent
 from metairl.encoders import ENCODERS
 from metairl.errors import UsageError
@@ -16,26 +17,19 @@ from metairl.methods import METHODS, find, settings_from
 from metairl.protocol import Spent, meta_test
 from metairl.recipes import off_policy, offline, on_policy
 from metairl.refusals import choose_encoder, require_world
-from metairl.request import Request, build, judge, request
+from metairl.request import build, judge, request
 from metairl.streams import stream
-from metairl.types import Batch, Context, Features, Outcome, Sight, Spec, Step, Trial
+from metairl.types import Batch, Context, Features, Outcome, Sight, Spec, Trial
 from metairl.worlds import WORLDS
-from metairl.worlds.point import Point
 
 TASKS = ("bandit-5:pulls=6", "tabular-mdp:episodes=2", "point-robot")
 LOGGED = "point-robot:data=replay"
-SHOWN = ("point-robot:data=expert,demos=1,episodes=1", "tabular-mdp:data=expert,demos=1,episodes=1")
 SPEC = Spec(obs=3, actions=4, discrete=True, horizon=4, episodes=2, params=5)
 FEW: dict[str, dict[str, object]] = {
     name: {"rollouts": 40, "rounds": 3, "model": dynamics.Config(hidden=(8,), passes=1)}
     for name in ("mopo", "mopo-alone")
 }
 LANES, STEPS = 6, SPEC.steps
-BRIEF: dict[str, object] = {
-    "trials": 8, "rounds": 2, "rows": 4, "steps": 8, "batch_tasks": 4, "batch": 8, "context": 8,
-    "ratio": 0.02, "rollouts": 40, "model": dynamics.Config(hidden=(8,), passes=1), "reward_steps": 2,
-    "reward_batch": 40, "threshold": 1.0,
-}  # fmt: skip
 SMALL: dict[type, dict[str, object]] = {  # what is tested here does not need more
     on_policy.Config: {"trials": 96},
     off_policy.Config: {"tasks": 12, "trials": 4, "ratio": 0.02, "batch_tasks": 6, "batch": 8, "context": 5},
@@ -60,16 +54,6 @@ def offline_combinations() -> Iterator[tuple[str, str]]:
             own = tuple(ENCODERS) if method.any_encoder else (str(method.encoder),)
             for encoder in method.encoders or own:
                 yield name, encoder
-
-
-def imitations() -> Iterator[tuple[str, str, str]]:
-    """Every learner and recipe with encoders of every kind; what trains in held-out tasks is the same."""
-    for task in SHOWN:
-        world = catalogue.task(task).world
-        for name, method in METHODS.items():
-            if method.imitates and method.pretrains and (not method.worlds or world in method.worlds):
-                for encoder in method.encoders or ("none", "oracle", "pearl", "rl2"):
-                    yield name, encoder, task
 
 
 def trained() -> Iterator[tuple[str, str | None, str]]:
@@ -285,77 +269,6 @@ def test_what_learns_from_logs_moves_every_network_resumes_bit_for_bit_and_is_ju
 
 
 @pytest.mark.usefixtures("logged")
-@pytest.mark.parametrize("name, encoder, task", list(imitations()))
-def test_what_imitates_moves_every_network_resumes_bit_for_bit_and_is_judged(
-    name: str, encoder: str, task: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(offline, "ROUNDS", 3)
-    asked = brief(request(name, task, encoder))
-    policy, straight = build(asked)
-    assert straight is not None
-    start = snapshot(straight.networks.state_dict())
-    for progress in (0.0, 0.3):
-        straight.iterate(progress)
-    halfway = torch.load(saved(straight.state()), weights_only=True)
-    assert all(value == value for value in straight.iterate(0.6).values())
-    ends = straight.networks.state_dict()
-    assert {key for key, value in ends.items() if not torch.equal(value, start[key])} == set(start)
-    _, resumed = build(asked)
-    assert resumed is not None
-    resumed.load(halfway)
-    resumed.iterate(0.6)
-    assert all(torch.equal(ends[key], value) for key, value in resumed.networks.state_dict().items())
-    first, again = (judge(asked, policy, "validation", Spent()) for _ in range(2))
-    assert [e.returns for e in first] == [e.returns for e in again]
-    assert len(first[0].returns) == asked.card.split.validation and not asked.sight.reward
-
-
-@pytest.mark.usefixtures("logged")
-@pytest.mark.parametrize("name", sorted({name for name, _, _ in imitations()}))
-def test_imitation_never_reads_what_was_paid(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rewards in the logs, and in the worlds that it lives in, are spoilt: it learns the same."""
-    monkeypatch.setattr(offline, "ROUNDS", 3)
-    task = next(
-        task
-        for _, _, task in imitations()
-        if METHODS[name].worlds is None or catalogue.task(task).world in METHODS[name].worlds
-    )
-    encoder = "pearl" if METHODS[name].any_encoder else None
-    learned = []
-    for spoilt in (False, True):
-        if spoilt:
-            spoil_rewards(monkeypatch)
-        _, trained = build(brief(request(name, task, encoder)))
-        assert trained is not None
-        for progress in (0.0, 0.5):
-            trained.iterate(progress)
-        learned.append(snapshot(trained.networks.state_dict()))
-    assert all(torch.equal(value, learned[1][key]) for key, value in learned[0].items())
-
-
-def brief(tuned: Request) -> Request:
-    small = {key: value for key, value in BRIEF.items() if hasattr(tuned.settings.recipe, key)}
-    return replace(tuned, settings=replace(tuned.settings, recipe=replace(tuned.settings.recipe, **small)))
-
-
-def spoil_rewards(monkeypatch: pytest.MonkeyPatch) -> None:
-    read, step = logs.read, Point.step
-
-    def other_logs(*words: object) -> logs.Logs:
-        found = read(*words)
-        kept = found.replay.only(torch.arange(len(found)))
-        kept.kept |= {key: torch.randn_like(kept.kept[key]) for key in ("reward", "learned")}
-        return replace(found, replay=kept)
-
-    def other_step(self: Point, action: Tensor) -> Step:
-        came = step(self, action)
-        return replace(came, reward=torch.randn_like(came.reward), shaped=None)
-
-    monkeypatch.setattr(logs, "read", other_logs)
-    monkeypatch.setattr(Point, "step", other_step)
-
-
-@pytest.mark.usefixtures("logged")
 def test_support_is_of_the_judged_tasks_in_their_order_and_reward_is_absent_after_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -375,19 +288,6 @@ def test_support_is_of_the_judged_tasks_in_their_order_and_reward_is_absent_afte
     assert not asked.sight.reward and not asked.sight.task
     with pytest.raises(UsageError, match="infers tasks from their logs, and 'point-robot-v1' has none"):
         judge(asked, policy, "test", Spent(), catalogue.task("point-robot"))
-
-
-def saved(state: dict[str, object]) -> object:
-    import io
-
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    buffer.seek(0)
-    return buffer
-
-
-def snapshot(networks: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {key: value.clone() for key, value in networks.items()}
 
 
 def test_combinations_that_cannot_work_are_refused_by_name() -> None:

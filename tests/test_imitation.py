@@ -1,17 +1,21 @@
 """What imitators are shown, what is refused, and that nothing but demonstrations is followed."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from resuming import saved, snapshot
 from torch import Tensor, nn
 
-from metairl.catalogue import task
+from metairl import catalogue, dynamics, logs
 from metairl.cli import main
 from metairl.errors import Diverged, StorageError, UsageError
+from metairl.methods import METHODS
 from metairl.protocol import Spent
+from metairl.recipes import offline
 from metairl.recipes.adversarial import Adversarial
 from metairl.record import Evaluation, RunFolder
 from metairl.request import Request, build, judge, request, spec_of
@@ -19,8 +23,16 @@ from metairl.rewards.deeds import Deeds
 from metairl.run import execute
 from metairl.showing import demonstrated, imitated, to_learn_from
 from metairl.stats import permutation_test
+from metairl.types import Step
+from metairl.worlds.point import Point
 
-SHOWN = "point-robot:data=expert,demos={},episodes=1"
+POINT = "point-robot:data=expert,demos={},episodes=1"
+SHOWN = ("point-robot:data=expert,demos=1,episodes=1", "tabular-mdp:data=expert,demos=1,episodes=1")
+BRIEF: dict[str, object] = {
+    "trials": 8, "rounds": 2, "rows": 4, "steps": 8, "batch_tasks": 4, "batch": 8, "context": 8,
+    "ratio": 0.02, "rollouts": 40, "model": dynamics.Config(hidden=(8,), passes=1), "reward_steps": 2,
+    "reward_batch": 40, "threshold": 1.0,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +54,12 @@ def test_no_demonstrations_no_imitation() -> None:
 @pytest.mark.usefixtures("logged")
 def test_more_demonstrations_than_there_are_is_refused_by_the_task() -> None:
     with pytest.raises(StorageError, match="has 2 episodes in its logs, not 3"):
-        build(request("bc-demos", SHOWN.format(3)))
+        build(request("bc-demos", POINT.format(3)))
 
 
 @pytest.mark.usefixtures("logged")
 def test_a_held_out_task_shows_so_many_and_training_tasks_all() -> None:
-    card = task(SHOWN.format(1))
+    card = catalogue.task(POINT.format(1))
     found = demonstrated(card, spec_of(card), "test", seed=0)
     assert found.replay.room == 1 and found.replay.shown and found.few == 1
     assert not found.replay.kept["reward"].any() and not found.replay.kept["learned"].any()
@@ -56,7 +68,7 @@ def test_a_held_out_task_shows_so_many_and_training_tasks_all() -> None:
 
 @pytest.mark.usefixtures("logged")
 def test_worlds_are_those_of_the_demonstrated_tasks() -> None:
-    card = task(SHOWN.format(1))
+    card = catalogue.task(POINT.format(1))
     source = imitated(card, spec_of(card), "cpu", seed=0)
     which = torch.tensor([3, 0, 7])
     world = source.world(source.tasks[which], torch.Generator())
@@ -65,13 +77,13 @@ def test_worlds_are_those_of_the_demonstrated_tasks() -> None:
 
 def test_one_task_shows_n_demonstrations_and_no_more(poles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("METAIRL_DATA", str(poles))
-    card = task("cartpole:data=expert,demos=2")
+    card = catalogue.task("cartpole:data=expert,demos=2")
     assert to_learn_from(card, spec_of(card), seed=0).replay.lived.tolist() == [2]
     judged = demonstrated(card, spec_of(card), "test", seed=0).replay
     assert all(torch.equal(judged.kept["obs"][0], other) for other in judged.kept["obs"])
 
 
-def brief(name: str, root: Path, monkeypatch: pytest.MonkeyPatch, **recipe: object) -> Request:
+def pushed(name: str, root: Path, monkeypatch: pytest.MonkeyPatch, **recipe: object) -> Request:
     monkeypatch.setenv("METAIRL_DATA", str(root))
     asked = request(name, "cartpole:data=expert,demos=2", steps=30_000)
     return replace(asked, settings=replace(asked.settings, recipe=replace(asked.settings.recipe, **recipe)))
@@ -80,7 +92,7 @@ def brief(name: str, root: Path, monkeypatch: pytest.MonkeyPatch, **recipe: obje
 def test_a_reward_that_diverges_is_reported_and_records_are_kept(
     poles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = brief("gail", poles, monkeypatch, reward_rate=1e30, trials=4)
+    asked = pushed("gail", poles, monkeypatch, reward_rate=1e30, trials=4)
     with pytest.raises(Diverged, match="became"):
         execute(asked, tmp_path, [])
     kept = RunFolder(tmp_path)
@@ -105,7 +117,7 @@ class Constant(nn.Module):
 @pytest.mark.learning
 def test_a_constant_reward_teaches_nothing(poles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without rest, 1 a step would teach to keep the pole up: it is the true reward."""
-    asked = brief("gail", poles, monkeypatch, trials=16, epochs=8, learning_rate=3e-3, rounds=0)
+    asked = pushed("gail", poles, monkeypatch, trials=16, epochs=8, learning_rate=3e-3, rounds=0)
     policy, recipe = build(asked)
     assert isinstance(recipe, Adversarial)
     recipe.reward = Constant()
@@ -116,3 +128,84 @@ def test_a_constant_reward_teaches_nothing(poles: Path, monkeypatch: pytest.Monk
     theirs = np.array(judge(chance, build(chance)[0], "test", Spent())[0].returns, dtype=float)
     # the mode of a network that learned nothing may keep it up some twice as long as chance
     assert permutation_test(ours, 2 * theirs, np.random.default_rng(0)) > 0.05
+
+
+def imitations() -> Iterator[tuple[str, str, str]]:
+    """Every learner and recipe with encoders of every kind; what trains in held-out tasks is the same."""
+    for task in SHOWN:
+        world = catalogue.task(task).world
+        for name, method in METHODS.items():
+            if method.imitates and method.pretrains and (not method.worlds or world in method.worlds):
+                for encoder in method.encoders or ("none", "oracle", "pearl", "rl2"):
+                    yield name, encoder, task
+
+
+@pytest.mark.usefixtures("logged")
+@pytest.mark.parametrize("name, encoder, task", list(imitations()))
+def test_what_imitates_moves_every_network_resumes_bit_for_bit_and_is_judged(
+    name: str, encoder: str, task: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(offline, "ROUNDS", 3)
+    asked = brief(request(name, task, encoder))
+    policy, straight = build(asked)
+    assert straight is not None
+    start = snapshot(straight.networks.state_dict())
+    for progress in (0.0, 0.3):
+        straight.iterate(progress)
+    halfway = torch.load(saved(straight.state()), weights_only=True)
+    assert all(value == value for value in straight.iterate(0.6).values())
+    ends = straight.networks.state_dict()
+    assert {key for key, value in ends.items() if not torch.equal(value, start[key])} == set(start)
+    _, resumed = build(asked)
+    assert resumed is not None
+    resumed.load(halfway)
+    resumed.iterate(0.6)
+    assert all(torch.equal(ends[key], value) for key, value in resumed.networks.state_dict().items())
+    first, again = (judge(asked, policy, "validation", Spent()) for _ in range(2))
+    assert [e.returns for e in first] == [e.returns for e in again]
+    assert len(first[0].returns) == asked.card.split.validation and not asked.sight.reward
+
+
+@pytest.mark.usefixtures("logged")
+@pytest.mark.parametrize("name", sorted({name for name, _, _ in imitations()}))
+def test_imitation_never_reads_what_was_paid(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rewards in the logs, and in the worlds that it lives in, are spoilt: it learns the same."""
+    monkeypatch.setattr(offline, "ROUNDS", 3)
+    task = next(
+        task
+        for _, _, task in imitations()
+        if METHODS[name].worlds is None or catalogue.task(task).world in METHODS[name].worlds
+    )
+    encoder = "pearl" if METHODS[name].any_encoder else None
+    learned = []
+    for spoilt in (False, True):
+        if spoilt:
+            spoil_rewards(monkeypatch)
+        _, trained = build(brief(request(name, task, encoder)))
+        assert trained is not None
+        for progress in (0.0, 0.5):
+            trained.iterate(progress)
+        learned.append(snapshot(trained.networks.state_dict()))
+    assert all(torch.equal(value, learned[1][key]) for key, value in learned[0].items())
+
+
+def brief(tuned: Request) -> Request:
+    small = {key: value for key, value in BRIEF.items() if hasattr(tuned.settings.recipe, key)}
+    return replace(tuned, settings=replace(tuned.settings, recipe=replace(tuned.settings.recipe, **small)))
+
+
+def spoil_rewards(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, step = logs.read, Point.step
+
+    def other_logs(*words: object) -> logs.Logs:
+        found = read(*words)
+        kept = found.replay.only(torch.arange(len(found)))
+        kept.kept |= {key: torch.randn_like(kept.kept[key]) for key in ("reward", "learned")}
+        return replace(found, replay=kept)
+
+    def other_step(self: Point, action: Tensor) -> Step:
+        came = step(self, action)
+        return replace(came, reward=torch.randn_like(came.reward), shaped=None)
+
+    monkeypatch.setattr(logs, "read", other_logs)
+    monkeypatch.setattr(Point, "step", other_step)

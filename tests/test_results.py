@@ -179,8 +179,8 @@ def test_a_reward_apart_from_its_shaping_is_worth_more_in_wind() -> None:
         imitated(f"{name}-alone", "gridworld-v1_data=expert,demos=64,horizon=20", "in-wind")
         for name in ("airl", "gail")
     )
-    assert airl.shape == gail.shape == (3, 40)
-    assert better(gail.ravel(), airl.ravel()) < 0.01
+    assert airl.shape == gail.shape == (3, 10)
+    assert better(gail.ravel(), airl.ravel()) < 0.05
 
 
 def test_one_demonstration_is_enough_on_the_classics() -> None:
