@@ -164,14 +164,12 @@ def imitated(method: str, task: str, measure: str | None = None) -> np.ndarray:
     return np.array([(r.measures or {})[measure] if measure else r.returns for r in tested], dtype=float)
 
 
-@pytest.mark.parametrize("method", ["bc-demos", "pi-v"])
-def test_other_tasks_teach_what_one_demonstration_means(method: str) -> None:
+def test_other_tasks_teach_what_one_demonstration_means() -> None:
     """Of the same ten held-out tasks."""
     task = "half-cheetah-vel-v1_data=expert,demos=1,episodes=1"
-    taught = imitated(f"{method}+pearl", task)[:, :10]
-    alone = imitated(f"{method}-alone", task)
+    taught, alone = imitated("pi-v+pearl", task)[:, :10], imitated("pi-v-alone", task)
     assert taught.shape == alone.shape == (3, 10)
-    assert better(taught.ravel(), alone.ravel()) < 0.05
+    assert better(taught.ravel(), alone.ravel()) < 0.01
 
 
 def test_a_reward_apart_from_its_shaping_is_worth_more_in_wind() -> None:
