@@ -47,7 +47,9 @@ def measured(policy: Policy, card: TaskCard, tasks: TaskSet, judged: Evaluation)
     most = value_of(true.chart, true.reward, best.policy)
     if not isinstance(policy, Explained):
         sampled = {"value-difference": most - torch.tensor(judged.returns, dtype=most.dtype)}
-        return _rounded(sampled | (_recovered(policy, true, card) if isinstance(policy, Recovering) else {}))
+        if isinstance(policy, Recovering):
+            sampled |= _recovered(policy, true, card, tasks)
+        return _rounded(sampled)
     values = {"value-difference": most - value_of(true.chart, true.reward, policy.policy)}
     values["in-wind"] = _in_wind(true, policy, card.horizon)
     values["agreement"] = agreement(true, best, policy.policy)
@@ -68,11 +70,12 @@ def measured_each(
     return {name: [value for part in alone for value in part[name]] for name in alone[0]}
 
 
-def _recovered(policy: Recovering, true: Charted, card: TaskCard) -> dict[str, Tensor]:
+def _recovered(policy: Recovering, true: Charted, card: TaskCard, tasks: TaskSet) -> dict[str, Tensor]:
     """Of a reward that reads what is seen and done, in every state of the chart."""
     lanes, states, actions = len(true.chart), true.reward.shape[1], true.chart.chances.shape[2]
     seen = torch.eye(states).expand(lanes, -1, -1)
-    table = policy.table(seen, torch.zeros(lanes, 0), actions).to(true.reward)
+    told = make(card, tasks[:], torch.Generator()).task
+    table = policy.table(seen, told, actions).to(true.reward)
     alike = correlation(table.mean(-1), true.reward)
     chart = windy(true.chart)
     best, own = (plan(chart, reward, card.horizon, HARD).policy for reward in (true.reward, table))

@@ -4,20 +4,18 @@ A learned method is encoder × learner × recipe. An exact method is a learner a
 its numbers are computed. A line here is all it takes to be listed, trained, judged and contract-tested.
 """
 
-from dataclasses import Field, dataclass, fields, is_dataclass, make_dataclass, replace
-from functools import cache, partial
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 import torch
-from pydantic import TypeAdapter, ValidationError
 
-from metairl import catalogue
 from metairl.agent import Agent
 from metairl.cards import TaskCard
 from metairl.charts import CHARTS
 from metairl.encoders import ENCODERS
 from metairl.encoders.support import Support
-from metairl.errors import CardError, UsageError, nearest
+from metairl.errors import UsageError, nearest
 from metairl.learners import (
     any_right,
     bayes_bandit,
@@ -43,7 +41,6 @@ from metairl.learners import (
 from metairl.learners import bandit_rules as rules
 from metairl.learners import tabular_rules as plans
 from metairl.recipes import (
-    adaptation,
     adversarial,
     beside_demos,
     conservative,
@@ -309,74 +306,6 @@ def find(name: str) -> Method:
     if name not in METHODS:
         raise UsageError(f"no method '{name}'; {nearest(name, METHODS)}")
     return METHODS[name]
-
-
-@cache
-def settings_type(method: Method, encoder: str | None) -> type:
-    """A dataclass with one nested Config a part: what can be tuned, and what `--help` lists.
-
-    Made once for each combination, so that equal settings of two requests are equal.
-    """
-    parts = {"learner": method.learner[1]}
-    if encoder:
-        parts["encoder"] = ENCODERS[encoder][1]
-    if method.recipe:
-        parts["recipe"] = method.recipe[1]
-    defaults = {name: part() for name, part in parts.items()}
-    if method.adapts:
-        defaults |= {"adapt": adaptation.Config(), "alone": method.adapts}
-    return make_dataclass("Settings", [(n, type(part), part) for n, part in defaults.items()], frozen=True)
-
-
-def tuned(name: str, task: str, encoder: str | None) -> tuple[int, Any]:
-    """The step budget and settings that benchmarks/tuned has for a method on a task, over the defaults."""
-    values, path = catalogue.tuned(name, task)
-    steps = values.pop("steps", find(name).steps)
-    if not isinstance(steps, int):
-        raise CardError(f"{path} [{task}]: 'steps' must be a whole number, not {steps!r}")
-    others = values.pop("encoders", {})  # of encoders that are not the method's own, by name
-    if encoder != find(name).encoder:
-        values.pop("encoder", None)
-        values |= {"encoder": others[encoder]} if encoder in others else {}
-    return steps, settings_from(find(name), encoder, values, f"{path} [{task}]")
-
-
-def settings_from(method: Method, encoder: str | None, values: dict[str, Any], where: str) -> Any:
-    """Settings with some values replaced; an unknown part or key is named, with the nearest valid one."""
-    whole = settings_type(method, encoder)
-    defaults = whole()
-    parts: dict[str, Any] = {field.name: field.type for field in fields(whole)}
-    chosen = {}
-    for part, changes in values.items():
-        if part not in parts:
-            raise CardError(f"{where}: unknown part '{part}'; {nearest(part, parts)}")
-        chosen[part] = _changed(getattr(defaults, part), changes, where, part)
-    return whole(**chosen)
-
-
-def _changed(part: Any, changes: dict[str, Any], where: str, name: str) -> Any:
-    """A part with some values replaced, also in parts of it."""
-    known = {field.name: field for field in fields(part)}
-    typed = {}
-    for key, value in changes.items():
-        full = f"{name}.{key}"
-        if key not in known:
-            raise CardError(f"{where}: unknown key '{full}'; {nearest(key, known)}")
-        inner = getattr(part, key)
-        if is_dataclass(inner) and isinstance(value, dict):
-            typed[key] = _changed(inner, value, where, full)
-        else:
-            typed[key] = _typed(value, known[key], f"{where}: '{full}'")
-    return replace(part, **typed)
-
-
-def _typed(value: Any, field: Field[Any], name: str) -> Any:
-    """The value as a field's type has it, which in a file may look different: a list for a tuple."""
-    try:
-        kind: Any = field.type
-        return TypeAdapter(kind).validate_python(value)
-    except ValidationError as fault:
-        raise CardError(f"{name}: {fault.errors()[0]['msg']}, not {value!r}") from None
 
 
 def sight(method: Method, encoder: str | None, settings: Any) -> Sight:

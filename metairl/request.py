@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from metairl import catalogue, draws, logs, measures, methods, protocol, refusals, showing
+from metairl import catalogue, draws, logs, measures, methods, protocol, refusals, showing, tuning
 from metairl.agent import Acting, Agent, SetEncoder
 from metairl.cards import TaskCard
 from metairl.charts import CHARTS
@@ -128,7 +128,7 @@ def request(
     if steps is not None and steps < 0:
         raise UsageError(f"--steps must be 0 or more, not {steps}")
     kind = choose(engine) if card.simulated else "cpu"
-    tuned_steps, tuned_settings = methods.tuned(method, task, encoder)
+    tuned_steps, tuned_settings = tuning.tuned(method, task, encoder)
     refusals.require_counts(settings or tuned_settings)
     refusals.require_shaped(settings or tuned_settings, card)
     if steps and chosen.recipe and not chosen.pretrains:
@@ -141,7 +141,7 @@ def requested(folder: RunFolder) -> Request:
     """The request that a folder was made by; settings that its version did not know have their defaults."""
     run = folder.description()
     method, encoder = methods.find(run["method"]), run["encoder"]
-    settings = methods.settings_from(method, encoder, run["config"], str(folder.run_file))
+    settings = tuning.settings_from(method, encoder, run["config"], str(folder.run_file))
     engine = choose(run.get("engine", "cpu"))
     return Request(run["method"], run["task"], encoder, run["seed"], run["steps"], settings, engine)
 

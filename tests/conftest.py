@@ -25,6 +25,7 @@ SMALL_LOGS = (
     ("point-robot", "expert"),
     ("point-robot", "medium"),
     ("tabular-mdp", "expert"),
+    ("random-mdp", "expert"),
 )
 
 

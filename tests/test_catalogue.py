@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from metairl import catalogue, draws, methods
+from metairl import catalogue, draws, methods, tuning
 from metairl.cards import TaskCard
 from metairl.errors import CardError, UsageError
 from metairl.request import build, request
@@ -159,11 +159,11 @@ def test_own_tasks_are_tuned_for_beside_the_suite_and_no_card_is_replaced(
     tuned.mkdir(parents=True)
     (tuned / "rl2.toml").write_text('["bandit-3"]\nsteps = 7\n')
     monkeypatch.setenv("METAIRL_PATH", str(tmp_path))
-    assert methods.tuned("rl2", "bandit-3", "rl2")[0] == 7
-    assert methods.tuned("rl2", "bandit-5", "rl2")[0] == 3_000_000
+    assert tuning.tuned("rl2", "bandit-3", "rl2")[0] == 7
+    assert tuning.tuned("rl2", "bandit-5", "rl2")[0] == 3_000_000
     (tuned / "rl2.toml").write_text('["bandit-5"]\nsteps = 7\n')
     with pytest.raises(CardError, match="'bandit-5' is tuned already"):
-        methods.tuned("rl2", "bandit-5", "rl2")
+        tuning.tuned("rl2", "bandit-5", "rl2")
     (tmp_path / "tasks" / "bandit-5-v1.toml").write_text(GOOD.replace("mine-v1", "bandit-5-v1"))
     with pytest.raises(CardError, match="there is a 'bandit-5-v1' already"):
         catalogue.task("bandit-5")
@@ -182,7 +182,7 @@ def test_a_card_cannot_transfer_to_another_kind_of_task(monkeypatch: pytest.Monk
 )
 def test_every_tuned_key_exists(path: Path) -> None:
     for task in tomllib.loads(path.read_text()):
-        methods.tuned(path.stem, task, methods.find(path.stem).encoder)
+        tuning.tuned(path.stem, task, methods.find(path.stem).encoder)
 
 
 @pytest.mark.parametrize("name", catalogue.tables())

@@ -13,12 +13,13 @@ from metairl.agent import Acting, Agent
 from metairl.encoders import ENCODERS
 from metairl.errors import UsageError
 from metairl.learners import ppo
-from metairl.methods import METHODS, find, settings_from
+from metairl.methods import METHODS, find
 from metairl.protocol import Spent, meta_test
 from metairl.recipes import off_policy, offline, on_policy
 from metairl.refusals import choose_encoder, require_world
 from metairl.request import build, judge, request
 from metairl.streams import stream
+from metairl.tuning import settings_from
 from metairl.types import Batch, Context, Features, Outcome, Sight, Spec, Trial
 from metairl.worlds import WORLDS
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from metairl import catalogue, draws, logs, measures, methods, showing
+from metairl import catalogue, draws, logs, measures, methods, showing, tuning
 from metairl.cli import main
 from metairl.errors import DamagedFile, StorageError
 from metairl.learners.chart_planning import HARD, action_values, plan
@@ -172,9 +172,9 @@ def test_features_of_another_width_are_refused(charted: Path) -> None:
 
 def test_settings_are_tuned_for_any_number_of_demonstrations() -> None:
     for count in (1, 64):
-        _, tuned = methods.tuned("deep-maxent", f"objectworld:data=expert,demos={count}", None)
+        _, tuned = tuning.tuned("deep-maxent", f"objectworld:data=expert,demos={count}", None)
         assert tuned.learner.decay == 1.0
-    _, other = methods.tuned("deep-maxent", "gridworld:data=expert,demos=1", None)
+    _, other = tuning.tuned("deep-maxent", "gridworld:data=expert,demos=1", None)
     assert other.learner.decay == 10.0
 
 

@@ -14,13 +14,14 @@ from metairl.agent import Acting
 from metairl.cards import TaskCard
 from metairl.draws import TaskSet
 from metairl.errors import CardError
-from metairl.methods import METHODS, find, settings_type, sight
+from metairl.methods import METHODS, find, sight
 from metairl.recipes.off_policy import OffPolicy
 from metairl.record import Evaluation, RunFolder, Training, from_line, to_line
 from metairl.request import build, judge, request
 from metairl.rollout import outcome, rollout
 from metairl.stats import rank
 from metairl.streams import stream
+from metairl.tuning import settings_type
 from metairl.types import Context, Outcome, Sight, Spec, State, Step, Tasks, World
 from metairl.worlds import WORLDS, make
 

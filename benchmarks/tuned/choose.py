@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from metairl import draws, methods
+from metairl import draws, methods, tuning
 from metairl.protocol import Spent, meta_test
 from metairl.request import build, judge, request
 from metairl.streams import stream
@@ -55,7 +55,7 @@ def main() -> None:
         key, values, tasks = GRIDS[name]
         scores: dict[float, Score] = {}
         for value in values:
-            settings = methods.settings_from(methods.find(name), None, {"learner": {key: value}}, "grid")
+            settings = tuning.settings_from(methods.find(name), None, {"learner": {key: value}}, "grid")
             scores[value] = (mdp_scores if tasks is MDPS else bandit_scores)(name, settings)
             print(name, key, value, *(f"{x:.1f}" for x in scores[value].values()), flush=True)
         source = "training-law" if tasks is MDPS else "validation"

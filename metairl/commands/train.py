@@ -8,7 +8,7 @@ import torch
 import tyro
 from tyro.conf import Positional
 
-from metairl import catalogue, methods, refusals
+from metairl import catalogue, methods, refusals, tuning
 from metairl.commands.show import print_scores
 from metairl.record import RunFolder
 from metairl.request import request
@@ -57,6 +57,6 @@ def _settings(args: Train, words: list[str]) -> Any:
     method = methods.find(args.method)
     encoder = refusals.choose_encoder(args.method, method, args.encoder)
     catalogue.task(args.task)
-    _, tuned = methods.tuned(args.method, args.task, encoder)
-    kind = methods.settings_type(method, encoder)
+    _, tuned = tuning.tuned(args.method, args.task, encoder)
+    kind = tuning.settings_type(method, encoder)
     return tyro.cli(kind, prog=f"metairl train {args.method} {args.task}", args=words, default=tuned)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from metairl.agent import Acting, Agent, Reading
+from metairl.errors import UsageError
 from metairl.imitated import Imitated
 from metairl.learners.ppo import PPO
 from metairl.recipes import on_policy
@@ -77,11 +78,12 @@ class Recovering(Acting):
 
 class Adversarial(on_policy.OnPolicy):
     config: Any
-
     agent: Agent[PPO]
 
     def __init__(self, agent: Agent[PPO], source: Imitated, config: Config, seed: int):
         super().__init__(agent, source, config, seed, ("choose", "show"))
+        if agent.sight.chance and source.spec.episodes > 1:
+            raise UsageError("an encoder that draws in every episode needs trials of one: try episodes=1")
         self.source: Imitated = source
         self.reward = made(config, source.spec, agent.encoder.width, seed)
         self.networks = nn.ModuleDict({"agent": agent.networks, "reward": self.reward})

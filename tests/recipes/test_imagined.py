@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from metairl import catalogue, dynamics, methods, refusals
+from metairl import catalogue, dynamics, methods, refusals, tuning
 from metairl.errors import CardError, UsageError
 from metairl.learners.random import Random
 from metairl.logs import Logs
@@ -42,7 +42,7 @@ def recipe(encoder: str = "oracle", seed: int = 0, **settings: Any) -> Imagined:
         **{"model": few, "rollouts": 15, "horizon": 4, "rounds": 10, "keep": 2, "batch_tasks": 2, **settings}
     )
     card = catalogue.task("point-robot:data=replay")
-    parts = replace(methods.settings_type(MOPO, encoder)(), recipe=config)
+    parts = replace(tuning.settings_type(MOPO, encoder)(), recipe=config)
     agent = methods.build_agent(MOPO, encoder, spec_of(card), parts, card, seed)
     return Imagined(agent, logs(), config, seed)
 
@@ -192,7 +192,7 @@ def test_worlds_whose_episodes_end_early_are_refused() -> None:
 
 def test_parts_of_a_part_are_checked_as_parts_are() -> None:
     def chosen(**model: Any) -> Any:
-        return methods.settings_from(MOPO, "none", {"recipe": {"model": model}}, "here")
+        return tuning.settings_from(MOPO, "none", {"recipe": {"model": model}}, "here")
 
     assert chosen(members=3, hidden=[4, 4]).recipe.model == dynamics.Config(members=3, hidden=(4, 4))
     with pytest.raises(CardError, match=r"unknown key 'recipe.model.member'; did you mean 'members'\?"):
@@ -200,7 +200,7 @@ def test_parts_of_a_part_are_checked_as_parts_are() -> None:
     with pytest.raises(CardError, match=r"'recipe.model.members'.*not 'x'"):
         chosen(members="x")
     with pytest.raises(CardError, match=r"'recipe.model'"):
-        methods.settings_from(MOPO, "none", {"recipe": {"model": 3}}, "here")
+        tuning.settings_from(MOPO, "none", {"recipe": {"model": 3}}, "here")
     with pytest.raises(UsageError, match=r"recipe\.model\.members must be 1 or more, not 0"):
         refusals.require_counts(chosen(members=0))
 
@@ -209,7 +209,7 @@ def test_alone_it_has_a_model_of_its_own_task() -> None:
     assert methods.find("mopo-alone").adapts == imagined.Config(batch_tasks=1, batch=256)
     config = recipe().config
     card = catalogue.task("point-robot:data=replay")
-    parts = replace(methods.settings_type(MOPO, "none")(), recipe=config)
+    parts = replace(tuning.settings_type(MOPO, "none")(), recipe=config)
     agent = methods.build_agent(MOPO, "none", spec_of(card), parts, card, 0)
     alone = Imagined(agent, logs().only(1), config, 0)
     alone.iterate(0.0)

@@ -7,9 +7,9 @@ from torch.testing import assert_close
 
 from metairl.errors import UsageError
 from metairl.methods import find as method
-from metairl.methods import settings_from, settings_type
 from metairl.request import request
 from metairl.streams import stream
+from metairl.tuning import settings_from, settings_type
 from metairl.types import Step
 from metairl.worlds.point import Point, SparsePoint
 
