@@ -238,12 +238,25 @@ class TableCard(Strict):
 
 
 class BoardCard(Strict):
+    """A leaderboard. Results compare only inside one version of its rules."""
+
     id: str
     title: str
-    rules: str = Field(pattern=r"^[0-9]+\.[0-9]+$")  # results compare only inside one version
+    rules: str = Field(pattern=r"^[0-9]+\.[0-9]+$")
     support: str
-    tasks: list[str]
+    metric: Metric  # 1 is as good as the card's expert: scores and success
+    columns: list[Column] = Field(min_length=1)
+    seeds: Count = 3  # a row with fewer in a column has no interval there
+    max_steps: Count | None = None  # of training, in any run; None: the budget is shown, not bounded
     notes: str = ""
+
+    @model_validator(mode="after")
+    def _columns_differ(self) -> "BoardCard":
+        names = [column.name for column in self.columns]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two columns are named '{name}'")
+        return self
 
 
 Card = TypeVar("Card", bound=BaseModel)

@@ -1,9 +1,22 @@
 """Means, their errors, and tests: numpy, with every generator handed in. NaN stays NaN and ranks last."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A statistic and where it lies 95 times of 100; NaN bounds where too few seeds were run to say."""
+
+    value: float
+    low: float
+    high: float
+    seeds: int  # the fewest that any task has
+    tasks: int
 
 
 def standard_error(scores: Floats) -> float:

@@ -89,7 +89,13 @@ def tables() -> Rows:
 
 def boards() -> Rows:
     return [
-        {"name": name, "title": card.title, "rules": card.rules, "support": card.support, "tasks": card.tasks}
+        {
+            "name": name,
+            "title": card.title,
+            "rules": card.rules,
+            "support": card.support,
+            "tasks": list(dict.fromkeys(c.task for c in card.columns)),
+        }
         for name, card in catalogue.boards().items()
     ]
 

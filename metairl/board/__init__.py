@@ -1,0 +1,1 @@
+"""A leaderboard whose rows can be checked: submissions, their checks, standings and the page."""
