@@ -56,7 +56,7 @@ def check(path: Path, torn: bool = False) -> Checked:
         submission = read(bundle, torn)
     except Refused as fault:
         return Checked(path, None, [Finding("files", str(path), str(fault))])
-    return Checked(path, submission, list(_findings(submission)))
+    return Checked(path, submission, _findings(submission))
 
 
 def _require_sums(bundle: Bundle) -> None:
@@ -74,27 +74,27 @@ def _require_sums(bundle: Bundle) -> None:
             raise Refused(f"{name}: its bytes are not those of {SUMS}")
 
 
-def _findings(submission: Submission) -> Iterator[Finding]:
+def _findings(submission: Submission) -> list[Finding]:
     board = catalogue.boards().get(submission.sheet.board)
     if board is None:
         hint = nearest(submission.sheet.board, catalogue.boards())
-        yield Finding("sheet", SHEET, f"no board '{submission.sheet.board}'; {hint}")
-        return
-    yield from _sheet(submission, board)
-    yield from _alike(submission)
-    known = {catalogue.task_name(column.task) for column in board.columns}
+        return [Finding("sheet", SHEET, f"no board '{submission.sheet.board}'; {hint}")]
+    found = [*_sheet(submission, board), *_alike(submission)]
     for ran in submission.runs:
-        if ran.made.task not in known:
-            yield Finding("runs", ran.path, f"'{ran.made.task}' is no task of board '{board.id}'")
-            continue
-        card = catalogue.task(ran.made.task)
-        yield from (Finding("runs", ran.path, what) for what in _run(ran, card))
-        yield from (Finding("episodes", ran.path, what) for what in _episodes(ran, card))
-        yield from (Finding("plausible", ran.path, what) for what in _plausible(ran, card, board))
-    try:
-        yield from _claims(submission, board)
-    except (MetairlError, ValueError, IndexError) as fault:  # episodes that no score can be made of
-        yield Finding("claims", SHEET, f"no scores can be made of these episodes ({printable(str(fault))})")
+        found += _ran(ran, board)
+    if any(finding.rule in ("runs", "episodes") for finding in found):
+        return found  # of such episodes nothing can be computed
+    return [*found, *_claims(submission, board)]
+
+
+def _ran(ran: Ran, board: BoardCard) -> Iterator[Finding]:
+    if ran.made.task not in {catalogue.task_name(column.task) for column in board.columns}:
+        yield Finding("runs", ran.path, f"'{ran.made.task}' is no task of board '{board.id}'")
+        return
+    card = catalogue.task(ran.made.task)
+    yield from (Finding("runs", ran.path, what) for what in _run(ran, card))
+    yield from (Finding("episodes", ran.path, what) for what in _episodes(ran, card))
+    yield from (Finding("plausible", ran.path, what) for what in _plausible(ran, card, board))
 
 
 def _sheet(submission: Submission, board: BoardCard) -> Iterator[Finding]:

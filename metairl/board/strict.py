@@ -17,6 +17,7 @@ from metairl.errors import Refused
 
 DEPTH, DIGITS = 32, 18
 _MARKUP = re.compile(r"[<>`]|\]\(|&#|javascript:|data:|vbscript:", re.IGNORECASE)
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _LINK = re.compile(r"https://[a-z0-9][a-z0-9.-]*(:[0-9]{1,5})?(/[A-Za-z0-9._~/%?#=&+,:@-]*)?")
 
 
@@ -54,6 +55,8 @@ def parse(content: bytes, where: str) -> Any:
         )
     except ValueError as fault:
         refuse(f"not JSON ({printable(str(fault))})")
+    if _SURROGATE.search(text) and not _encodable(value):
+        refuse("half of a surrogate pair in a text")
     return value
 
 
@@ -105,8 +108,14 @@ def fitted(schema: type[Model], value: Any, where: str) -> Model:
         key = ".".join(str(part) for part in error["loc"])
         message = error["msg"].removeprefix("Value error, ")
         raise Refused(f"{where}: '{printable(key)}': {printable(message)}") from None
+
+
+def _encodable(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        raise Refused(f"{where}: half of a surrogate pair in a text") from None
+        return False
+    return True
 
 
 def _counts(pairs: list[tuple[str, Any]]) -> dict[str, int]:
