@@ -20,7 +20,7 @@ from metairl import catalogue, checkpoint, methods
 from metairl.board.bundle import ALLOWED, SHEET, SUMS, Bundle
 from metairl.board.scores import aggregate, claimed
 from metairl.board.strict import fitted, printable
-from metairl.board.submission import Code, Family, Method, Sheet, read_runs
+from metairl.board.submission import Family, Sheet, read_runs
 from metairl.cards import BoardCard
 from metairl.errors import Refused, StorageError, UsageError, nearest
 from metairl.record import RunFolder, write_atomically, writing
@@ -42,7 +42,8 @@ class About:
     family: Family | None = None
     paper: str | None = None
     url: str | None = None
-    code: Code | None = None
+    repository: str | None = None  # of its code, with the commit
+    commit: str | None = None
     notes: str = ""
 
 
@@ -73,17 +74,19 @@ def seal(folder: Path, board: BoardCard, about: About) -> None:
     runs = read_runs(Bundle(folder))
     if not runs:
         raise UsageError("a submission needs at least one run")
-    made = runs[0].made
+    made, claims = runs[0].made, claimed(runs, board)
+    if not claims:
+        raise UsageError(f"none of these runs is of a task of board '{board.id}'")
     sheet = {
         "schema_version": 1,
         "board": board.id,
         "rules": board.rules,
         "support": _support(made.method, board),
-        "method": _method(made.method, made.encoder, about).model_dump(mode="json"),
+        "method": _method(made.method, made.encoder, about),
         "authors": list(about.authors),
         "date": about.date.isoformat(),
         "licence": about.licence,
-        "claims": [claim.model_dump() for claim in claimed(runs, board).values()],
+        "claims": [claim.model_dump() for claim in claims.values()],
         "aggregate": aggregate(runs, board),
         "notes": about.notes,
     }
@@ -140,20 +143,21 @@ def networks(bundle: Bundle, path: str) -> dict[str, Any] | None:
     return content
 
 
-def _method(name: str, encoder: str | None, about: About) -> Method:
+def _method(name: str, encoder: str | None, about: About) -> dict[str, Any]:
     known = methods.METHODS.get(name)
     slug = name if known is None or encoder == known.encoder else f"{name}+{encoder}"
     title = known.title if known else name
-    return Method(
-        name=about.name or (title if slug == name else f"{title}, {encoder}"),
-        slug=about.slug or slug,
-        family=about.family or family_of(name, encoder),
-        description=about.description,
-        encoder=encoder,
-        paper=about.paper or (known.paper if known else None),
-        url=about.url,
-        code=about.code,
-    )
+    code = {"repository": about.repository, "commit": about.commit} if about.repository else None
+    return {
+        "name": about.name or (title if slug == name else f"{title}, {encoder}"),
+        "slug": about.slug or slug,
+        "family": about.family or family_of(name, encoder),
+        "description": about.description,
+        "encoder": encoder,
+        "paper": about.paper or (known.paper if known else None),
+        "url": about.url,
+        "code": code,
+    }
 
 
 def family_of(name: str, encoder: str | None) -> Family:

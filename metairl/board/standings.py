@@ -162,14 +162,15 @@ def _ranks(row: Standing) -> bool:
 
 
 def _curve(runs: Sequence[Ran], column: Column, board: BoardCard) -> Curve | None:
-    """Over the moments that all seeds were judged at; None where nothing was trained."""
+    """At the moments of the first seed that all came to; None where nothing was trained."""
     task = catalogue.task_name(column.task)
     by_seed = [_moments(ran, column, board) for ran in runs if ran.made.task == task]
-    shared = sorted(set.intersection(*(set(moments) for moments in by_seed))) if by_seed else []
-    if len(shared) < 2:
+    if not by_seed or min(map(len, by_seed)) < 2:
         return None
-    means = [float(np.mean([moments[clock] for moments in by_seed])) for clock in shared]
-    return Curve(column.name, np.array(shared, dtype=float), np.array(means))
+    first, last = max(map(min, by_seed)), min(map(max, by_seed))
+    shared = np.array([clock for clock in by_seed[0] if first <= clock <= last], dtype=float)
+    means = np.mean([np.interp(shared, list(moments), list(moments.values())) for moments in by_seed], axis=0)
+    return Curve(column.name, shared, means)
 
 
 def _moments(ran: Ran, column: Column, board: BoardCard) -> dict[int, float]:

@@ -169,8 +169,13 @@ def _accept(args: Accept) -> int:
         checked = check(path)
         if not checked.sound:
             return complain(checked, json=False)
-        if any(row.digest == Bundle(path).digest for row in ledger.standing(args.ledger)):
-            raise UsageError(f"{path}: stands on its board already")
+        assert checked.submission
+        sheet = checked.submission.sheet
+        for row in ledger.standing(args.ledger):
+            if (row.board, row.row) == (sheet.board, sheet.method.slug):
+                raise UsageError(
+                    f"'{row.row}' stands on board '{row.board}' already; withdraw {row.path} first"
+                )
         _write(args.ledger, "accepted", path, {})
     return 0
 

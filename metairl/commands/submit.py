@@ -9,7 +9,7 @@ from tyro.conf import Positional
 
 from metairl.board.check import check
 from metairl.board.pack import About, pack
-from metairl.board.submission import Code, Family
+from metairl.board.submission import Family
 from metairl.commands.board import complain
 from metairl.errors import UsageError
 
@@ -47,9 +47,6 @@ def main(words: list[str]) -> int:
 
 
 def _about(args: Submit) -> About:
-    code = None
-    if args.repository and args.commit:
-        code = Code(repository=args.repository, commit=args.commit)
     return About(
         authors=args.authors,
         licence=args.licence,
@@ -60,6 +57,7 @@ def _about(args: Submit) -> About:
         family=args.family,
         paper=args.paper,
         url=args.url,
-        code=code,
+        repository=args.repository,
+        commit=args.commit,
         notes=args.notes,
     )
