@@ -12,7 +12,6 @@ second nonce is for.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
@@ -87,8 +86,8 @@ def overclaimed(columns: Sequence[tuple[Floats, Floats]], rng: np.random.Generat
 def _dealt(pooled: Floats, claimed: int, rng: np.random.Generator) -> Floats:
     """Differences where who claimed and who saw is dealt out anew, [R]; a draw of the smaller side does."""
     smaller = min(claimed, pooled.size - claimed)
-    deal = partial(rng.choice, pooled, smaller, replace=False, shuffle=False)
-    sums = np.array([deal().sum() for _ in range(ROUNDS)])
+    dealt = [rng.choice(pooled, smaller, replace=False, shuffle=False).sum() for _ in range(ROUNDS)]
+    sums: Floats = np.array(dealt, dtype=float)
     apart: Floats = sums / smaller - (pooled.sum() - sums) / (pooled.size - smaller)
     return apart if smaller == claimed else -apart
 

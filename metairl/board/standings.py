@@ -24,7 +24,7 @@ from metairl.record import Evaluation
 from metairl.report import scores
 from metairl.stats import Floats, Interval, iqm, mean
 
-REPETITIONS = 5_000  # of a cell, whose tasks may be a thousand
+REPETITIONS = 1_000  # of a cell, whose tasks may be twenty thousand
 
 
 @dataclass(frozen=True)
@@ -88,14 +88,18 @@ def standings(board: BoardCard, rows: Sequence[tuple[Submission, Tier]]) -> Stan
     return Standings(board, [replace(row, rank=_rank(row, made)) for row in ranked])
 
 
-def of_accepted(accepted: Sequence[Accepted], previews: Sequence[Submission] = ()) -> list[Standings]:
-    """Every board with a row on it. Previews are shown as their authors say, and stand nowhere."""
-    rows: dict[str, list[tuple[Submission, Tier]]] = {name: [] for name in catalogue.boards()}
-    for row in accepted:
-        rows[row.board].append((read(Bundle(row.path)), row.tier))
-    for submission in previews:
-        rows[submission.sheet.board].append((submission, "self"))
-    return [standings(catalogue.boards()[name], found) for name, found in rows.items() if found]
+def of_accepted(
+    boards: Sequence[BoardCard], accepted: Sequence[Accepted], previews: Sequence[Submission] = ()
+) -> list[Standings]:
+    """Of these boards every one with a row on it. Previews are shown as their authors say."""
+    found: list[Standings] = []
+    for board in boards:
+        rows: list[tuple[Submission, Tier]] = [
+            (read(Bundle(row.path)), row.tier) for row in accepted if row.board == board.id
+        ]
+        rows += [(submission, "self") for submission in previews if submission.sheet.board == board.id]
+        found += [standings(board, rows)] if rows else []
+    return found
 
 
 def _standing(board: BoardCard, submission: Submission, tier: Tier) -> Standing:

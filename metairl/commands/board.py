@@ -13,6 +13,7 @@ from metairl import catalogue
 from metairl.board import ledger
 from metairl.board.bundle import Bundle
 from metairl.board.check import Checked, check
+from metairl.board.pack import find_board
 from metairl.board.standings import of_accepted
 from metairl.board.submission import Sheet, read
 from metairl.commands.show import print_json
@@ -64,6 +65,7 @@ class Build:
     """Write the boards as a static site."""
 
     out: Path  # the folder to write
+    boards: tuple[str, ...] = ()  # only these
     also: tuple[Path, ...] = ()  # submissions to show beside those that were accepted
     ledger: tuple[Path, ...] = ()  # by default those that ship with the suite
 
@@ -213,6 +215,7 @@ def _build(args: Build) -> int:
         if not checked.sound or checked.submission is None:
             return complain(checked, json=False)
         previews.append(checked.submission)
-    page.write(of_accepted(accepted, previews), args.out)
+    boards = [find_board(name) for name in args.boards or catalogue.boards()]
+    page.write(of_accepted(boards, accepted, previews), args.out)
     print(f"{args.out}/index.html")
     return 0
