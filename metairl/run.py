@@ -165,35 +165,44 @@ def _train(work: Work, recipe: protocol.Recipe, stopping: Callable[[], bool]) ->
             raise KeyboardInterrupt
 
 
+def plan(asked: Request, path: Path) -> None:
+    """A folder that says what is to be run there; one of the same run is left as it is."""
+    folder = RunFolder(path)
+    folder.create()
+    if folder.run_file.exists():
+        _require_same(folder, asked)
+    else:
+        folder.describe(_asked(asked) | {"status": "planned"})
+
+
 def _open(folder: RunFolder, asked: Request) -> dict[str, Any]:
     """The folder's description: a new one, or the old one if it was made by the same request."""
-    identity = asked.identity()
-    if not folder.run_file.exists():
-        run = {
-            "schema": SCHEMA,
-            "id": digest(identity)[:12],
-            **identity,
-            **surroundings(),
-            "status": "running",
-        }
+    run = folder.description() if folder.run_file.exists() else None
+    if run:
+        _require_same(folder, asked)
+    if run is None or run["status"] == "planned":
+        run = _asked(asked) | surroundings() | {"status": "running"}
         folder.describe(run)
-        return run
+    elif run["status"] != "completed":
+        run |= {"status": "running", "resumed": run.get("resumed", 0) + 1}
+        folder.describe(run)
+    return run
+
+
+def _asked(asked: Request) -> dict[str, Any]:
+    identity = asked.identity()
+    return {"schema": SCHEMA, "id": digest(identity)[:12], **identity}
+
+
+def _require_same(folder: RunFolder, asked: Request) -> None:
     run = folder.description()
-    then = {
-        key: run[key]
-        for key in ("card_sha256", "data_sha256", "taught_sha256", "diverse_sha256")
-        if key in run
-    }
+    then = {key: run[key] for key in HASHES if key in run}
     made = dict(_leaves(requested(folder).identity() | then))
-    for key, value in dict(_leaves(identity)).items():
+    for key, value in dict(_leaves(asked.identity())).items():
         if made.get(key) != value:
             raise RunConflict(
                 f"{folder.path}: made with {key} = {made.get(key)}, asked for {value}; choose another --out"
             )
-    if run["status"] != "completed":
-        run |= {"status": "running", "resumed": run.get("resumed", 0) + 1}
-        folder.describe(run)
-    return run
 
 
 def _leaves(tree: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,0 +1,87 @@
+"""What a fleet does: runs that were asked for, each in a folder that says what is asked and how far it is.
+
+    planned → running → completed | failed | interrupted
+
+The folder is all that a worker needs, wherever it is: it claims it, goes on from its checkpoint, and writes there.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from metairl.errors import DamagedFile
+from metairl.record import Evaluation, RunFolder, Training, from_line
+from metairl.request import Request
+from metairl.run import plan
+
+TAIL = 2**16  # bytes of records that a glance reads
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run."""
+
+    asked: Request
+    path: Path
+
+    @property
+    def name(self) -> str:
+        asked = self.asked
+        encoder = f"+{asked.encoder}" if asked.encoder else ""
+        return f"{asked.method}{encoder} {asked.task} seed {asked.seed}"
+
+    @property
+    def log(self) -> Path:
+        """What its workers said."""
+        return self.path / "worker.log"
+
+    def completed(self) -> bool:
+        return bool(RunFolder(self.path).description()["status"] == "completed")
+
+    def stamp(self) -> tuple[int, int]:
+        """Changes whenever the run writes."""
+        folder = RunFolder(self.path)
+        kept = [file.stat().st_mtime_ns for file in folder.checkpoints.glob("*.json")]
+        return folder.size(), max(kept, default=0)
+
+    def complaint(self) -> str:
+        """The last line of its log."""
+        said = self.log.read_text(errors="replace").split("\n") if self.log.exists() else []
+        return next((line.strip() for line in reversed(said) if line.strip()), "")
+
+
+def planned(requests: Iterable[Request], root: Path) -> list[Job]:
+    """Jobs in their folders below a root; a folder that holds another run is refused here, before any starts."""
+    jobs = [Job(asked, asked.folder(root)) for asked in requests]
+    for job in jobs:
+        plan(job.asked, job.path)
+    return jobs
+
+
+@dataclass(frozen=True)
+class Glance:
+    """How far a run is."""
+
+    clock: int = 0
+    score: float | None = None  # mean return of its newest validation
+
+
+def glance(job: Job) -> Glance:
+    """From the end of its records; a line that is being written is not there yet."""
+    file = RunFolder(job.path).records_file
+    if not file.exists():
+        return Glance()
+    with file.open("rb") as records:
+        records.seek(max(0, file.stat().st_size - TAIL))
+        lines = records.read().split(b"\n")[:-1]
+    seen = Glance()
+    for line in lines[1:] or lines:
+        try:
+            record = from_line(line.decode(), str(file))
+        except (DamagedFile, UnicodeDecodeError):
+            continue
+        if isinstance(record, Training):
+            seen = Glance(record.clock, seen.score)
+        elif isinstance(record, Evaluation) and record.split == "validation":
+            seen = Glance(record.clock, sum(record.returns) / len(record.returns))
+    return seen

@@ -1,0 +1,184 @@
+"""Runs side by side: all of them end, or are named, whatever happens to the processes that do them."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from metairl.errors import RunConflict, UsageError
+from metairl.fleet.crew import Local
+from metairl.fleet.fleet import Fleet, Row
+from metairl.fleet.jobs import Job, glance, planned
+from metairl.record import RunFolder
+from metairl.request import Request, request
+from metairl.run import execute
+
+STEPS = 5_000
+
+
+def asked(seed: int, method: str = "rl2", steps: int = STEPS) -> Request:
+    return request(method, "bandit-5:pulls=10", None, seed, steps)
+
+
+def states(rows: Sequence[Row]) -> list[str]:
+    return [row.state for row in rows]
+
+
+class Scripted:
+    """A crew whose jobs end as it is told, at once: what a fleet makes of it, without processes."""
+
+    def __init__(self, codes: dict[int, list[int]]):
+        self.codes = codes  # by seed, one a start
+        self.ended: list[tuple[Job, int]] = []
+        self.started: list[int] = []
+        self.stopped: list[tuple[int, bool]] = []
+
+    def room(self) -> int:
+        return 2
+
+    def start(self, job: Job) -> None:
+        seed = job.asked.seed
+        self.started.append(seed)
+        code = self.codes[seed].pop(0)
+        if code == 0:
+            folder = RunFolder(job.path)
+            folder.describe(folder.description() | {"status": "completed"})
+        if code is not None:
+            self.ended.append((job, code))
+
+    def finished(self) -> Iterator[tuple[Job, int]]:
+        ended, self.ended = self.ended, []
+        yield from ended
+
+    def stop(self, job: Job, at_once: bool) -> None:
+        self.stopped.append((job.asked.seed, at_once))
+        self.ended.append((job, -9))
+
+    def close(self) -> None: ...
+
+
+def sailed(codes: dict[int, list[int]], root: Path, **settings: float) -> tuple[list[Row], Scripted]:
+    crew = Scripted(codes)
+    jobs = planned([asked(seed) for seed in codes], root)
+    return Fleet(crew, **settings).sail(jobs), crew  # type: ignore[arg-type]
+
+
+def test_what_ends_well_is_done_once(tmp_path: Path) -> None:
+    rows, crew = sailed({0: [0], 1: [0], 2: [0]}, tmp_path)
+    assert states(rows) == ["completed"] * 3 and crew.started == [0, 1, 2]
+
+
+def test_what_is_complete_is_not_started(tmp_path: Path) -> None:
+    sailed({0: [0]}, tmp_path)
+    rows, crew = sailed({0: [], 1: [0]}, tmp_path)
+    assert states(rows) == ["completed"] * 2 and crew.started == [1]
+
+
+def test_what_is_killed_is_started_again_and_in_the_end_named(tmp_path: Path) -> None:
+    rows, crew = sailed({0: [-9, 0], 1: [-11, -11, -11]}, tmp_path)
+    assert states(rows) == ["completed", "failed"]
+    assert rows[1].why == "killed by signal 11 (tried 3 times)"
+    assert crew.started.count(0) == 2 and crew.started.count(1) == 3
+
+
+@pytest.mark.parametrize("code", [2, 3, 5, 7, 8, 9])
+def test_what_would_fail_again_is_not_tried_again(tmp_path: Path, code: int) -> None:
+    rows, crew = sailed({0: [code], 1: [0]}, tmp_path)
+    assert states(rows) == ["failed", "completed"] and crew.started.count(0) == 1
+
+
+def test_a_run_that_another_fleet_has_is_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("metairl.fleet.fleet.AGAIN", 0.01)
+    rows, crew = sailed({0: [4, 4, 4, 4, 0]}, tmp_path)
+    assert states(rows) == ["completed"] and len(crew.started) == 5
+
+
+def test_a_run_that_says_nothing_is_ended_and_tried_again(tmp_path: Path) -> None:
+    rows, crew = sailed({0: [None, 0]}, tmp_path, patience=0.2)  # type: ignore[list-item]
+    assert states(rows) == ["completed"] and crew.stopped == [(0, True)]
+
+
+# real processes
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two runs, one after the other, in this process."""
+    root = tmp_path_factory.mktemp("alone")
+    for seed in range(2):
+        execute(asked(seed), asked(seed).folder(root), [])
+    return root
+
+
+def numbers(root: Path, seed: int) -> list[object]:
+    records = RunFolder(asked(seed).folder(root)).records()
+    return [{name: value for name, value in vars(record).items() if name != "seconds"} for record in records]
+
+
+def test_side_by_side_gives_the_numbers_of_one_by_one(alone: Path, tmp_path: Path) -> None:
+    jobs = planned([asked(0), asked(1)], tmp_path)
+    assert states(Fleet(Local(2, threads=1)).sail(jobs)) == ["completed"] * 2
+    for seed in range(2):
+        assert numbers(tmp_path, seed) == numbers(alone, seed)
+    assert glance(jobs[0]).clock >= STEPS and glance(jobs[0]).score is not None
+
+
+def test_a_worker_that_is_killed_loses_nothing(alone: Path, tmp_path: Path) -> None:
+    crew, killed = Local(2, threads=1), []
+
+    def kill_once(rows: Sequence[Row]) -> None:
+        for job, process in crew.active.items():
+            if not killed and RunFolder(job.path).size() > 5_000:
+                killed.append(job)
+                os.kill(process.pid or 0, signal.SIGKILL)
+
+    rows = Fleet(crew, watch=kill_once).sail(planned([asked(0), asked(1)], tmp_path))
+    assert killed and states(rows) == ["completed"] * 2
+    for seed in range(2):
+        assert numbers(tmp_path, seed) == numbers(alone, seed)
+
+
+def test_two_fleets_share_a_folder_and_do_every_run_once(alone: Path, tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    script = (
+        "import sys; from pathlib import Path; from metairl.fleet.crew import Local; from metairl.fleet.fleet import Fleet;"
+        "from metairl.fleet.jobs import planned; from metairl.request import request\n"
+        "if __name__ == '__main__':\n"
+        f"    jobs = planned([request('rl2', 'bandit-5:pulls=10', None, s, {STEPS}) for s in range(2)], Path(sys.argv[1]))\n"
+        "    rows = Fleet(Local(1, 1)).sail(jobs)\n"
+        "    sys.exit(any(row.state != 'completed' for row in rows))\n"
+    )
+    file = tmp_path / "fleet.py"
+    file.write_text(script)
+    words = [sys.executable, str(file), str(tmp_path / "runs")]
+    fleets = [subprocess.Popen(words) for _ in range(2)]
+    assert [fleet.wait(timeout=120) for fleet in fleets] == [0, 0]
+    for seed in range(2):
+        assert numbers(tmp_path / "runs", seed) == numbers(alone, seed)
+        assert "resumed" not in RunFolder(asked(seed).folder(tmp_path / "runs")).description()
+
+
+def test_a_folder_of_another_run_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    planned([asked(0)], tmp_path)
+    with pytest.raises(RunConflict, match="steps"):
+        planned([asked(1), asked(0, steps=77)], tmp_path)
+
+
+def test_a_planned_run_does_not_count_as_one_that_was_resumed(tmp_path: Path) -> None:
+    (job,) = planned([asked(0)], tmp_path)
+    assert RunFolder(job.path).description()["status"] == "planned"
+    execute(job.asked, job.path, [])
+    run = RunFolder(job.path).description()
+    assert run["status"] == "completed" and "resumed" not in run and "versions" in run
+
+
+def test_no_workers_no_fleet() -> None:
+    with pytest.raises(UsageError, match="--jobs"):
+        Local(0, 1)
