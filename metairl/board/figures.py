@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from metairl.board.standings import Curve, Standing, Standings
-from metairl.board.wording import decimal, several, shortened, with_bounds
+from metairl.board.wording import decimal, label, several, with_bounds
 from metairl.stats import Floats
 
 INK, FAINT = ("#20262d", "#e7eaee"), ("#c9ced5", "#49525d")  # on light pages, on dark ones
@@ -172,7 +172,7 @@ def _panel(axis: Any, column: str, rows: list[Standing]) -> None:
         for curve in row.curves:
             if curve.column == column:
                 axis.plot(curve.steps, curve.mean, **_line(look))
-    axis.set_title(shortened(column, LONGEST_NAME), loc="left")
+    axis.set_title(label(column, LONGEST_NAME), loc="left")
     axis.tick_params(labelsize=8)
     axis.locator_params(nbins=4)
     axis.xaxis.set_major_formatter(EngFormatter(sep=""))
@@ -205,7 +205,7 @@ def _tall(rows: list[Standing]) -> float:
 
 
 def _name(row: Standing) -> str:
-    return shortened(row.name, LONGEST_NAME)
+    return label(row.name, LONGEST_NAME)
 
 
 def _first(shown: int, number: int, what: str) -> str:

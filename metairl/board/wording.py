@@ -71,5 +71,7 @@ def link(text: str | None) -> str | None:
     return text if text and HTTPS.fullmatch(text) else None
 
 
-def shortened(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+def label(text: str, most: int) -> str:
+    """A name in a figure: no longer than this, and nothing in it that XML has no place for."""
+    seen = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    return seen if len(seen) <= most else seen[: most - 1].rstrip() + "…"

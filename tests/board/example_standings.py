@@ -48,10 +48,15 @@ def wide() -> Standings:
     return ranked(board, [row_of(board, index) for index in range(len(METHODS))])
 
 
+def bare(standings: Standings) -> Standings:
+    """Without curves, which take their time to draw."""
+    return Standings(standings.board, [replace(row, curves=[]) for row in standings.rows])
+
+
 def many(number: int) -> Standings:
     board = catalogue.boards()["ml10"]
     rows = [row_of(board, index) for index in range(number)]
-    return ranked(board, [replace(row, curves=[]) for row in rows])
+    return bare(ranked(board, rows))
 
 
 def nobody() -> Standings:
