@@ -17,7 +17,7 @@ METHODS = (  # slug, name, family, encoder, support, how good, seeds
     ("snail", "SNAIL", "meta-RL", "snail", "trial", 0.66, 4),
     ("maml", "MAML", "meta-RL", None, "trial", 0.52, 5),
     ("fomaml", "first-order MAML", "meta-RL", None, "trial", 0.5, 3),
-    ("sac-pearl", "SAC, multi-head", "multi-task", "one-hot", "none", 0.45, 5),
+    ("sac-heads", "SAC, multi-head", "multi-task", "one-hot", "none", 0.45, 5),
     ("bc-demos+pearl", "Cloning from demonstrations", "imitation", "pearl", "demos", 0.41, 5),
     ("iq-learn", "IQ-Learn", "imitation", "gru", "demos", 0.36, 2),
     ("gail", "GAIL", "imitation", None, "demos", 0.29, 3),

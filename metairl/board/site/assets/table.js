@@ -32,7 +32,8 @@
       if (a.value === null || b.value === null) return (a.value === null) - (b.value === null);
       return a.value < b.value ? -sign : a.value > b.value ? sign : 0;
     });
-    body.append(...keyed.map((item) => item.row));
+    const moved = keyed.some((item, place) => item.row !== body.rows[place]);
+    if (moved) body.append(...keyed.map((item) => item.row));
     for (const head of heads) head.removeAttribute("aria-sort");
     sorting.head.setAttribute("aria-sort", sorting.direction);
   }
