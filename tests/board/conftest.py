@@ -33,7 +33,7 @@ def site(standings: list[Standings], tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Closed after a module: while Playwright is there, an event loop runs, and other tests start their own."""
+    """Closed after a module: Playwright keeps an event loop running, and other tests start their own."""
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("no chromium on the path; `make browser` installs it")
