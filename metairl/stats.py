@@ -1,4 +1,13 @@
-"""Means, their errors, and tests: numpy, with every generator handed in. NaN stays NaN and ranks last."""
+"""Statistics of scores, their errors, and tests: numpy, with every generator handed in.
+
+    mean            Σ x / N
+    median          mean of the middle one or two
+    iqm             mean of the middle half: ⌊N / 4⌋ scores left out at either end (Agarwal et al. 2021)
+    optimality gap  mean of top − min(x, top): what is missing to a score that is good enough
+
+These four are of the last axis, so that resamples may lie on others. NaN stays NaN and ranks last: one
+among the scores makes a statistic NaN.
+"""
 
 from dataclasses import dataclass
 
@@ -6,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+FEW = 5  # seeds
 
 
 @dataclass(frozen=True)
@@ -17,6 +27,42 @@ class Interval:
     high: float
     seeds: int  # the fewest that any task has
     tasks: int
+
+    @property
+    def known(self) -> bool:
+        """Whether there are bounds."""
+        return not (np.isnan(self.low) or np.isnan(self.high))
+
+    @property
+    def few_seeds(self) -> bool:
+        """So few that a view marks it: 95 in 100 is then more than such an interval can promise."""
+        return self.seeds < FEW
+
+
+def mean(scores: Floats) -> Floats:
+    found: Floats = scores.mean(-1)
+    return found
+
+
+def median(scores: Floats) -> Floats:
+    return _without_ends(scores, (scores.shape[-1] - 1) // 2)
+
+
+def iqm(scores: Floats) -> Floats:
+    return _without_ends(scores, scores.shape[-1] // 4)
+
+
+def optimality_gap(scores: Floats, top: float = 1.0) -> Floats:
+    """0 where every score comes to `top`; what lies above it is worth nothing more."""
+    gap: Floats = top - np.minimum(scores, top).mean(-1)
+    return gap
+
+
+def _without_ends(scores: Floats, cut: int) -> Floats:
+    """Mean of what is left once the `cut` lowest and highest are gone."""
+    ordered = np.sort(scores, axis=-1)
+    left: Floats = ordered[..., cut : scores.shape[-1] - cut].mean(-1)
+    return np.where(np.isnan(ordered[..., -1]), np.nan, left)  # NaN sorts last
 
 
 def standard_error(scores: Floats) -> float:
