@@ -112,6 +112,7 @@ def _environment() -> "Environment":
         "tiers": wording.TIERS,
         "few": wording.FEW_SEEDS,
         "tints": wording.TINTS,
+        "full": wording.FULL,
         "measures": wording.MEASURES,
     }
     return pages

@@ -129,12 +129,12 @@ def _end(bound: float, around: Interval) -> float:
 
 
 def _scores(rng: np.random.Generator, level: float, seeds: int) -> Floats:
-    return np.clip(level + rng.normal(0, 0.15) + rng.normal(0, 0.05, seeds), -0.2, 1.1)
+    return 100 * np.clip(level + rng.normal(0, 0.15) + rng.normal(0, 0.05, seeds), -0.2, 1.1)
 
 
 def _curve(column: str, level: float, steps: int) -> Curve:
     moments = np.linspace(0, steps, 12)
-    return Curve(column, moments, level * (1 - np.exp(-4 * moments / steps)))
+    return Curve(column, moments, 100 * level * (1 - np.exp(-4 * moments / steps)))
 
 
 def _made(board: BoardCard, slug: str, seed: int, steps: int) -> Made:

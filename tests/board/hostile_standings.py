@@ -47,7 +47,7 @@ def everywhere(texts: tuple[str, ...] = ATTACKS) -> Standings:
 
 
 def _row(board: BoardCard, number: int, text: str) -> Standing:
-    sure = Interval(0.5, 0.4, 0.6, 3, 9)
+    sure = Interval(50.0, 40.0, 60.0, 3, 9)
     first = Made(text, text, 0, 10, {text: text}, text, text, text)
     second = replace(first, seed=1)
     return Standing(
@@ -67,7 +67,7 @@ def _row(board: BoardCard, number: int, text: str) -> Standing:
         rank=(1, 17),
         aggregate=sure,
         cells={column.name: sure for column in board.columns},
-        scores={column.name: np.array([0.4, 0.5, 0.6]) for column in board.columns},
+        scores={column.name: np.array([40.0, 50.0, 60.0]) for column in board.columns},
         curves=[Curve(board.columns[0].name, np.array([0.0, 1.0]), np.array([0.0, 1.0]))],
         runs=[first, second],
     )

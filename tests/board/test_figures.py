@@ -21,7 +21,7 @@ def test_a_board_has_three_figures_with_words_for_each() -> None:
     assert [figure.name for figure in drawn] == ["aggregates", "profiles", "curves"]
     aggregate = next(row.aggregate for row in small().rows if row.slug == "pearl")
     assert aggregate
-    numbers = f"PEARL {aggregate.value:.3f} ({aggregate.low:.3f} to {aggregate.high:.3f})"
+    numbers = f"PEARL {aggregate.value:.1f} ({aggregate.low:.1f} to {aggregate.high:.1f})"
     assert numbers in drawn[0].words
     assert "PEARL" in drawn[1].words and "PEARL" in drawn[2].words
 
@@ -52,7 +52,7 @@ def test_names_are_text_whatever_they_hold() -> None:
             tags = {node.tag.rpartition("}")[2] for node in ElementTree.fromstring(svg).iter()}
             assert tags.isdisjoint({"script", "img", "a", "foreignObject", "image"})
     bars = texts(figures.of_board(everywhere())[0].light)
-    assert "<script>window.pwned=1</script>" in bars
+    assert "<script>window.pwned=1</scrip…" in bars
     assert any("$x_$" in text for text in bars)
 
 

@@ -148,7 +148,6 @@ def test_every_row_is_as_wide_as_the_heading(site: Path) -> None:
             assert len(re.findall("<t[hd][ >]", row)) == 12 + columns
         assert table.count('scope="row"') == 12
         assert table.count('scope="col"') == 12 + columns
-        assert table.count("aria-sort") == 1
 
 
 def test_a_row_is_shown_with_its_numbers() -> None:
@@ -159,12 +158,12 @@ def test_a_row_is_shown_with_its_numbers() -> None:
     assert row.rank and row.aggregate
     assert f">{row.rank[0]}–{row.rank[1]}<" in shown
     assert (
-        f"{row.aggregate.value:.3f}<small>{row.aggregate.low:.3f} to {row.aggregate.high:.3f}</small>"
+        f"{row.aggregate.value:.1f}<small>{row.aggregate.low:.1f} to {row.aggregate.high:.1f}</small>"
         in shown
     )
     for column in standings.board.columns:
         cell = row.cells[column.name]
-        assert cell and f'data-value="{cell.value!r}">{cell.value:.3f}<small>' in shown
+        assert cell and f'data-value="{cell.value!r}">{cell.value:.1f}<small>' in shown
     for word in (
         "5,000,000",
         "checked",

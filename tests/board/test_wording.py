@@ -17,29 +17,29 @@ def test_places(rank: tuple[int, int] | None, said: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [(0.12349, "0.123"), (-0.5, "\N{MINUS SIGN}0.500"), (1.0, "1.000"), (nan, "not a number")],
+    [(12.349, "12.3"), (-0.5, "\N{MINUS SIGN}0.5"), (100.0, "100.0"), (-0.04, "0.0"), (nan, "not a number")],
 )
 def test_decimal(value: float, said: str) -> None:
     assert wording.decimal(value) == said
 
 
 def test_an_interval_is_only_shown_where_seeds_say_it() -> None:
-    assert wording.bounds(Interval(0.5, 0.4, 0.6, 3, 9), 3) == "0.400 to 0.600"
-    assert wording.bounds(Interval(0.5, 0.4, 0.6, 2, 9), 3) is None
-    assert wording.bounds(Interval(0.5, nan, nan, 9, 9), 3) is None
-    assert wording.with_bounds(Interval(0.5, 0.4, 0.6, 3, 9), 3) == "0.500 (0.400 to 0.600)"
-    assert wording.with_bounds(Interval(0.5, nan, nan, 1, 9), 3) == "0.500"
+    assert wording.bounds(Interval(50.0, 40.0, 60.0, 3, 9), 3) == "40.0 to 60.0"
+    assert wording.bounds(Interval(50.0, 40.0, 60.0, 2, 9), 3) is None
+    assert wording.bounds(Interval(50.0, nan, nan, 9, 9), 3) is None
+    assert wording.with_bounds(Interval(50.0, 40.0, 60.0, 3, 9), 3) == "50.0 (40.0 to 60.0)"
+    assert wording.with_bounds(Interval(50.0, nan, nan, 1, 9), 3) == "50.0"
 
 
 @pytest.mark.parametrize(
     ("value", "name"),
     [
         (-9.0, "heat-0"),
-        (0.16, "heat-0"),
-        (0.17, "heat-1"),
-        (0.99, "heat-5"),
-        (1.0, "heat-5"),
-        (7.0, "heat-5"),
+        (16.6, "heat-0"),
+        (16.7, "heat-1"),
+        (99.0, "heat-5"),
+        (100.0, "heat-5"),
+        (700.0, "heat-5"),
     ],
 )
 def test_tints_go_from_nothing_to_as_good_as_it_gets(value: float, name: str) -> None:
