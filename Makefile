@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test test-slow lint bench tables clean
+.PHONY: install demo test test-slow browser test-browser lint bench tables clean
 
 install: .venv/.installed  ## everything that demo and test need
 
@@ -20,6 +20,12 @@ test: install  ## the default suite, under ten minutes on two cores
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow
+
+browser:  ## chromium, in which boards are tested; Debian's, installed as root
+	command -v chromium || { apt-get update -qq && apt-get install -y -qq chromium; }
+
+test-browser: install browser
+	$(BIN)/python -m pytest -m browser -s
 
 lint: install  ## style, types, layers, spelling
 	$(BIN)/ruff check .

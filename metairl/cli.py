@@ -18,13 +18,17 @@ VERBS = {
     "evaluate": "judge a run's newest checkpoint on held-out tasks: metairl evaluate DIR [--json]",
     "collect": "episodes of an expert as a Minari dataset: metairl collect TASK --episodes N --out DIR",
     "reproduce": "a paper's table beside ours: metairl reproduce TABLE [--run]",
+    "judge": "an agent from outside, by the same judge: metairl judge MODULE:FACTORY TASK --out DIR",
+    "submit": "make a submission of finished runs: metairl submit DIR... --board BOARD --out FOLDER",
+    "board": "leaderboards: metairl board check|rerun|accept|withdraw|build|serve|schema",
     "wandb-sync": "send a run's records to Weights & Biases again: metairl wandb-sync DIR",
     "doctor": "what works on this machine: versions, devices, rendering, W&B, disk",
 }
 INTERRUPTED, BROKEN_PIPE = 130, 141
 EXIT_CODES = (
     "exit codes: 0 done, 2 usage, 3 bad card, 4 run folder in use or of another run, 5 damaged file, \
-6 storage, 7 diverged, 8 physics, 9 demonstrations without an explanation, 130 interrupted"
+6 storage, 7 diverged, 8 physics, 9 demonstrations without an explanation, 10 submission refused, \
+130 interrupted"
 )
 
 

@@ -62,6 +62,17 @@ def task_set(card: TaskCard, split: str) -> TaskSet:
     return TaskSet(card.id, split, draw(card, count, stream("tasks", card.id, split), split))
 
 
+def endless(card: TaskCard) -> bool:
+    """Whether ever new test tasks can be drawn: not where a card lists them."""
+    listed = [isinstance(law, Maps) for law in card.parameters.values()]
+    return not any(listed) and not (card.arm and card.skill_goals.package is not None)
+
+
+def turns(card: TaskCard) -> int:
+    """After how many test tasks their skills begin anew."""
+    return len(card.skill_goals.test) if card.arm else 1
+
+
 _FIXED: dict[str, TaskSet] = {}  # fixed training splits by card hash; held-out ones are drawn for every use
 
 

@@ -58,6 +58,12 @@ class Infeasible(MetairlError):
     code = 9
 
 
+class Refused(MetairlError):
+    """A submission that a board does not take, and why."""
+
+    code = 10
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint that names the closest valid word, or lists the valid ones when none is close."""
     names = sorted(known)

@@ -298,6 +298,11 @@ def _values(run: Run, column: Column, metric: str, scratch: list[Run]) -> Floats
     elsewhere = run.made["task"] != catalogue.task_name(column.task)
     split = f"{catalogue.task(column.task).id}:test" if elsewhere else "test"
     judged = [r for r in RunFolder(run.path).records() if isinstance(r, Evaluation) and r.split == split]
+    return scores(judged, column, metric)
+
+
+def scores(judged: list[Evaluation], column: Column, metric: str) -> Floats:
+    """The metric on every task of a column, from all episodes that one split was judged on."""
     counted = [METRICS[metric](r) for r in judged if column.episode in (None, r.k)]
     values: Floats = np.array(counted, dtype=float).sum(0)
     if metric == "score":

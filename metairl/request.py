@@ -138,10 +138,14 @@ def request(
 
 
 def requested(folder: RunFolder) -> Request:
-    """The request that a folder was made by; settings that its version did not know have their defaults."""
-    run = folder.description()
+    """The request that a folder was made by."""
+    return described(folder.description(), str(folder.run_file))
+
+
+def described(run: dict[str, Any], where: str) -> Request:
+    """The request that a run.json tells of; settings that its version did not know have their defaults."""
     method, encoder = methods.find(run["method"]), run["encoder"]
-    settings = tuning.settings_from(method, encoder, run["config"], str(folder.run_file))
+    settings = tuning.settings_from(method, encoder, run["config"], where)
     engine = choose(run.get("engine", "cpu"))
     return Request(run["method"], run["task"], encoder, run["seed"], run["steps"], settings, engine)
 

@@ -44,7 +44,7 @@ def execute(asked: Request, path: Path, sinks: Sequence[Sink], stages: bool = Fa
     """
     folder = RunFolder(path)
     folder.create()
-    with _claim(folder):
+    with claim(folder):
         run = _open(folder, asked)
         if run["status"] == "completed":
             return run
@@ -173,7 +173,7 @@ def _open(folder: RunFolder, asked: Request) -> dict[str, Any]:
             "schema": SCHEMA,
             "id": digest(identity)[:12],
             **identity,
-            **_surroundings(),
+            **surroundings(),
             "status": "running",
         }
         folder.describe(run)
@@ -205,7 +205,7 @@ def _leaves(tree: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _close(folder: RunFolder, sinks: Sequence[Sink], run: dict[str, Any], status: str) -> None:
-    run |= {"status": status, "finished": _now()}
+    run |= {"status": status, "finished": now()}
     try:
         folder.describe(run)
     finally:
@@ -213,7 +213,7 @@ def _close(folder: RunFolder, sinks: Sequence[Sink], run: dict[str, Any], status
             sink.finish(status)
 
 
-def _surroundings() -> dict[str, Any]:
+def surroundings() -> dict[str, Any]:
     """What else decides or explains the numbers: code, libraries, machine, threads, time."""
     return {
         "versions": versions(),
@@ -221,7 +221,7 @@ def _surroundings() -> dict[str, Any]:
         "dirty": bool(_git("status", "--porcelain", "--untracked-files=no")),
         "hardware": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
         "threads": torch.get_num_threads(),
-        "started": _now(),
+        "started": now(),
     }
 
 
@@ -250,12 +250,12 @@ def _git(*words: str) -> str | None:
         return None
 
 
-def _now() -> str:
+def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 @contextmanager
-def _claim(folder: RunFolder) -> Iterator[None]:
+def claim(folder: RunFolder) -> Iterator[None]:
     """One process at a time; the lock dies with its owner, so nothing is left behind by a kill."""
     with writing(folder.path):
         lock = (folder.path / ".lock").open("w")

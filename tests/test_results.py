@@ -10,17 +10,22 @@ from metairl.record import Evaluation, RunFolder
 from metairl.stats import permutation_test
 
 ACCEPTED = catalogue.PACKAGE.parent / "results" / "records"
-RECORDS = ACCEPTED / "mazes"
 TRAINED = ("rl2", "rl2-lstm", "snail")
 SMALL, LARGE = "test", "snail-maze-grid-large-v1:test"
+
+
+def judged(method: str, task: str) -> list[Evaluation]:
+    """All that committed runs were judged by, whichever board or table they are kept for."""
+    runs = sorted(ACCEPTED.glob(f"*/{method}/{task}/seed-*"))
+    assert runs and len({run.parent for run in runs}) == 1
+    return [r for run in runs for r in RunFolder(run).records() if isinstance(r, Evaluation)]
 
 
 @cache
 def lengths(method: str, split: str, k: int, task: str = "snail-maze-grid-v1") -> np.ndarray:
     """Of episode k of every seed and test maze, together."""
-    runs = sorted((RECORDS / method / task).iterdir())
-    judged = [r for run in runs for r in RunFolder(run).records() if isinstance(r, Evaluation)]
-    return np.concatenate([r.all_lengths for r in judged if (r.split, r.k) == (split, k)]).astype(float)
+    found = [r.all_lengths for r in judged(method, task) if (r.split, r.k) == (split, k)]
+    return np.concatenate(found).astype(float)
 
 
 def longer(ours: np.ndarray, theirs: np.ndarray) -> float:
@@ -54,13 +59,10 @@ def test_without_memory_the_second_episode_is_as_long_as_the_first() -> None:
 
 
 @cache
-def returns(
-    method: str, k: int, task: str = "half-cheetah-vel-v1_episodes=3", shelf: str = "locomotion"
-) -> np.ndarray:
+def returns(method: str, k: int, task: str = "half-cheetah-vel-v1_episodes=3") -> np.ndarray:
     """Of episode k of every seed and test task, together."""
-    runs = sorted((ACCEPTED / shelf / method / task).iterdir())
-    judged = [r for run in runs for r in RunFolder(run).records() if isinstance(r, Evaluation)]
-    return np.concatenate([r.returns for r in judged if (r.split, r.k) == ("test", k)]).astype(float)
+    found = [r.returns for r in judged(method, task) if (r.split, r.k) == ("test", k)]
+    return np.concatenate(found).astype(float)
 
 
 def mean_of(method: str) -> float:
@@ -76,7 +78,7 @@ def test_learned_experts_are_what_their_cards_say() -> None:
     alone = catalogue.task("half-cheetah").score
     assert alone and alone.expert_method == "sac"
     for method, value in (("sac", alone.expert), ("random", alone.random)):
-        measured = returns(method, 1, "half-cheetah-v1_horizon=1000", "offline")
+        measured = returns(method, 1, "half-cheetah-v1_horizon=1000")
         assert measured.mean() == pytest.approx(value, abs=0.01)
 
 
@@ -105,7 +107,7 @@ def test_inferring_the_task_is_worth_more_than_a_policy_for_all_of_them() -> Non
 
 
 def offline(method: str, task: str) -> np.ndarray:
-    return returns(method, 1, task, "offline")
+    return returns(method, 1, task)
 
 
 @pytest.mark.parametrize("method", ["iql", "cql"])
@@ -126,9 +128,8 @@ def test_a_task_is_inferred_from_its_logs() -> None:
 def lost(method: str, task: str, demos: int, horizon: int) -> np.ndarray:
     """What an episode loses to the best policy, of every seed and test world."""
     name = f"{task}-v1_data=expert,demos={demos},horizon={horizon}"
-    runs = sorted((ACCEPTED / "irl" / method / name).iterdir())
-    judged = [r for run in runs for r in RunFolder(run).records() if isinstance(r, Evaluation)]
-    tested = [r.measures["value-difference"] for r in judged if r.split == "test" and r.measures]
+    found = [r for r in judged(method, name) if r.split == "test"]
+    tested = [r.measures["value-difference"] for r in found if r.measures]
     return np.concatenate(tested).astype(float)
 
 
@@ -158,9 +159,7 @@ def test_other_tasks_teach_what_two_demonstrations_mean(method: str, task: str, 
 
 def imitated(method: str, task: str, measure: str | None = None) -> np.ndarray:
     """Returns, or a measure, of every seed, [seeds, tasks]."""
-    runs = sorted((ACCEPTED / "imitation" / method / task).iterdir())
-    judged = [r for run in runs for r in RunFolder(run).records() if isinstance(r, Evaluation)]
-    tested = [r for r in judged if r.split == "test"]
+    tested = [r for r in judged(method, task) if r.split == "test"]
     return np.array([(r.measures or {})[measure] if measure else r.returns for r in tested], dtype=float)
 
 
