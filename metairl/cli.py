@@ -15,7 +15,7 @@ from metairl.errors import MetairlError, UsageError, nearest
 VERBS = {
     "list": "what there is: metairl list tasks|methods|encoders|tables|boards [--json]",
     "train": "meta-train a method on a task, or go on with it: metairl train METHOD TASK --out DIR",
-    "evaluate": "judge a run's newest checkpoint on held-out tasks: metairl evaluate DIR [--json]",
+    "evaluate": "judge runs' newest checkpoints on held-out tasks: metairl evaluate DIR... [--on TASK...]",
     "collect": "episodes of an expert as a Minari dataset: metairl collect TASK --episodes N --out DIR",
     "reproduce": "a paper's table beside ours: metairl reproduce TABLE [--run]",
     "judge": "an agent from outside, by the same judge: metairl judge MODULE:FACTORY TASK --out DIR",

@@ -103,7 +103,7 @@ def as_json(standings: Standings) -> bytes:
 
 def as_csv(table: Table) -> bytes:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text, lineterminator="\r\n")  # text that holds either of the two is then quoted
     writer.writerow(table.types)
     for row in table.rows:
         writer.writerow([_inert(value) for value in row])

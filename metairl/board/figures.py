@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from metairl.board.standings import Curve, Standing, Standings
-from metairl.board.wording import decimal, several, shortened, with_bounds
+from metairl.board.wording import FULL, decimal, label, several, with_bounds
 from metairl.stats import Floats
 
 INK, FAINT = ("#20262d", "#e7eaee"), ("#c9ced5", "#49525d")  # on light pages, on dark ones
@@ -29,7 +29,7 @@ LINES = (
 )
 DASHES = ("-", "--", "-.", ":")
 MOST_BARS, MOST_LINES, MOST_PANELS = 30, len(LINES), 12
-LONGEST_NAME = 36
+LONGEST_NAME = 30
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "text.parse_math": False,  # a dollar sign in a name is a dollar sign
@@ -71,11 +71,12 @@ def aggregates(standings: Standings) -> Figure | None:
     rows, fewest = full[:MOST_BARS], standings.board.seeds
 
     def draw(sheet: Any) -> None:
-        axis = sheet.add_axes((0.36, 0.5 / _tall(rows), 0.6, 1 - 0.7 / _tall(rows)))
+        axis = sheet.add_axes((0.4, 0.5 / _tall(rows), 0.57, 1 - 0.7 / _tall(rows)))
         for y, row in enumerate(rows):
             _bar(axis, y, row)
         axis.set_yticks(range(len(rows)), [_name(row) for row in rows])
         axis.set(ylim=(len(rows) - 0.5, -0.5), xlabel="interquartile mean, 95% interval")
+        axis.locator_params(axis="x", nbins=6)
         axis.tick_params(left=False)
         axis.grid(axis="x")
 
@@ -100,8 +101,8 @@ def profiles(standings: Standings) -> Figure | None:
         axis.grid()
         axis.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), frameon=False)
 
-    half = [f"{row.name} {float(_shares(row, np.array([0.5]))[0]):.0%}" for row in rows]
-    words = _listed("Share of scores that are at least 0.5", half)
+    half = [f"{row.name} {float(_shares(row, np.array([FULL / 2]))[0]):.0%}" for row in rows]
+    words = _listed(f"Share of scores that are at least {FULL / 2:.0f}", half)
     title = "Performance profiles" + _first(len(rows), len(full), "row")
     return _figure("profiles", title, words, (6.0, 3.4), draw)
 
@@ -172,7 +173,7 @@ def _panel(axis: Any, column: str, rows: list[Standing]) -> None:
         for curve in row.curves:
             if curve.column == column:
                 axis.plot(curve.steps, curve.mean, **_line(look))
-    axis.set_title(shortened(column, LONGEST_NAME), loc="left")
+    axis.set_title(label(column, LONGEST_NAME), loc="left")
     axis.tick_params(labelsize=8)
     axis.locator_params(nbins=4)
     axis.xaxis.set_major_formatter(EngFormatter(sep=""))
@@ -184,10 +185,10 @@ def _line(look: int) -> dict[str, Any]:
 
 
 def _heights(rows: list[Standing]) -> Floats:
-    """From 0 to 1, and as far beyond as any score lies."""
+    """From nothing to full, and as far beyond as any score lies."""
     scores = np.concatenate([seeds for row in rows for seeds in row.scores.values()])
     known = scores[np.isfinite(scores)]
-    return np.linspace(min(0.0, known.min(initial=0.0)), max(1.0, known.max(initial=1.0)), 101)
+    return np.linspace(min(0.0, known.min(initial=0.0)), max(FULL, known.max(initial=FULL)), 101)
 
 
 def _shares(row: Standing, heights: Floats) -> Floats:
@@ -205,7 +206,7 @@ def _tall(rows: list[Standing]) -> float:
 
 
 def _name(row: Standing) -> str:
-    return shortened(row.name, LONGEST_NAME)
+    return label(row.name, LONGEST_NAME)
 
 
 def _first(shown: int, number: int, what: str) -> str:

@@ -5,8 +5,9 @@
     BOARD/index.html  one table with all rows; figures/ and downloads/ beside it
     BOARD/rows/       a page a row: where its numbers come from, and its curves
 
-Pages ask for nothing outside of the folder and work from disk, in print and without scripts. What submissions
-say is escaped wherever it stands, and only https addresses become links. The same standings give the same bytes.
+Pages ask for nothing outside of the folder, and work from disk, in print and without scripts. Text that was
+submitted is escaped wherever it stands; only https addresses become links. The same standings give the same
+bytes.
 """
 
 import re
@@ -111,6 +112,7 @@ def _environment() -> "Environment":
         "tiers": wording.TIERS,
         "few": wording.FEW_SEEDS,
         "tints": wording.TINTS,
+        "full": wording.FULL,
         "measures": wording.MEASURES,
     }
     return pages

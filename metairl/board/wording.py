@@ -7,22 +7,23 @@ from metairl.stats import Interval
 
 FEW_SEEDS = 5  # fewer are marked
 TINTS = 6
+FULL = 100.0  # a score as good as the expert's, or success in every episode
 TIERS = {
     "self": "what its authors report",
     "checked": "its records were checked",
     "rerun": "run again by the maintainers",
 }
-MEASURES = {  # what 0 and 1 are
-    "score": "Of the return: 0 is a random policy, 1 the expert of the column's task.",
-    "success": "The share of episodes that reach the goal.",
+MEASURES = {  # what the numbers count
+    "score": "Return, counted so that 0 is a random policy and 100 the expert of the column's task.",
+    "success": "Per cent of episodes that reach the goal.",
 }
 # No backslash, no name before an @, no letters that look like others: browsers read more than is meant.
 HTTPS = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?([/?#][^\s\\<>\"'\x00-\x1f\x7f]*)?")
 
 
 def decimal(value: float) -> str:
-    """Three digits after the point; a minus as wide as a digit."""
-    return f"{value:.3f}".replace("-", "\N{MINUS SIGN}") if math.isfinite(value) else "not a number"
+    """One digit after the point; a minus as wide as a digit, and none before 0."""
+    return f"{value:z.1f}".replace("-", "\N{MINUS SIGN}") if math.isfinite(value) else "not a number"
 
 
 def bounds(interval: Interval, fewest: int) -> str | None:
@@ -55,10 +56,10 @@ def several(number: int, word: str) -> str:
 
 
 def tint(value: float) -> str:
-    """The class of a cell: how far its value is from 0 to 1, in a few steps."""
+    """The class of a cell: how far its value is from nothing to full, in a few steps."""
     if not math.isfinite(value):
         return ""
-    return f"heat-{min(TINTS - 1, int(min(max(value, 0.0), 1.0) * TINTS))}"
+    return f"heat-{int(min(max(value / FULL * TINTS, 0.0), TINTS - 1.0))}"
 
 
 def sort_key(value: float | None) -> str | None:
@@ -71,5 +72,7 @@ def link(text: str | None) -> str | None:
     return text if text and HTTPS.fullmatch(text) else None
 
 
-def shortened(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+def label(text: str, most: int) -> str:
+    """A name in a figure: no longer than this, and nothing in it that XML has no place for."""
+    seen = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    return seen if len(seen) <= most else seen[: most - 1].rstrip() + "…"

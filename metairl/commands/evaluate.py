@@ -1,4 +1,8 @@
-"""Judge a run's newest checkpoint again, on held-out tasks. Writes nothing but pictures, if asked."""
+"""Judge runs' newest checkpoints again, on held-out tasks of their own and, with --on, of other cards.
+
+One run on one card is one judgement. Several of either are a matrix, with what is kept of the training tasks.
+Nothing is written but what is asked for.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,23 +12,26 @@ import torch
 import tyro
 from tyro.conf import Positional
 
-from metairl import catalogue, draws, heat_maps, measures, opengl
+from metairl import catalogue, draws, heat_maps, measures, opengl, transfer_judging, transfer_report
 from metairl.cards import TaskCard
 from metairl.commands.show import print_json, print_rows, scores
 from metairl.errors import UsageError
 from metairl.pooled import pooled_test
 from metairl.record import RunFolder
-from metairl.request import Request, alike, infers_from_logs, informed, judge
+from metairl.request import Request, infers_from_logs, informed, judge
 from metairl.rewards.explained import Explained, Explains, Judged
 from metairl.run import reopen
+from metairl.transfer_judging import require_alike
+from metairl.transfer_report import Matrix
 from metairl.types import Policy, Tasks
 
 
 @dataclass(frozen=True)
 class Evaluate:
-    folder: Positional[Path]  # the run's folder
+    folders: Positional[tuple[Path, ...]]  # of runs; those that differ in their seed alone are one row
     split: Literal["test", "validation"] = "test"
-    on: str | None = None  # another task to judge it on, with the same observations and actions
+    on: tuple[str, ...] = ()  # other tasks to judge on, with the same observations and actions
+    write: Path | None = None  # the matrix also to PATH.md, .csv, .svg and .png
     evaluator: Literal["ours", "official"] = "ours"  # official: counts success as the metaworld package does
     threads: int | None = None  # of torch; by default as many as the run was trained with
     json: bool = False  # print one object
@@ -32,20 +39,56 @@ class Evaluate:
     plot: Path | None = None  # a folder for a picture of true and recovered rewards, on grids
     tasks: int = 4  # how many the video or the picture shows
 
+    @property
+    def elsewhere(self) -> str | None:
+        """The only other task, where one run is judged on one."""
+        return self.on[0] if self.on else None
+
 
 def main(words: list[str]) -> int:
     args = tyro.cli(Evaluate, prog="metairl evaluate", description=__doc__, args=words)
-    folder = RunFolder(args.folder)
-    run = folder.description()
-    card = catalogue.task(args.on or run["task"])
     if args.tasks < 1:
         raise UsageError(f"--tasks must be 1 or more, not {args.tasks}")
+    if not args.folders:
+        raise UsageError("say which run: metairl evaluate DIR")
+    if len(args.folders) > 1 or len(args.on) > 1 or args.write:
+        return _matrix(args)
+    return _one(args, RunFolder(args.folders[0]))
+
+
+def _matrix(args: Evaluate) -> int:
+    if args.video or args.plot or args.evaluator == "official":
+        raise UsageError("--video, --plot and --evaluator official are for one run on one task")
+    found = transfer_judging.matrix([*map(RunFolder, args.folders)], args.on, args.split, args.threads)
+    if args.json:
+        print_json(list(transfer_report.lines(found)))
+    else:
+        _print_matrix(found)
+    if args.write:
+        transfer_report.write(found, args.write)
+    return 0
+
+
+def _print_matrix(found: Matrix) -> None:
+    for row in found.rows:
+        seeds = f"{len(row.seeds)} seed{'s' * (len(row.seeds) > 1)}"
+        print(f"{row.name}, {seeds}, after {row.steps:,} steps")
+        for column, cell in row.cells.items():
+            told = transfer_report.whole_text(cell) if cell else ["cannot be judged: nothing is logged of it"]
+            print(f"  {column:<40} " + ", ".join(told))
+            if cell and cell.episodes > 1:
+                curve = "  ".join(f"{cell.at(k)[0]:.2f}" for k in range(1, cell.episodes + 1))
+                print(f"  {'':<40} by episode: {curve}")
+
+
+def _one(args: Evaluate, folder: RunFolder) -> int:
+    run = folder.description()
+    card = catalogue.task(args.elsewhere or run["task"])
     if args.video:
         _require_stage(card)
     torch.set_num_threads(args.threads or run["threads"])
     asked, policy, spent = reopen(folder)
-    if not alike(asked.card, card, asked.sight.task):
-        raise UsageError(f"what was trained on '{asked.task}' cannot act on '{args.on}'")
+    require_alike(asked, args.on)
     if args.evaluator == "official" and (args.video or args.plot):
         raise UsageError("--video and --plot show what our own judge sees; leave out --evaluator official")
     if args.plot:
@@ -58,7 +101,7 @@ def main(words: list[str]) -> int:
         _show(args.video, asked, policy, card, draws.task_set(card, args.split)[: args.tasks])
     elsewhere = card if args.on else None
     found = scores(
-        judge(asked, policy, args.split, spent, elsewhere), catalogue.task_name(args.on or asked.task)
+        judge(asked, policy, args.split, spent, elsewhere), catalogue.task_name(args.elsewhere or asked.task)
     )
     if args.json:
         print_json({"method": asked.method, "encoder": asked.encoder, "seed": asked.seed} | found)
@@ -69,7 +112,7 @@ def main(words: list[str]) -> int:
 
 
 def _pooled(args: Evaluate, asked: Request, policy: Policy, card: TaskCard) -> int:
-    tasks, name = draws.task_set(card, args.split), catalogue.task_name(args.on or asked.task)
+    tasks, name = draws.task_set(card, args.split), catalogue.task_name(args.elsewhere or asked.task)
     found = pooled_test(policy, card, tasks, asked.sight, asked.seed, asked.engine)
     if args.json:
         about = {"method": asked.method, "seed": asked.seed, "task": name, "split": args.split}

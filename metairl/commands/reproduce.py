@@ -3,6 +3,7 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tyro
 from rich.console import Console as Screen
@@ -14,6 +15,10 @@ from metairl.cards import Column, TableCard
 from metairl.errors import UsageError, nearest
 from metairl.record import writing
 
+if TYPE_CHECKING:
+    from metairl.estimates import Estimate
+    from metairl.request import Request
+
 
 @dataclass(frozen=True)
 class Reproduce:
@@ -23,7 +28,7 @@ class Reproduce:
     runs: Path = Path("runs")  # where your own runs are, and new ones go
     committed: bool = False  # fill it from committed records alone
     write: Path | None = None  # also to PATH.md, .csv, .tex, .svg and .png
-    dry_run: bool = False  # print what would be run and its training steps, and stop
+    dry_run: bool = False  # print what would be run, its training steps and some idea of the time, and stop
 
 
 def main(words: list[str]) -> int:
@@ -59,7 +64,7 @@ def _columns(card: TableCard, asked: tuple[str, ...]) -> list[Column]:
 
 
 def _run_missing(args: Reproduce, card: TableCard, columns: list[Column], roots: list[Path]) -> None:
-    from metairl import reproduce  # with torch, which a table alone does not need
+    from metairl import estimates, reproduce  # with torch, which a table alone does not need
     from metairl.track import Console
 
     methods = sorted({row.method for row in card.rows if row.method})
@@ -71,10 +76,29 @@ def _run_missing(args: Reproduce, card: TableCard, columns: list[Column], roots:
     total = sum(asked.steps for asked in requests)
     print(f"{len(requests)} runs to make, {total:,} training steps", file=sys.stderr)
     if args.dry_run:
-        for asked in requests:
-            print(f"{asked.method} {asked.task} seed {asked.seed}: {asked.steps:,} training steps")
+        shelves = [estimates.recorded(shelf) for shelf in ([args.runs], committed())]
+        _say_times({asked: estimates.estimate(asked, shelves) for asked in requests})
     else:
         reproduce.make(requests, args.runs, [Console()])
+
+
+def _say_times(times: "dict[Request, Estimate | None]") -> None:
+    """Of every run, and of all of them one after another."""
+    from metairl.estimates import duration
+
+    for asked, time in times.items():
+        words = time or "time unknown, nothing like it is recorded"
+        print(f"{asked.method} {asked.task} seed {asked.seed}: {asked.steps:,} training steps, {words}")
+    known = [time for time in times.values() if time]
+    if known:
+        some = duration(sum(time.seconds for time in known))
+        least, most = (
+            duration(sum(time.fastest for time in known)),
+            duration(sum(time.slowest for time in known)),
+        )
+        unknown = f", and {len(times) - len(known)} of unknown time" * (len(known) < len(times))
+        print(f"together some {some}, {least} to {most}, one after another{unknown}")
+        print("a rough estimate, from recorded times as they are: not scaled to this machine")
 
 
 def _show(table: report.Filled) -> None:

@@ -17,7 +17,7 @@ METHODS = (  # slug, name, family, encoder, support, how good, seeds
     ("snail", "SNAIL", "meta-RL", "snail", "trial", 0.66, 4),
     ("maml", "MAML", "meta-RL", None, "trial", 0.52, 5),
     ("fomaml", "first-order MAML", "meta-RL", None, "trial", 0.5, 3),
-    ("sac-pearl", "SAC, multi-head", "multi-task", "one-hot", "none", 0.45, 5),
+    ("sac-heads", "SAC, multi-head", "multi-task", "one-hot", "none", 0.45, 5),
     ("bc-demos+pearl", "Cloning from demonstrations", "imitation", "pearl", "demos", 0.41, 5),
     ("iq-learn", "IQ-Learn", "imitation", "gru", "demos", 0.36, 2),
     ("gail", "GAIL", "imitation", None, "demos", 0.29, 3),
@@ -48,10 +48,15 @@ def wide() -> Standings:
     return ranked(board, [row_of(board, index) for index in range(len(METHODS))])
 
 
+def bare(standings: Standings) -> Standings:
+    """Without curves, which take their time to draw."""
+    return Standings(standings.board, [replace(row, curves=[]) for row in standings.rows])
+
+
 def many(number: int) -> Standings:
     board = catalogue.boards()["ml10"]
     rows = [row_of(board, index) for index in range(number)]
-    return ranked(board, [replace(row, curves=[]) for row in rows])
+    return bare(ranked(board, rows))
 
 
 def nobody() -> Standings:
@@ -124,12 +129,12 @@ def _end(bound: float, around: Interval) -> float:
 
 
 def _scores(rng: np.random.Generator, level: float, seeds: int) -> Floats:
-    return np.clip(level + rng.normal(0, 0.15) + rng.normal(0, 0.05, seeds), -0.2, 1.1)
+    return 100 * np.clip(level + rng.normal(0, 0.15) + rng.normal(0, 0.05, seeds), -0.2, 1.1)
 
 
 def _curve(column: str, level: float, steps: int) -> Curve:
     moments = np.linspace(0, steps, 12)
-    return Curve(column, moments, level * (1 - np.exp(-4 * moments / steps)))
+    return Curve(column, moments, 100 * level * (1 - np.exp(-4 * moments / steps)))
 
 
 def _made(board: BoardCard, slug: str, seed: int, steps: int) -> Made:

@@ -1,7 +1,7 @@
 /* Sorts and filters a board's table, and keeps what was chosen in the page's address.
 
-   The page is whole without it: it only moves and hides rows that are there. Rows without a value come last in
-   both directions, and rows that are equal keep the order of their ranks. */
+   The page is whole without it: it only moves and hides rows that are there. Before a heading is pressed rows stand
+   as the board has them, best first; rows that are equal stay so, and rows without a value come last both ways. */
 
 "use strict";
 
@@ -10,11 +10,11 @@
   const form = document.querySelector("form.filters");
   const count = document.getElementById("count");
   const body = table.tBodies[0];
-  const ranked = Array.from(body.rows);
+  const rows = Array.from(body.rows);
   const heads = Array.from(table.tHead.rows[0].cells).filter((head) => head.dataset.key);
   const selects = ["support", "tier", "family"];
 
-  let sorting = { head: heads[0], direction: "ascending" };
+  let sorting = null; // or a heading and a direction
   let linked = ""; // the id of the row that the address points to
 
   // Sorting
@@ -26,19 +26,20 @@
   }
 
   function sort() {
-    const sign = sorting.direction === "ascending" ? 1 : -1;
-    const keyed = ranked.map((row) => ({ row, value: valueOf(row) }));
+    const sign = sorting?.direction === "descending" ? -1 : 1;
+    const keyed = rows.map((row) => ({ row, value: sorting && valueOf(row) }));
     keyed.sort((a, b) => {
       if (a.value === null || b.value === null) return (a.value === null) - (b.value === null);
       return a.value < b.value ? -sign : a.value > b.value ? sign : 0;
     });
-    body.append(...keyed.map((item) => item.row));
+    const moved = keyed.some((item, place) => item.row !== body.rows[place]);
+    if (moved) body.append(...keyed.map((item) => item.row));
     for (const head of heads) head.removeAttribute("aria-sort");
-    sorting.head.setAttribute("aria-sort", sorting.direction);
+    sorting?.head.setAttribute("aria-sort", sorting.direction);
   }
 
   function turned(head) {
-    if (head !== sorting.head) return head.dataset.first;
+    if (head !== sorting?.head) return head.dataset.first;
     return sorting.direction === "ascending" ? "descending" : "ascending";
   }
 
@@ -66,12 +67,12 @@
 
   function filter() {
     let shown = 0;
-    for (const row of ranked) {
+    for (const row of rows) {
       row.hidden = !passes(row);
       shown += !row.hidden;
     }
     table.classList.toggle("brief", !form.elements.columns.checked);
-    const said = `${shown} of ${ranked.length} rows shown`;
+    const said = `${shown} of ${rows.length} rows shown`;
     if (count.textContent !== said) count.textContent = said; // or it would be read out again
   }
 
@@ -79,7 +80,7 @@
 
   function remember() {
     const said = new URLSearchParams();
-    if (sorting.head !== heads[0] || sorting.direction !== "ascending") {
+    if (sorting) {
       said.set("sort", sorting.head.dataset.key);
       said.set("direction", sorting.direction);
     }
@@ -95,9 +96,9 @@
   function recall() {
     const hash = location.hash.slice(1);
     const said = new URLSearchParams(hash.includes("=") ? hash : "");
-    const head = heads.find((one) => one.dataset.key === said.get("sort")) ?? heads[0];
+    const head = heads.find((one) => one.dataset.key === said.get("sort"));
     const direction = said.get("direction") === "descending" ? "descending" : "ascending";
-    sorting = { head, direction };
+    sorting = head ? { head, direction } : null;
     form.elements.words.value = said.get("words") ?? "";
     for (const name of selects) {
       const known = Array.from(form.elements[name].options, (option) => option.value);
@@ -110,9 +111,9 @@
   }
 
   function point(id) {
-    const row = ranked.find((one) => one.id === id);
+    const row = rows.find((one) => one.id === id);
     linked = row ? id : "";
-    for (const one of ranked) one.classList.toggle("linked", one === row);
+    for (const one of rows) one.classList.toggle("linked", one === row);
     row?.scrollIntoView({ block: "center", inline: "nearest" });
   }
 
