@@ -18,6 +18,8 @@ VERBS = {
     "evaluate": "judge runs' newest checkpoints on held-out tasks: metairl evaluate DIR... [--on TASK...]",
     "collect": "episodes of an expert as a Minari dataset: metairl collect TASK --episodes N --out DIR",
     "reproduce": "a paper's table beside ours: metairl reproduce TABLE [--run]",
+    "resume": "go on with a run, or begin a planned one: metairl resume DIR",
+    "runs": "what there is below a folder, and how it stands: metairl runs [DIR] [--json]",
     "judge": "an agent from outside, by the same judge: metairl judge MODULE:FACTORY TASK --out DIR",
     "submit": "make a submission of finished runs: metairl submit DIR... --board BOARD --out FOLDER",
     "board": "leaderboards: metairl board check|rerun|accept|withdraw|build|serve|schema",
@@ -28,7 +30,7 @@ INTERRUPTED, BROKEN_PIPE = 130, 141
 EXIT_CODES = (
     "exit codes: 0 done, 2 usage, 3 bad card, 4 run folder in use or of another run, 5 damaged file, \
 6 storage, 7 diverged, 8 physics, 9 demonstrations without an explanation, 10 submission refused, \
-130 interrupted"
+11 runs missing, 130 interrupted"
 )
 
 

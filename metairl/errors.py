@@ -64,6 +64,12 @@ class Refused(MetairlError):
     code = 10
 
 
+class RunsMissing(MetairlError):
+    """Runs that were asked for and did not complete; each was named."""
+
+    code = 11
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint that names the closest valid word, or lists the valid ones when none is close."""
     names = sorted(known)

@@ -8,8 +8,6 @@ from metairl.cards import Column, TableCard
 from metairl.errors import CardError
 from metairl.record import RunFolder
 from metairl.request import Request, request, requested
-from metairl.run import execute
-from metairl.track import Sink
 
 
 def wanted(card: TableCard, columns: Sequence[Column], only: Sequence[str]) -> Iterator[Request]:
@@ -27,11 +25,6 @@ def missing(requests: Iterator[Request], roots: Sequence[Path]) -> list[Request]
     """Those that no folder holds completed. A run made with other settings does not count."""
     once = dict.fromkeys(requests)  # a run may fill several columns
     return [asked for asked in once if not any(_has(asked, root) for root in roots)]
-
-
-def make(requests: Sequence[Request], root: Path, sinks: Sequence[Sink]) -> None:
-    for asked in requests:
-        execute(asked, asked.folder(root), sinks)
 
 
 def _has(asked: Request, root: Path) -> bool:

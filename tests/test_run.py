@@ -156,7 +156,7 @@ def test_a_finished_run_is_left_as_it_is(uninterrupted: Path) -> None:
 def test_a_finished_run_is_not_made_again(tmp_path: Path) -> None:
     asked = request("random", "bandit-5")
     assert reproduce.missing(iter([asked]), [tmp_path]) == [asked]
-    reproduce.make([asked], tmp_path, [])
+    execute(asked, asked.folder(tmp_path), [])
     assert reproduce.missing(iter([asked]), [tmp_path]) == []
     other = request("random", "bandit-5", seed=1)
     assert reproduce.missing(iter([asked, other]), [tmp_path]) == [other]

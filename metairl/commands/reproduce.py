@@ -3,7 +3,7 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import tyro
 from rich.console import Console as Screen
@@ -12,7 +12,7 @@ from tyro.conf import Positional
 
 from metairl import catalogue, report
 from metairl.cards import Column, TableCard
-from metairl.errors import UsageError, nearest
+from metairl.errors import RunsMissing, UsageError, nearest
 from metairl.record import writing
 
 if TYPE_CHECKING:
@@ -26,6 +26,11 @@ class Reproduce:
     columns: tuple[str, ...] = ()  # only these
     run: tuple[str, ...] = ()  # methods whose missing cells are run first; "all" for every one
     runs: Path = Path("runs")  # where your own runs are, and new ones go
+    jobs: int = 1  # runs at a time
+    engine: Literal["local", "ray", "slurm"] = "local"  # who runs them; slurm prints a script and stops
+    address: str | None = None  # of a Ray cluster, HOST:PORT; by default one of this machine's cores
+    threads: int | None = None  # of torch in each run; by default the cores are shared out
+    at_most: int | None = None  # training steps that may be planned; more is refused before anything starts
     committed: bool = False  # fill it from committed records alone
     write: Path | None = None  # also to PATH.md, .csv, .tex, .svg and .png
     dry_run: bool = False  # print what would be run, its training steps and some idea of the time, and stop
@@ -36,16 +41,17 @@ def main(words: list[str]) -> int:
     card = catalogue.table(args.table)
     columns = _columns(card, args.columns)
     roots = committed() if args.committed else [args.runs, *committed()]
+    missing = 0
     if args.run or args.dry_run:
-        _run_missing(args, card, columns, roots)
-        if args.dry_run:
+        missing = _run_missing(args, card, columns, roots)
+        if args.dry_run or args.engine == "slurm":
             return 0
     filled = report.fill(card, columns, roots)
     _show(filled)
     _say_own(filled, args.runs)
     if args.write:
         _write(filled, args.write)
-    return 0
+    return RunsMissing.code if missing else 0
 
 
 def committed() -> list[Path]:
@@ -63,9 +69,10 @@ def _columns(card: TableCard, asked: tuple[str, ...]) -> list[Column]:
     return [known[name] for name in asked] or card.columns
 
 
-def _run_missing(args: Reproduce, card: TableCard, columns: list[Column], roots: list[Path]) -> None:
+def _run_missing(args: Reproduce, card: TableCard, columns: list[Column], roots: list[Path]) -> int:
+    """How many runs did not complete."""
     from metairl import estimates, reproduce  # with torch, which a table alone does not need
-    from metairl.track import Console
+    from metairl.fleet.making import Manner, make
 
     methods = sorted({row.method for row in card.rows if row.method})
     for name in args.run:
@@ -75,11 +82,13 @@ def _run_missing(args: Reproduce, card: TableCard, columns: list[Column], roots:
     requests = reproduce.missing(reproduce.wanted(card, columns, only), roots)
     total = sum(asked.steps for asked in requests)
     print(f"{len(requests)} runs to make, {total:,} training steps", file=sys.stderr)
-    if args.dry_run:
-        shelves = [estimates.recorded(shelf) for shelf in ([args.runs], committed())]
-        _say_times({asked: estimates.estimate(asked, shelves) for asked in requests})
-    else:
-        reproduce.make(requests, args.runs, [Console()])
+    if args.at_most is not None and total > args.at_most:
+        raise UsageError(f"{total:,} training steps are more than --at-most {args.at_most:,}")
+    if not args.dry_run:
+        return make(requests, args.runs, Manner(args.jobs, args.engine, args.address, args.threads))
+    shelves = [estimates.recorded(shelf) for shelf in ([args.runs], committed())]
+    _say_times({asked: estimates.estimate(asked, shelves) for asked in requests})
+    return 0
 
 
 def _say_times(times: "dict[Request, Estimate | None]") -> None:

@@ -67,13 +67,18 @@ class Glance:
 
 
 def glance(job: Job) -> Glance:
+    return glance_at(RunFolder(job.path))
+
+
+def glance_at(folder: RunFolder) -> Glance:
     """From the end of its records; a line that is being written is not there yet."""
-    file = RunFolder(job.path).records_file
-    if not file.exists():
+    file = folder.records_file
+    try:
+        with file.open("rb") as records:
+            records.seek(max(0, file.stat().st_size - TAIL))
+            lines = records.read().split(b"\n")[:-1]
+    except OSError:  # not there yet, or nothing that can be read: its worker will say so
         return Glance()
-    with file.open("rb") as records:
-        records.seek(max(0, file.stat().st_size - TAIL))
-        lines = records.read().split(b"\n")[:-1]
     seen = Glance()
     for line in lines[1:] or lines:
         try:

@@ -3,6 +3,7 @@
 import os
 import sys
 import traceback
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import torch
@@ -31,15 +32,18 @@ def work(path: Path, threads: int) -> int:
     return 0
 
 
+def as_task(path: str, threads: int, log: str) -> int:
+    """In a process of a cluster, which does one job after another."""
+    with Path(log).open("a") as said, redirect_stdout(said), redirect_stderr(said):
+        return work(Path(path), threads)
+
+
 def main(path: Path, threads: int, log: Path) -> None:
-    """In a process of its own, whose standard error is the log."""
+    """In a forked process, whose standard output and error are the log."""
     with log.open("a") as said:
-        os.dup2(said.fileno(), 2)
         os.dup2(said.fileno(), 1)
-    os._exit(_flushed(work(path, threads)))
-
-
-def _flushed(code: int) -> int:
+        os.dup2(said.fileno(), 2)
+    code = work(path, threads)
     sys.stdout.flush()
     sys.stderr.flush()
-    return code
+    os._exit(code)

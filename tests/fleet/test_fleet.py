@@ -1,13 +1,17 @@
 """Runs side by side: all of them end, or are named, whatever happens to the processes that do them."""
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from metairl.cli import main
 from metairl.errors import RunConflict, UsageError
 from metairl.fleet.crew import Local
 from metairl.fleet.fleet import Fleet, Row
@@ -30,8 +34,8 @@ def states(rows: Sequence[Row]) -> list[str]:
 class Scripted:
     """A crew whose jobs end as it is told, at once: what a fleet makes of it, without processes."""
 
-    def __init__(self, codes: dict[int, list[int]]):
-        self.codes = codes  # by seed, one a start
+    def __init__(self, codes: dict[int, list[int | None]]):
+        self.codes = codes  # by seed, one a start; None: it never ends by itself
         self.ended: list[tuple[Job, int]] = []
         self.started: list[int] = []
         self.stopped: list[tuple[int, bool]] = []
@@ -60,10 +64,12 @@ class Scripted:
     def close(self) -> None: ...
 
 
-def sailed(codes: dict[int, list[int]], root: Path, **settings: float) -> tuple[list[Row], Scripted]:
+def sailed(
+    codes: dict[int, list[int | None]], root: Path, patience: float = 60.0
+) -> tuple[list[Row], Scripted]:
     crew = Scripted(codes)
     jobs = planned([asked(seed) for seed in codes], root)
-    return Fleet(crew, **settings).sail(jobs), crew  # type: ignore[arg-type]
+    return Fleet(crew, patience=patience).sail(jobs), crew
 
 
 def test_what_ends_well_is_done_once(tmp_path: Path) -> None:
@@ -99,7 +105,7 @@ def test_a_run_that_another_fleet_has_is_looked_at_again(
 
 
 def test_a_run_that_says_nothing_is_ended_and_tried_again(tmp_path: Path) -> None:
-    rows, crew = sailed({0: [None, 0]}, tmp_path, patience=0.2)  # type: ignore[list-item]
+    rows, crew = sailed({0: [None, 0]}, tmp_path, patience=0.2)
     assert states(rows) == ["completed"] and crew.stopped == [(0, True)]
 
 
@@ -143,21 +149,25 @@ def test_a_worker_that_is_killed_loses_nothing(alone: Path, tmp_path: Path) -> N
         assert numbers(tmp_path, seed) == numbers(alone, seed)
 
 
-def test_two_fleets_share_a_folder_and_do_every_run_once(alone: Path, tmp_path: Path) -> None:
-    import subprocess
-    import sys
+TWO = f"""
+import sys
+from pathlib import Path
 
-    script = (
-        "import sys; from pathlib import Path; from metairl.fleet.crew import Local; from metairl.fleet.fleet import Fleet;"
-        "from metairl.fleet.jobs import planned; from metairl.request import request\n"
-        "if __name__ == '__main__':\n"
-        f"    jobs = planned([request('rl2', 'bandit-5:pulls=10', None, s, {STEPS}) for s in range(2)], Path(sys.argv[1]))\n"
-        "    rows = Fleet(Local(1, 1)).sail(jobs)\n"
-        "    sys.exit(any(row.state != 'completed' for row in rows))\n"
-    )
-    file = tmp_path / "fleet.py"
-    file.write_text(script)
-    words = [sys.executable, str(file), str(tmp_path / "runs")]
+from metairl.fleet.crew import Local
+from metairl.fleet.fleet import Fleet
+from metairl.fleet.jobs import planned
+from metairl.request import request
+
+if __name__ == "__main__":
+    asked = [request("rl2", "bandit-5:pulls=10", None, seed, {STEPS}) for seed in range(2)]
+    rows = Fleet(Local(1, threads=1)).sail(planned(asked, Path(sys.argv[1])))
+    sys.exit(any(row.state != "completed" for row in rows))
+"""
+
+
+def test_two_fleets_share_a_folder_and_do_every_run_once(alone: Path, tmp_path: Path) -> None:
+    (tmp_path / "fleet.py").write_text(TWO)
+    words = [sys.executable, str(tmp_path / "fleet.py"), str(tmp_path / "runs")]
     fleets = [subprocess.Popen(words) for _ in range(2)]
     assert [fleet.wait(timeout=120) for fleet in fleets] == [0, 0]
     for seed in range(2):
@@ -182,3 +192,79 @@ def test_a_planned_run_does_not_count_as_one_that_was_resumed(tmp_path: Path) ->
 def test_no_workers_no_fleet() -> None:
     with pytest.raises(UsageError, match="--jobs"):
         Local(0, 1)
+
+
+# the commands
+
+TABLE = ["reproduce", "rl2-bandits", "--columns", "10,5", "--run", "thompson", "ots"]
+
+
+def without_committed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("metairl.commands.reproduce.committed", list)
+
+
+def test_a_table_s_missing_runs_are_made_side_by_side(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    without_committed(monkeypatch)
+    assert main([*TABLE, "--jobs", "2", "--runs", str(tmp_path)]) == 0
+    said = capfd.readouterr()
+    assert "2 runs to make" in said.err and said.err.count("completed: ") == 2
+    assert main(["runs", str(tmp_path), "--json"]) == 0
+    found = json.loads(capfd.readouterr().out)
+    assert [row["status"] for row in found] == ["completed"] * 2 and found[0]["return"] > 5.5
+    assert main(["runs", str(tmp_path)]) == 0 and "thompson" in capfd.readouterr().out
+
+
+def test_a_plan_above_what_was_allowed_starts_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["reproduce", "rl2-bandits", "--run", "snail", "--runs", str(tmp_path), "--at-most", "1000"]
+    assert main(words) == 2
+    assert "more than --at-most 1,000" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_fails_is_named_and_the_rest_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    without_committed(monkeypatch)
+    folder = request("thompson", "bandit-5:pulls=10").folder(tmp_path)
+    folder.mkdir(parents=True)
+    (folder / "records.jsonl").mkdir()  # a disk that gives no file there
+    assert main([*TABLE, "--jobs", "2", "--runs", str(tmp_path)]) == 11
+    said = capfd.readouterr().err
+    assert "missing: thompson" in said and "completed: ots" in said
+
+
+def test_a_planned_run_is_begun_by_its_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (job,) = planned([asked(0)], tmp_path)
+    assert main(["resume", str(job.path)]) == 0
+    assert job.completed() and "held-out tasks" in capsys.readouterr().out
+    assert main(["resume", str(tmp_path / "nowhere")]) == 6
+
+
+def test_slurm_gets_a_script_whose_tasks_are_the_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The array's second task, as Slurm would run it."""
+    without_committed(monkeypatch)
+    assert main([*TABLE, "--engine", "slurm", "--jobs", "4", "--runs", str(tmp_path)]) == 0
+    script = tmp_path / "array.sh"
+    script.write_text(capfd.readouterr().out)
+    assert "#SBATCH --array=1-2%4" in script.read_text()
+    known = os.environ | {"SLURM_ARRAY_TASK_ID": "2"}
+    subprocess.run(["bash", "-eu", str(script)], env=known, check=True, capture_output=True)
+    assert main(["runs", str(tmp_path), "--json"]) == 0
+    assert sorted(row["status"] for row in json.loads(capfd.readouterr().out)) == ["completed", "planned"]
+
+
+@pytest.mark.parametrize(("address", "word"), [("127.0.0.1:1", "no Ray answers"), ("nowhere", "HOST:PORT")])
+def test_a_ray_that_is_not_there_is_said_at_once(
+    tmp_path: Path, address: str, word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("ray", reason="the extra 'ray' is not installed")
+    began = time.monotonic()
+    assert main([*TABLE, "--engine", "ray", "--address", address, "--runs", str(tmp_path)]) == 2
+    assert word in capsys.readouterr().err and time.monotonic() - began < 10
+    assert list(tmp_path.iterdir()) == []
