@@ -1,4 +1,4 @@
-"""Who does the work of a fleet. Processes of this machine are the default; others serve the same interface."""
+"""Who does the work of a fleet: processes of this machine by default, others by the same interface."""
 
 import multiprocessing
 import os

@@ -2,7 +2,7 @@
 
     planned → running → completed | failed | interrupted
 
-The folder is all that a worker needs, wherever it is: it claims it, goes on from its checkpoint, and writes there.
+The folder is all that a worker needs, wherever it is: it claims it, goes on from its checkpoint, writes there.
 """
 
 from collections.abc import Iterable
@@ -51,7 +51,7 @@ class Job:
 
 
 def planned(requests: Iterable[Request], root: Path) -> list[Job]:
-    """Jobs in their folders below a root; a folder that holds another run is refused here, before any starts."""
+    """Jobs in folders below a root; one that holds another run is refused here, before any starts."""
     jobs = [Job(asked, asked.folder(root)) for asked in requests]
     for job in jobs:
         plan(job.asked, job.path)
