@@ -176,7 +176,7 @@ def test_which_draws_are_scarce() -> None:
 
 
 def test_runs_of_several_columns_are_drawn_whole_within_their_training() -> None:
-    """One column a block is the stratified bootstrap; a second column that says the same makes nothing surer."""
+    """One column a block is the stratified bootstrap; a second one that says the same makes nothing surer."""
     one, two = np.array([1.0, 2.0, 4.0, 7.0]), np.array([0.0, 3.0, 3.0, 9.0])
     apart = bootstrap_runs([one[:, None], two[:, None]], mean, rng())
     plain = bootstrap([one, two], mean, rng(1), expanded=True)
