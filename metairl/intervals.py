@@ -66,6 +66,31 @@ def bootstrap(
     return Interval(value, low, high, made.seeds, len(strata))
 
 
+def bootstrap_runs(
+    blocks: Sequence[Floats],
+    statistic: Statistic,
+    rng: np.random.Generator,
+    repetitions: int = 50_000,
+    level: float = 0.95,
+) -> Interval:
+    """Of all scores together, where a block holds the runs of one training, [seeds, columns judged].
+
+    Runs are drawn whole within their block, so that a lucky one is lucky in all of its columns; expanded.
+    """
+    seeds, columns = min(map(len, blocks)), sum(block.shape[1] for block in blocks)
+    flat = np.concatenate([block.ravel() for block in blocks])
+    if seeds == 0 or np.isnan(flat).any():
+        return Interval(float("nan"), float("nan"), float("nan"), seeds, columns)
+    low, high = float("nan"), float("nan")
+    if seeds >= ENOUGH:
+        most = max(1, AT_ONCE // flat.size)
+        parts = [min(most, repetitions - first) for first in range(0, repetitions, most)]
+        found = np.concatenate([statistic(_runs_again(blocks, rng, part)) for part in parts])
+        tail = _expanded(level, sum(map(len, blocks)), len(blocks))
+        low, high = map(float, np.quantile(found, [tail, 1 - tail]))
+    return Interval(float(statistic(flat)), low, high, seeds, columns)
+
+
 def profile(
     strata: Sequence[Floats],
     thresholds: Floats,
@@ -198,6 +223,12 @@ class _Experiment:
         for size in np.unique(sizes):
             alike = sizes == size
             yield drawn[alike][counted[alike]].reshape(-1, size)
+
+
+def _runs_again(blocks: Sequence[Floats], rng: np.random.Generator, repetitions: int) -> Floats:
+    """All scores of each repetition, [R, N]."""
+    drawn = [block[rng.integers(len(block), size=(repetitions, len(block)))] for block in blocks]
+    return np.concatenate([scores.reshape(repetitions, -1) for scores in drawn], axis=1)
 
 
 def _expanded(level: float, drawn: int, groups: int) -> float:

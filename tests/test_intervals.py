@@ -15,6 +15,7 @@ from metairl.intervals import (
     _expanded,
     _student,
     bootstrap,
+    bootstrap_runs,
     differences,
     probability_of_improvement,
     profile,
@@ -172,6 +173,24 @@ def test_which_draws_are_scarce() -> None:
     grown = [(e.high - e.low) / (p.high - p.low) for e, p in zip((apart, whole), plain, strict=True)]
     assert grown[0] == pytest.approx(np.sqrt(50 / 45) * t.ppf(0.975, 45) / 1.96, rel=0.02)
     assert grown[1] == pytest.approx(np.sqrt(10 / 9) * t.ppf(0.975, 9) / 1.96, rel=0.05)
+
+
+def test_runs_of_several_columns_are_drawn_whole_within_their_training() -> None:
+    """One column a block is the stratified bootstrap; a second one that says the same makes nothing surer."""
+    one, two = np.array([1.0, 2.0, 4.0, 7.0]), np.array([0.0, 3.0, 3.0, 9.0])
+    apart = bootstrap_runs([one[:, None], two[:, None]], mean, rng())
+    plain = bootstrap([one, two], mean, rng(1), expanded=True)
+    assert apart.value == plain.value and same(apart, (plain.low, plain.high), 0.13)
+    doubled = bootstrap_runs([np.stack([one, one], axis=1)], mean, rng())
+    alone = bootstrap_runs([one[:, None]], mean, rng())
+    assert (doubled.low, doubled.high, doubled.tasks) == (alone.low, alone.high, 2)
+    narrow = bootstrap([one, one], mean, rng(), expanded=True)
+    assert narrow.high - narrow.low < 0.8 * (doubled.high - doubled.low)
+
+
+def test_two_runs_have_a_value_and_no_bounds() -> None:
+    found = bootstrap_runs([np.ones((2, 3))], mean, rng())
+    assert found.value == 1 and np.isnan(found.low) and (found.seeds, found.tasks) == (2, 3)
 
 
 def test_a_profile_by_hand() -> None:

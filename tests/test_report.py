@@ -90,7 +90,12 @@ def test_committed_tables_come_from_committed_records(name: str) -> None:
         assert file.read_text(encoding="utf-8") == text(table), f"{file}: run `make tables`"
 
 
-COMMITTED = [file.parent for root in committed() for file in sorted(root.glob("**/run.json"))]
+COMMITTED = [
+    file.parent
+    for root in committed()
+    for file in sorted(root.glob("**/run.json"))
+    if '"adapter"' not in file.read_text()  # an agent from outside is not this suite's to make again
+]
 
 
 @pytest.mark.parametrize("path", COMMITTED, ids=lambda path: "/".join(path.parts[-3:]))

@@ -19,7 +19,7 @@ from metairl.board.ledger import Accepted, Tier
 from metairl.board.scores import of_seeds, of_tasks
 from metairl.board.submission import Ran, Submission, read
 from metairl.cards import BoardCard, Column, digest
-from metairl.intervals import bootstrap
+from metairl.intervals import bootstrap, bootstrap_runs
 from metairl.record import Evaluation
 from metairl.report import scores
 from metairl.stats import Floats, Interval, iqm, mean
@@ -121,7 +121,7 @@ def _standing(board: BoardCard, submission: Submission, tier: Tier) -> Standing:
         digest=submission.digest,
         tier=tier,
         rank=None,
-        aggregate=_aggregate(submission, by_column) if whole else None,
+        aggregate=_aggregate(submission, by_column, board) if whole else None,
         cells={column.name: _cell(submission, column, board) for column in board.columns},
         scores=by_column,
         curves=[curve for column in board.columns if (curve := _curve(runs, column, board))],
@@ -129,9 +129,13 @@ def _standing(board: BoardCard, submission: Submission, tier: Tier) -> Standing:
     )
 
 
-def _aggregate(submission: Submission, by_column: dict[str, Floats]) -> Interval:
-    """Every column had runs of its own."""
-    return bootstrap(list(by_column.values()), iqm, _chance(submission, "all"), expanded=True)
+def _aggregate(submission: Submission, by_column: dict[str, Floats], board: BoardCard) -> Interval:
+    """Columns of one task were judged on the same runs; other tasks had runs of their own."""
+    tasks: dict[str, list[Floats]] = defaultdict(list)
+    for column in board.columns:
+        tasks[catalogue.task_name(column.task)].append(by_column[column.name])
+    blocks = [np.stack(columns, axis=1) for columns in tasks.values()]
+    return bootstrap_runs(blocks, iqm, _chance(submission, "all"))
 
 
 def _cell(submission: Submission, column: Column, board: BoardCard) -> Interval | None:

@@ -52,7 +52,7 @@ def test_names_are_text_whatever_they_hold() -> None:
             tags = {node.tag.rpartition("}")[2] for node in ElementTree.fromstring(svg).iter()}
             assert tags.isdisjoint({"script", "img", "a", "foreignObject", "image"})
     bars = texts(figures.of_board(everywhere())[0].light)
-    assert "<script>window.pwned=1</scrip…" in bars
+    assert any(bar.startswith("<script>window.pwned") for bar in bars)
     assert any("$x_$" in text for text in bars)
 
 

@@ -100,7 +100,7 @@ def test_hostile_text_is_shown_as_it_is(number: int, attacked: dict[str, Outline
 
 
 def test_pages_have_a_policy_and_keep_it(attacked: dict[str, Outline]) -> None:
-    for outline in [*pages(bare(small())).values(), *attacked.values()]:
+    for outline in [*pages(bare(small())).values(), *pages(nobody()).values(), *attacked.values()]:
         policies = [meta["content"] for meta in outline.all("meta") if "http-equiv" in meta]
         assert len(policies) == 1
         assert policies[0].startswith("default-src 'none'; script-src 'self'; style-src 'self'")
@@ -183,6 +183,21 @@ def test_few_seeds_are_marked_and_fewer_have_no_interval() -> None:
     }
     assert ["fewer than 5 seeds" in shown for shown in rows.values()] == [False, True, True]  # 5, 4 and 2
     assert ["<small>" in shown for shown in rows.values()] == [True, True, False]
+
+
+def test_a_row_has_as_many_seeds_as_its_poorest_column() -> None:
+    standings = bare(small())
+    row, column = standings.rows[0], standings.board.columns[1].name
+    cell = row.cells[column]
+    assert cell and page.seeds(row) == 10
+    assert page.seeds(replace(row, cells=row.cells | {column: replace(cell, seeds=4)})) == 4
+    assert page.seeds(replace(row, cells=dict.fromkeys(row.cells))) is None
+
+
+def test_filters_offer_what_there_is_once_and_in_order() -> None:
+    options = [option["value"] for option in board_page(bare(small())).all("option")]
+    supports, families = ["demos", "none", "trial"], ["imitation", "meta-RL", "multi-task", "scripted"]
+    assert options == ["", *supports, "", "self", "checked", "rerun", "", *families]
 
 
 def test_a_row_with_an_empty_column_has_no_rank_and_comes_last() -> None:

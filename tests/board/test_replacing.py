@@ -49,7 +49,7 @@ def test_a_file_is_refused(tmp_path: Path) -> None:
 def test_a_build_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     replace(tmp_path / "site", FILES)
     with pytest.raises(StorageError, match="site: cannot write"):
-        replace(tmp_path / "site", {"index.html": b"new", "index.html/under-a-file": b""})
+        replace(tmp_path / "site", {"begun.html": b"", "index.html": b"", "index.html/under-a-file": b""})
     assert held(tmp_path / "site") == FILES
     replace(tmp_path / "site", {"index.html": b"new"})
     assert held(tmp_path / "site") == {"index.html": b"new"}
