@@ -180,7 +180,7 @@ def test_another_configuration_is_refused_and_named(uninterrupted: Path) -> None
 def test_two_processes_never_share_a_run(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     folder.create()
-    with run._claim(folder), pytest.raises(RunConflict, match="another process is working on this run"):
+    with run.claim(folder), pytest.raises(RunConflict, match="another process is working on this run"):
         execute(request("rl2", "bandit-5", steps=100), tmp_path, [])
 
 

@@ -2,7 +2,7 @@
 
     planned → running → completed | failed | interrupted
 
-The folder is all that a worker needs, wherever it is: it claims it, goes on from its checkpoint, writes there.
+The folder is all that a worker needs, wherever it is: it claims it and goes on from its checkpoint.
 """
 
 from collections.abc import Iterable
