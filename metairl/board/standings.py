@@ -170,7 +170,10 @@ def _ranks(row: Standing) -> bool:
 
 
 def _curve(runs: Sequence[Ran], column: Column, board: BoardCard) -> Curve | None:
-    """At the moments of the first seed that all came to; None where nothing was trained."""
+    """At the moments of the first seed that all came to; None where nothing was trained, or other skills."""
+    card = catalogue.task(column.task)
+    if column.skill and card.skill_goals.train != card.skill_goals.test:
+        return None
     task = catalogue.task_name(column.task)
     by_seed = [_moments(ran, column, board) for ran in runs if ran.made.task == task]
     if not by_seed or min(map(len, by_seed)) < 2:
@@ -182,14 +185,13 @@ def _curve(runs: Sequence[Ran], column: Column, board: BoardCard) -> Curve | Non
 
 
 def _moments(ran: Ran, column: Column, board: BoardCard) -> dict[int, float]:
-    """Scores on validation tasks by training steps. Columns of a skill share the curve of all skills."""
+    """Scores on validation tasks by training steps."""
     judged: dict[int, list[Evaluation]] = defaultdict(list)
     for e in ran.judged:
         if e.split == "validation":
             judged[e.clock].append(e)
-    every = column.model_copy(update={"skill": None})
     metric = column.metric or board.metric
-    return {clock: float(scores(found, every, metric).mean()) for clock, found in judged.items()}
+    return {clock: float(scores(found, column, metric).mean()) for clock, found in judged.items()}
 
 
 def _made(ran: Ran) -> Made:
