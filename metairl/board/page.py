@@ -25,6 +25,7 @@ from metairl.errors import UsageError
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+MANY = 12  # columns; more do not fit on paper
 SITE = Path(__file__).parent / "site"
 FILE_NAME = re.compile(r"[a-z0-9]+([-+._][a-z0-9]+)*")
 LONGEST = 100  # of a file's name
@@ -111,6 +112,7 @@ def _environment() -> "Environment":
         "version": __version__,
         "tiers": wording.TIERS,
         "few": wording.FEW_SEEDS,
+        "many": MANY,
         "tints": wording.TINTS,
         "full": wording.FULL,
         "measures": wording.MEASURES,

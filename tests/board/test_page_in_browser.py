@@ -101,13 +101,19 @@ def test_downloads_are_the_source(standings: list[Standings], home: str, opens: 
         assert Path(download.value.path()).read_bytes() == wanted.content
 
 
-def test_dark_pages_have_dark_figures(home: str, opens: Opens) -> None:
+def inks(window: Page) -> list[str]:
+    """Of the figures that are seen."""
+    seen = window.locator("figure img:visible").evaluate_all("all => all.map(image => image.src)")
+    return [str(file).split(".")[-2] for file in seen]
+
+
+def test_dark_pages_have_dark_figures_and_paper_has_none(home: str, opens: Opens) -> None:
     for scheme in ("light", "dark"):
         window = opens(f"{home}/ml10/index.html", color_scheme=scheme)
-        files = window.locator("figure img").evaluate_all("all => all.map(image => image.currentSrc)")
-        assert len(files) == 3
-        assert all(file.endswith(f".{scheme}.svg") for file in files)
+        assert inks(window) == [scheme] * 3
         assert window.evaluate("[...document.images].every(image => image.naturalWidth > 0)")
+        window.emulate_media(media="print")
+        assert inks(window) == ["light"] * 3
 
 
 def test_motion_is_only_for_those_who_want_it(home: str, opens: Opens) -> None:
@@ -133,6 +139,12 @@ def test_paper_shows_every_row_and_no_controls(home: str, opens: Opens) -> None:
     region = window.locator(".scroll.table")
     assert region.evaluate("element => getComputedStyle(element).overflow") == "visible"
     assert window.evaluate("getComputedStyle(document.documentElement).color") == "rgb(0, 0, 0)"
+    window.set_viewport_size({"width": 1050, "height": 700})  # A4 on its side
+    assert not wider_than_the_window(window)
+    fifty = opens(f"{home}/mt50/index.html", viewport={"width": 1050, "height": 700})
+    fifty.emulate_media(media="print")
+    assert not wider_than_the_window(fifty)
+    assert fifty.get_by_text("On paper the columns of tasks are left out").is_visible()
 
 
 def test_a_thousand_rows_are_there_soon(tmp_path: Path, browser: Browser) -> None:

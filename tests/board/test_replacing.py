@@ -56,9 +56,13 @@ def test_a_build_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["site"]
 
 
-def test_a_build_that_was_killed_between_two_renames_is_cleaned_up(tmp_path: Path) -> None:
-    replace(tmp_path / "site", FILES)
+@pytest.mark.parametrize("renames", [1, 2])
+def test_a_build_that_was_killed_while_swapping_is_cleaned_up(tmp_path: Path, renames: int) -> None:
+    replace(tmp_path / "site", {"old.html": b""})
     (tmp_path / "site").rename(tmp_path / ".site.before")
+    if renames == 2:
+        replace(tmp_path / "new", FILES)
+        (tmp_path / "new").rename(tmp_path / "site")
     replace(tmp_path / "site", FILES)
     assert held(tmp_path / "site") == FILES
     assert [path.name for path in tmp_path.iterdir()] == ["site"]
