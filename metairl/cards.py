@@ -244,7 +244,7 @@ class BoardCard(Strict):
     title: str
     rules: str = Field(pattern=r"^[0-9]+\.[0-9]+$")
     support: str
-    metric: Metric  # 1 is as good as the card's expert: scores and success
+    metric: Metric  # from 0 to 100: scores and success
     columns: list[Column] = Field(min_length=1)
     seeds: Count = 3  # a row with fewer in a column has no interval there
     max_steps: Count | None = None  # of training, in any run; None: the budget is shown, not bounded

@@ -156,7 +156,7 @@ def _run(ran: Ran, card: TaskCard) -> Iterator[str]:
 
 def _episodes(ran: Ran, card: TaskCard) -> Iterator[str]:
     """One evaluation of every episode index, of every task that was to be judged."""
-    count, tasks = _judged_tasks(ran, card)
+    tasks = draws.task_set(card, "test")
     indices = Counter(e.k for e in ran.tested)
     for k in range(1, card.episodes + 1):
         if indices[k] != 1:
@@ -164,23 +164,14 @@ def _episodes(ran: Ran, card: TaskCard) -> Iterator[str]:
     for k in sorted(set(indices) - set(range(1, card.episodes + 1))):
         yield f"episode {k} of {card.episodes}"
     for e in ran.tested:
-        if len(e.returns) != count:
-            yield f"episode {e.k}: {len(e.returns)} tasks, not {count}"
-        if e.tasks_sha256 != tasks:
+        if len(e.returns) != len(tasks):
+            yield f"episode {e.k}: {len(e.returns)} tasks, not {len(tasks)}"
+        if e.tasks_sha256 != tasks.sha256:
             yield f"episode {e.k}: judged on tasks that the card does not draw"
         if (e.success is not None) != card.reports_success:
             yield f"episode {e.k}: success is {'missing' if card.reports_success else 'not of this task'}"
         if {len(e.returns)} != {len(e.all_lengths), len(e.success or e.returns)}:
             yield f"episode {e.k}: as many lengths or successes as returns are needed"
-
-
-def _judged_tasks(ran: Ran, card: TaskCard) -> tuple[int, str]:
-    """How many test tasks, and their hash: all of them, or the first ones where each is adapted to."""
-    tasks = draws.task_set(card, "test")
-    first = ran.made.config.get("adapt", {}).get("tasks") if isinstance(ran.made.config, dict) else None
-    if isinstance(first, int) and 0 < first < len(tasks):
-        tasks = draws.TaskSet(card.id, "test", tasks[slice(first)])
-    return len(tasks), tasks.sha256
 
 
 def _plausible(ran: Ran, card: TaskCard, board: BoardCard) -> Iterator[str]:

@@ -84,8 +84,12 @@ class Standings:
 def standings(board: BoardCard, rows: Sequence[tuple[Submission, Tier]]) -> Standings:
     """Best first. The same submissions give the same intervals, whatever order they come in."""
     made = sorted((_standing(board, *row) for row in rows), key=lambda row: (row.slug, row.digest))
-    ranked = sorted(made, key=lambda row: -row.aggregate.value if row.aggregate else np.inf)
-    return Standings(board, [replace(row, rank=_rank(row, made)) for row in ranked])
+    ranked = [replace(row, rank=_rank(row, made)) for row in made]
+    return Standings(board, sorted(ranked, key=_order))
+
+
+def _order(row: Standing) -> tuple[bool, float]:
+    return row.rank is None, -row.aggregate.value if row.aggregate else np.inf
 
 
 def of_accepted(

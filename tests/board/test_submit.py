@@ -144,7 +144,7 @@ def test_accepted_rows_are_never_taken_back() -> None:
 
 def test_every_accepted_row_is_what_was_accepted() -> None:
     rows = ledger.standing(LEDGER)
-    assert len(rows) >= 50
+    assert len(rows) >= 49
     assert {row.board for row in rows} <= set(catalogue.boards())
 
 
