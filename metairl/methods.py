@@ -13,8 +13,7 @@ import torch
 from metairl.agent import Agent
 from metairl.cards import TaskCard
 from metairl.charts import CHARTS
-from metairl.encoders import ENCODERS
-from metairl.encoders.support import Support
+from metairl.encoders import ENCODERS, support
 from metairl.errors import UsageError, nearest
 from metairl.learners import (
     any_right,
@@ -48,6 +47,7 @@ from metairl.recipes import (
     off_policy,
     offline,
     on_policy,
+    preferences,
     prior,
 )
 from metairl.rewards import copied, deep_maxent, max_margin, maxent, projection
@@ -56,6 +56,7 @@ from metairl.streams import seed_of
 from metairl.types import NoConfig, Policy, Sight, Spec
 
 Part = tuple[Any, Any]  # a class and its Config
+Support = Literal["trial", "logs", "demos", "preferences"]
 DEFAULT_STEPS = 2_000_000
 
 
@@ -70,7 +71,7 @@ class Method:
     encoders: tuple[str, ...] = ()  # takes these too, and no others
     pretrains: bool = True  # learns before it meets a held-out task; False: it begins there
     adapts: Any = None  # the recipe's Config for learning on in a held-out task; None: weights stay still
-    support: Literal["trial", "logs", "demos"] = "trial"  # what it may have from a held-out task
+    support: Support = "trial"  # what it may have from a held-out task
     worlds: tuple[str, ...] | None = None  # None: any world
     steps: int = DEFAULT_STEPS  # training budget where none was tuned
     sees_task: bool = False  # an exact row that is told the task; a bound, not a learner
@@ -109,6 +110,7 @@ PRIOR = (prior.Prior, prior.Config)
 IQ_LEARN = (iq_learn.IQLearn, iq_learn.Config)
 BESIDE_DEMOS = (beside_demos.BesideDemos, beside_demos.Config)
 from_demos = partial(Method, support="demos", worlds=CHARTED)
+compared = partial(Method, encoder="oracle", encoders=("oracle", "none", "care"), support="preferences")
 in_a_model = partial(Method, learner=SAC, encoder="none", encoders=("none", "oracle"), worlds=CONTINUOUS)
 imitator = partial(Method, recipe=FROM_SHOWN, encoder="none", any_encoder=True, support="demos")
 adversary = partial(Method, learner=PPO, encoder="none", any_encoder=True, support="demos")
@@ -161,6 +163,19 @@ METHODS: dict[str, Method] = {
         encoder="none",
         pretrains=False,
         adapts=ALONE,
+        worlds=CONTINUOUS,
+    ),
+    "preferences": compared(
+        title="A reward from comparisons, PPO",
+        paper="arXiv:1706.03741",
+        learner=PPO,
+        recipe=(preferences.Lived, preferences.Compared),
+    ),
+    "preferences-sac": compared(
+        title="A reward from comparisons, SAC",
+        paper="arXiv:2106.05091",
+        learner=SAC,
+        recipe=(preferences.Kept, preferences.Relabelled),
         worlds=CONTINUOUS,
     ),
     "bc": from_logs("Behavioural cloning", "", (bc.BC, bc.Config)),
@@ -324,7 +339,7 @@ def build_agent(
         kind: Any = ENCODERS[encoder][0]
         embedding: Any
         if method.support != "trial" and kind.reads == "trial":
-            embedding = Support(kind, spec, settings.encoder, settings.recipe.context)
+            embedding = support.Support(kind, spec, settings.encoder, settings.recipe.context)
         else:
             embedding = kind(spec, settings.encoder)
         learner = method.learner[0](spec, embedding.width, settings.learner)

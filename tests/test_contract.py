@@ -15,7 +15,7 @@ from metairl.errors import UsageError
 from metairl.learners import ppo
 from metairl.methods import METHODS, find
 from metairl.protocol import Spent, meta_test
-from metairl.recipes import off_policy, offline, on_policy
+from metairl.recipes import off_policy, offline, on_policy, preferences
 from metairl.refusals import choose_encoder, require_world
 from metairl.request import build, judge, request
 from metairl.streams import stream
@@ -34,6 +34,8 @@ LANES, STEPS = 6, SPEC.steps
 SMALL: dict[type, dict[str, object]] = {  # what is tested here does not need more
     on_policy.Config: {"trials": 96},
     off_policy.Config: {"tasks": 12, "trials": 4, "ratio": 0.02, "batch_tasks": 6, "batch": 8, "context": 5},
+    preferences.Compared: {"trials": 96},
+    preferences.Relabelled: {"tasks": 12, "trials": 4, "ratio": 0.02, "batch_tasks": 6, "batch": 8},
 }
 
 
