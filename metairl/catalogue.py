@@ -66,7 +66,7 @@ def boards() -> dict[str, BoardCard]:
 
 
 def tuned(method: str, asked: str) -> tuple[dict[str, Any], Path | None]:
-    """What a method was tuned to on a task, however many demonstrations it shows.
+    """What a method was tuned to on a task, however many demonstrations or examples it shows.
 
     An entry without settings means the card's own.
     """
@@ -82,7 +82,7 @@ def tuned(method: str, asked: str) -> tuple[dict[str, Any], Path | None]:
 
 
 def _tuned_name(asked: str) -> str:
-    return _full_name(task(asked).model_copy(update={"demos": None}))
+    return _full_name(task(asked).model_copy(update={"demos": None, "examples": None}))
 
 
 def _files(folder: str) -> dict[str, Path]:

@@ -43,6 +43,7 @@ from metairl.recipes import (
     adversarial,
     beside_demos,
     conservative,
+    goals,
     imagined,
     off_policy,
     offline,
@@ -56,7 +57,7 @@ from metairl.streams import seed_of
 from metairl.types import NoConfig, Policy, Sight, Spec
 
 Part = tuple[Any, Any]  # a class and its Config
-Support = Literal["trial", "logs", "demos", "preferences"]
+Support = Literal["trial", "logs", "demos", "preferences", "goals"]
 DEFAULT_STEPS = 2_000_000
 
 
@@ -92,7 +93,8 @@ CHARTED = tuple(CHARTS)
 BANDIT, TABULAR, GRID, MAZE = ("bandit",), ("tabular",), ("maze-grid",), ("maze",)
 DISCRETE = ("cart-pole", "acrobot", "tokens", *TABULAR, *CHARTED)
 POINT, ARM = ("point", "point-sparse"), ("meta-world",)
-CONTINUOUS = (*POINT, "locomotion", *ARM)
+WITH_GOALS = (*POINT, "point-maze")
+CONTINUOUS = (*WITH_GOALS, "locomotion", *ARM)
 PPO = (ppo.PPO, ppo.Config)
 MAML = (maml.MAML, maml.Config)
 ON_POLICY = (on_policy.OnPolicy, on_policy.Config)
@@ -110,7 +112,11 @@ PRIOR = (prior.Prior, prior.Config)
 IQ_LEARN = (iq_learn.IQLearn, iq_learn.Config)
 BESIDE_DEMOS = (beside_demos.BesideDemos, beside_demos.Config)
 from_demos = partial(Method, support="demos", worlds=CHARTED)
-compared = partial(Method, encoder="oracle", encoders=("oracle", "none", "care"), support="preferences")
+TELLING = ("oracle", "none", "care")  # encoders without a past: what no reward in a trial could lead to
+compared = partial(Method, encoder="oracle", encoders=TELLING, support="preferences")
+exemplified = partial(
+    Method, learner=PPO, encoder="oracle", encoders=TELLING, support="goals", worlds=WITH_GOALS
+)
 in_a_model = partial(Method, learner=SAC, encoder="none", encoders=("none", "oracle"), worlds=CONTINUOUS)
 imitator = partial(Method, recipe=FROM_SHOWN, encoder="none", any_encoder=True, support="demos")
 adversary = partial(Method, learner=PPO, encoder="none", any_encoder=True, support="demos")
@@ -177,6 +183,14 @@ METHODS: dict[str, Method] = {
         learner=SAC,
         recipe=(preferences.Kept, preferences.Relabelled),
         worlds=CONTINUOUS,
+    ),
+    "goal-classifier": exemplified(
+        title="A classifier of success, fitted in advance", paper="", recipe=(goals.Goals, goals.Naive)
+    ),
+    "vice": exemplified(
+        title="VICE: a classifier of success that learns what is visited",
+        paper="arXiv:1805.11686",
+        recipe=(goals.Goals, goals.Vice),
     ),
     "bc": from_logs("Behavioural cloning", "", (bc.BC, bc.Config)),
     "bc-tenth": from_logs("Behavioural cloning of the best tenth", "", (bc.BC, bc.Config), recipe=TENTH),

@@ -15,7 +15,7 @@ from metairl.errors import UsageError
 from metairl.learners import ppo
 from metairl.methods import METHODS, find
 from metairl.protocol import Spent, meta_test
-from metairl.recipes import off_policy, offline, on_policy, preferences
+from metairl.recipes import asking, off_policy, offline, on_policy, preferences
 from metairl.refusals import choose_encoder, require_world
 from metairl.request import build, judge, request
 from metairl.streams import stream
@@ -31,11 +31,19 @@ FEW: dict[str, dict[str, object]] = {
     for name in ("mopo", "mopo-alone")
 }
 LANES, STEPS = 6, SPEC.steps
+QUESTIONS = asking.Config(labels=20, rounds=5)
 SMALL: dict[type, dict[str, object]] = {  # what is tested here does not need more
     on_policy.Config: {"trials": 96},
     off_policy.Config: {"tasks": 12, "trials": 4, "ratio": 0.02, "batch_tasks": 6, "batch": 8, "context": 5},
-    preferences.Compared: {"trials": 96},
-    preferences.Relabelled: {"tasks": 12, "trials": 4, "ratio": 0.02, "batch_tasks": 6, "batch": 8},
+    preferences.Compared: {"trials": 8, "ask": QUESTIONS},
+    preferences.Relabelled: {
+        "tasks": 12,
+        "trials": 4,
+        "ratio": 0.02,
+        "batch_tasks": 6,
+        "batch": 8,
+        "ask": QUESTIONS,
+    },
 }
 
 
@@ -44,7 +52,7 @@ def combinations() -> Iterator[tuple[str, str | None, str]]:
         world = catalogue.task(task).world
         for name, method in METHODS.items():
             possible = not method.worlds or world in method.worlds
-            if possible and method.support != "logs" and not method.imitates:
+            if possible and method.support not in ("logs", "goals") and not method.imitates:
                 for encoder in ENCODERS if method.any_encoder else (method.encoder,):
                     if catalogue.task(task).episodes > 1 or (encoder != "pearl" and name != "maml"):
                         yield name, encoder, task

@@ -2,7 +2,7 @@
 
     wanted    labels · (early + (1 − early) min(1, progress / until))      questions by now, of a budget
     session   once `session` of them are due: many candidates are drawn, the teacher is asked about some,
-              r takes gradient steps on all answers so far, every member on rows of its own; then m and s
+              r takes gradient steps on all answers so far, every member on rows of its own
 
 A question counts whether it was answered or skipped, and the last session asks what is left of the budget.
 """
@@ -73,7 +73,7 @@ class Asking:
         """Ask, if it is time to, and learn from all answers so far."""
         count = self.due(progress)
         if count:
-            self.found = self._ask(replay, count) | self._fit()
+            self.found = self._ask(replay, count) | self.fit()
 
     def known(self) -> dict[str, float]:
         """How much was asked and answered, and what was found in the last session."""
@@ -98,13 +98,15 @@ class Asking:
         foretold = teachers.agreement(chances.mean(0)[rows][answers.given], first)
         return {"foretold": foretold.item(), "agreement": teachers.agreement(first, better).item()}
 
-    def _fit(self) -> dict[str, float]:
+    def fit(self) -> dict[str, float]:
+        """To all answers so far; the losses of the last step."""
         assert self.pairs is not None, "answers"
         if not len(self.pairs):
             return {}
         config, counts = self.config, self.pairs.counts
         with torch.no_grad():
             x = self.read(self.pairs)
+            self.reward.look(x, counts)
         losses: dict[str, Tensor] = {}
         for _ in range(config.rounds):
             shape = config.reward.members, min(config.batch, len(x))

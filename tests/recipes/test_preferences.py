@@ -34,10 +34,9 @@ QUESTIONS = {"labels": 40, "session": 7, "rounds": 5, "length": 5}
 
 
 def asked(name: str, steps: int = 1600, **questions: object) -> Request:
-    recipe = {**SMALL[name], "ask": QUESTIONS | questions}
-    return request(
-        name, TASK, steps=steps, settings=settings_from(find(name), "oracle", {"recipe": recipe}, "")
-    )
+    values = {"recipe": {**SMALL[name], "ask": QUESTIONS | questions}}
+    settings = settings_from(find(name), "oracle", values, "")
+    return request(name, TASK, steps=steps, settings=settings)
 
 
 @pytest.mark.parametrize("name", list(SMALL))
@@ -147,14 +146,12 @@ def test_every_step_that_was_kept_is_paid_by_the_newest_reward() -> None:
 
 
 def test_what_cannot_work_is_refused_by_name() -> None:
-    with pytest.raises(
-        UsageError, match=r"goes with the encoders 'oracle' and 'none' and 'care', not with 'rl2'"
-    ):
+    with pytest.raises(UsageError, match="encoders 'oracle' and 'none' and 'care', not with 'rl2'"):
         request("preferences", TASK, "rl2")
-    with pytest.raises(UsageError, match="recipe.trials must be a multiple of recipe.each, 4"):
-        small = {"recipe": {"trials": 6, "each": 4}}
-        build(request("preferences", TASK, settings=settings_from(find("preferences"), "oracle", small, "")))
-    with pytest.raises(UsageError, match="recipe.ask.until is a share, above 0 and at most 1"):
+    uneven = settings_from(find("preferences"), "oracle", {"recipe": {"trials": 6, "each": 4}}, "")
+    with pytest.raises(UsageError, match=r"recipe\.trials must be a multiple of recipe\.each, 4"):
+        build(request("preferences", TASK, settings=uneven))
+    with pytest.raises(UsageError, match=r"recipe\.ask\.until is a share, above 0 and at most 1"):
         build(asked("preferences", until=0.0))
 
 

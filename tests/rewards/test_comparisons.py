@@ -105,6 +105,18 @@ def test_where_segments_end_early_the_level_stays() -> None:
     assert_close(paid[0], tensor([0.5, 1.0]) / tensor([0.5, 1.0, 1.0]).std(correction=0))
 
 
+def test_what_is_read_is_made_even_but_for_what_never_varies() -> None:
+    model, x = linear(), pair()
+    counts = torch.ones(x.shape[:-1])
+    counts[0, 1, 1] = 0  # (0, 1) does not count
+    model.look(x, counts)
+    assert_close(model.centre, tensor([5 / 3, 0.0, 9.0]))
+    assert_close(model.spread, tensor([math.sqrt(2) / 3, 1.0, 1.0]))
+    there = (tensor([1.0, 2.0, 2.0]) - 5 / 3) / (math.sqrt(2) / 3)
+    chance = (0.5 * (there[0] + there[1] - there[2])).sigmoid()
+    assert_close(model.chances(x, counts)[0, 0], chance)
+
+
 def test_members_learn_apart() -> None:
     torch.manual_seed(0)
     model = Preferred(SPEC, 2, preferred.Config(members=2, hidden=(4,)))
