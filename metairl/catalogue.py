@@ -14,6 +14,7 @@ from typing import Any
 
 from metairl.cards import BoardCard, Card, TableCard, TaskCard, read, read_toml
 from metairl.errors import CardError, UsageError, nearest
+from metairl.principles import Constitution
 from metairl.skill_boxes import NAMES
 
 PACKAGE = Path(__file__).parent
@@ -63,6 +64,13 @@ def table(name: str) -> TableCard:
 
 def boards() -> dict[str, BoardCard]:
     return {name: _named(path, BoardCard) for name, path in sorted(_files("benchmarks/boards").items())}
+
+
+def constitution(name: str) -> Constitution:
+    files = _files("benchmarks/constitutions")
+    if name not in files:
+        raise UsageError(f"no constitution '{name}'; {nearest(name, files)}")
+    return _named(files[name], Constitution)
 
 
 def tuned(method: str, asked: str) -> tuple[dict[str, Any], Path | None]:

@@ -24,7 +24,8 @@ VERBS = {
 INTERRUPTED, BROKEN_PIPE = 130, 141
 EXIT_CODES = (
     "exit codes: 0 done, 2 usage, 3 bad card, 4 run folder in use or of another run, 5 damaged file, \
-6 storage, 7 diverged, 8 physics, 9 demonstrations without an explanation, 130 interrupted"
+6 storage, 7 diverged, 8 physics, 9 demonstrations without an explanation, 10 no answer from a judge, \
+130 interrupted"
 )
 
 

@@ -58,6 +58,12 @@ class Infeasible(MetairlError):
     code = 9
 
 
+class Unreachable(MetairlError):
+    """A judge that was asked over the network and did not answer."""
+
+    code = 10
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint that names the closest valid word, or lists the valid ones when none is close."""
     names = sorted(known)

@@ -175,7 +175,7 @@ METHODS: dict[str, Method] = {
         title="A reward from comparisons, PPO",
         paper="arXiv:1706.03741",
         learner=PPO,
-        recipe=(preferences.Lived, preferences.Compared),
+        recipe=(preferences.Lived, preferences.Truth),
     ),
     "preferences-sac": compared(
         title="A reward from comparisons, SAC",
@@ -183,6 +183,13 @@ METHODS: dict[str, Method] = {
         learner=SAC,
         recipe=(preferences.Kept, preferences.Relabelled),
         worlds=CONTINUOUS,
+    ),
+    "rlaif": compared(
+        title="A reward from a judge with written principles, PPO",
+        paper="arXiv:2309.00267",
+        learner=PPO,
+        recipe=(preferences.Lived, preferences.Judged),
+        worlds=(*WITH_GOALS, "locomotion"),
     ),
     "goal-classifier": exemplified(
         title="A classifier of success, fitted in advance", paper="", recipe=(goals.Goals, goals.Naive)

@@ -31,11 +31,12 @@ FEW: dict[str, dict[str, object]] = {
     for name in ("mopo", "mopo-alone")
 }
 LANES, STEPS = 6, SPEC.steps
-QUESTIONS = asking.Config(labels=20, rounds=5)
+QUESTIONS = asking.Truth(labels=20, rounds=5)
 SMALL: dict[type, dict[str, object]] = {  # what is tested here does not need more
     on_policy.Config: {"trials": 96},
     off_policy.Config: {"tasks": 12, "trials": 4, "ratio": 0.02, "batch_tasks": 6, "batch": 8, "context": 5},
-    preferences.Compared: {"trials": 8, "ask": QUESTIONS},
+    preferences.Truth: {"trials": 8, "ask": QUESTIONS},
+    preferences.Judged: {"trials": 8, "ask": asking.Judged(labels=20, rounds=5)},
     preferences.Relabelled: {
         "tasks": 12,
         "trials": 4,

@@ -16,10 +16,11 @@ from torch import Tensor
 
 from metairl.errors import UsageError
 from metairl.replay import Replay
+from metairl.rewards import judge, preferred, selection, teachers
 from metairl.rewards import pairs as segments
-from metairl.rewards import preferred, selection, teachers
 from metairl.rewards.pairs import Pairs
 from metairl.rewards.preferred import Preferred
+from metairl.rewards.teachers import Teacher
 from metairl.streams import seed_of, stream
 from metairl.types import Spec
 
@@ -39,14 +40,26 @@ class Config:
     batch: int = 64  # answers of each
     rate: float = 1e-3  # of their Adam
     reward: preferred.Config = field(default_factory=preferred.Config)
+
+
+@dataclass(frozen=True)
+class Truth(Config):
     teacher: teachers.Config = field(default_factory=teachers.Config)
 
 
-TEACHERS: dict[type, Any] = {teachers.Config: teachers.TrueReward}
+@dataclass(frozen=True)
+class Judged(Config):
+    teacher: judge.Config = field(default_factory=judge.Config)
+
+
+TEACHERS: dict[type, Callable[[Any, Spec], Teacher]] = {
+    teachers.Config: teachers.TrueReward,
+    judge.Config: judge.made,
+}
 
 
 class Asking:
-    def __init__(self, spec: Spec, width: int, config: Config, read: Read, seed: int):
+    def __init__(self, spec: Spec, width: int, config: Truth | Judged, read: Read, seed: int):
         require_shares(config)
         self.config, self.read = config, read
         self.length = min(config.length, spec.steps)
@@ -54,7 +67,7 @@ class Asking:
             torch.manual_seed(seed_of("reward", seed))
             self.reward = Preferred(spec, width, config.reward)
         self.optimiser = torch.optim.Adam(self.reward.parameters(), config.rate, fused=True)
-        self.teacher: teachers.Teacher = TEACHERS[type(config.teacher)](config.teacher)
+        self.teacher = TEACHERS[type(config.teacher)](config.teacher, spec)
         self.streams = {name: stream("train", name, seed) for name in ("ask", "answer", "fit")}
         self.pairs: Pairs | None = None  # that were answered
         self.first = torch.empty(0)

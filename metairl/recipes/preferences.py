@@ -31,18 +31,27 @@ from metairl.types import Moves, Trial, encode_action
 class Compared(on_policy.Config):
     trials: int = 64  # in all, an iteration
     each: int = 4  # of one task
-    ask: asking.Config = field(default_factory=asking.Config)
+
+
+@dataclass(frozen=True)
+class Truth(Compared):
+    ask: asking.Truth = field(default_factory=asking.Truth)
+
+
+@dataclass(frozen=True)
+class Judged(Compared):
+    ask: asking.Judged = field(default_factory=asking.Judged)
 
 
 @dataclass(frozen=True)
 class Relabelled(off_policy.Config):
-    ask: asking.Config = field(default_factory=asking.Config)
+    ask: asking.Truth = field(default_factory=asking.Truth)
 
 
 class Lived(on_policy.OnPolicy):
     config: Any
 
-    def __init__(self, agent: Agent[OnPolicyLearner], source: Source, config: Compared, seed: int):
+    def __init__(self, agent: Agent[OnPolicyLearner], source: Source, config: Truth | Judged, seed: int):
         super().__init__(agent, source, config, seed)
         if config.trials % config.each:
             raise UsageError(f"recipe.trials must be a multiple of recipe.each, {config.each}")

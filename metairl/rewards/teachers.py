@@ -13,12 +13,13 @@ may be negative.
 """
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Generator, Tensor
 
 from metairl.rewards.pairs import Pairs
+from metairl.types import Spec
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,6 @@ class Answers:
 
 
 class Teacher(Protocol):
-    config: Any
-
     def answer(self, pairs: Pairs, paid: Tensor, rng: Generator) -> Answers:
         """`paid` is what the task paid, [n, 2, L], for whoever knows it."""
         ...
@@ -47,7 +46,7 @@ class Config:
 
 
 class TrueReward:
-    def __init__(self, config: Config):
+    def __init__(self, config: Config, spec: Spec):
         self.config = config
 
     def answer(self, pairs: Pairs, paid: Tensor, rng: Generator) -> Answers:

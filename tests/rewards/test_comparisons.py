@@ -67,7 +67,7 @@ def test_swapping_a_pair_flips_its_label() -> None:
     assert_close(model.chances(x, counts), 1 - model.chances(x.flip(1), counts))
     shown = pairs_of(4)
     flipped = replace(shown, obs=shown.obs.flip(1), action=shown.action.flip(1))
-    paid, teacher = torch.randn(4, 2, 3), TrueReward(teachers.Config())
+    paid, teacher = torch.randn(4, 2, 3), TrueReward(teachers.Config(), SPEC)
     first = teacher.answer(shown, paid, stream("swap")).first
     assert_close(teacher.answer(flipped, paid.flip(1), stream("swap")).first, 1 - first)
 
@@ -172,7 +172,7 @@ def pairs_of(count: int, length: int = 3) -> Pairs:
 def told(paid: list[list[list[float]]], **faults: float) -> teachers.Answers:
     given = tensor(paid)
     shown = pairs_of(*given.shape[::2])
-    return TrueReward(teachers.Config(**faults)).answer(shown, given, stream("told"))
+    return TrueReward(teachers.Config(**faults), SPEC).answer(shown, given, stream("told"))
 
 
 def test_the_true_reward_prefers_the_larger_sum_and_neither_where_they_are_equal() -> None:

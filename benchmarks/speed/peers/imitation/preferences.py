@@ -1,7 +1,9 @@
 """imitation's BasicRewardTrainer on the pairs of DIR/pairs.npz: passes over them in batches of 32.
 
-Its network reads state and action, two layers of 32, as its BasicRewardNet comes; Adam's rate is its own, 1e-3.
-Share of the answers that it then foretells is left in DIR/peer.npz. Making the data set is no part of the time.
+Its network reads state and action, two layers of 32, as its BasicRewardNet comes; AdamW's rate, 1e-3, is its
+own.
+The share of answers that it then foretells is left in DIR/peer.npz. Making the data set takes no part in the
+time.
 """
 
 import time

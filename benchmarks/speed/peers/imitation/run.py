@@ -3,8 +3,8 @@
 `run.py partition DIR COUNT` plans for the first COUNT gridworlds of DIR/mdps.npz and counts where their soft
 policies are, one by one; the time is that of the two calls. `run.py mceirl DIR` trains MCEIRL on the
 gridworld of DIR/shown.npz until it stops. Both leave what they found in DIR/peer.npz, to be compared.
-`run.py gail DIR SEED` imitates what DIR/demonstrations.npz shows (gail.py), `run.py preferences DIR PASSES` fits a
-reward to the comparisons of DIR/pairs.npz (preferences.py).
+`run.py gail DIR SEED` imitates what DIR/demonstrations.npz shows (gail.py), `run.py preferences DIR PASSES`
+fits a reward to the comparisons of DIR/pairs.npz (preferences.py).
 
 Dynamics are dense matrices [S, A, S], as its functions ask for, made here from the chance that an action
 slips. It also counts the state that follows the last action; that row is dropped, for MCEIRL before it
