@@ -65,8 +65,8 @@ def test_what_a_constitution_cannot_say_is_named(tmp_path: Path, monkeypatch: py
         catalogue.constitution("silent")
     with pytest.raises(CardError, match=r"principles\.0'.*trait 'level' needs 'of', numbers from 0 on"):
         catalogue.constitution("vague")
-    with pytest.raises(UsageError, match=r"no constitution 'arive'; did you mean 'arrive'\?"):
-        judge.made(judge.Config("arive"), SPEC)
+    with pytest.raises(UsageError, match=r"no constitution 'arrives'; did you mean 'arrive'\?"):
+        judge.made(judge.Config("arrives"), SPEC)
     with pytest.raises(UsageError, match="'keep-speed' speaks of 9 numbers of what is seen, and there are 2"):
         judge.made(judge.Config("keep-speed"), SPEC)
 
