@@ -49,6 +49,7 @@ from metairl.recipes import (
     offline,
     on_policy,
     preferences,
+    preferred_logs,
     prior,
 )
 from metairl.rewards import copied, deep_maxent, max_margin, maxent, projection
@@ -190,6 +191,13 @@ METHODS: dict[str, Method] = {
         learner=PPO,
         recipe=(preferences.Lived, preferences.Judged),
         worlds=(*WITH_GOALS, "locomotion"),
+    ),
+    "preferences-iql": compared(
+        title="A reward from comparisons of logs, IQL",
+        paper="arXiv:2110.06169",
+        learner=(iql.IQL, iql.Config),
+        recipe=(preferred_logs.PreferredLogs, preferred_logs.Config),
+        support="logs",
     ),
     "goal-classifier": exemplified(
         title="A classifier of success, fitted in advance", paper="", recipe=(goals.Goals, goals.Naive)

@@ -15,7 +15,7 @@ from metairl.errors import UsageError
 from metairl.learners import ppo
 from metairl.methods import METHODS, find
 from metairl.protocol import Spent, meta_test
-from metairl.recipes import asking, off_policy, offline, on_policy, preferences
+from metairl.recipes import asking, off_policy, offline, on_policy, preferences, preferred_logs
 from metairl.refusals import choose_encoder, require_world
 from metairl.request import build, judge, request
 from metairl.streams import stream
@@ -29,6 +29,9 @@ SPEC = Spec(obs=3, actions=4, discrete=True, horizon=4, episodes=2, params=5)
 FEW: dict[str, dict[str, object]] = {
     name: {"rollouts": 40, "rounds": 3, "model": dynamics.Config(hidden=(8,), passes=1)}
     for name in ("mopo", "mopo-alone")
+} | {
+    name: {"ask": preferred_logs.AtOnce(labels=20, rounds=5)}
+    for name in ("preferences-iql", "preferences-iql-alone")
 }
 LANES, STEPS = 6, SPEC.steps
 QUESTIONS = asking.Truth(labels=20, rounds=5)

@@ -104,12 +104,21 @@ class Asking:
         answers = self.teacher.answer(pairs, paid, self.streams["answer"])
         self.asked += count
         pairs, first = pairs[answers.given], answers.first[answers.given]
-        self.pairs = pairs if self.pairs is None else self.pairs.beside(pairs)
-        self.first = torch.cat([self.first, first])
+        self._keep(pairs, first)
         truth = (paid * drawn[rows].counts).sum(-1)[answers.given]
         better = 0.5 + 0.5 * (truth[:, 0] - truth[:, 1]).sign()
         foretold = teachers.agreement(chances.mean(0)[rows][answers.given], first)
         return {"foretold": foretold.item(), "agreement": teachers.agreement(first, better).item()}
+
+    def take(self, pairs: Pairs, first: Tensor) -> None:
+        """Learn from answers that were given before."""
+        self.asked += len(first)
+        self._keep(pairs, first)
+        self.found = self.fit()
+
+    def _keep(self, pairs: Pairs, first: Tensor) -> None:
+        self.pairs = pairs if self.pairs is None else self.pairs.beside(pairs)
+        self.first = torch.cat([self.first, first])
 
     def fit(self) -> dict[str, float]:
         """To all answers so far; the losses of the last step."""
