@@ -83,6 +83,7 @@ def test_a_persons_answers_take_the_teachers_place(tmp_path: Path) -> None:
     assert recipe.asking.pairs.obs.shape[:3] == (5, 2, 4)
     kept = recipe.replay.kept["obs"][0]
     torch.testing.assert_close(recipe.asking.pairs.obs[2, 0], kept[0, 2:6])
+    assert recipe.iterate(0.5)["labels"] == 5  # they are read once
     append(path, Answer(0, (0, 1), (0, 3), 4, "right"))
     bad = built(answers=str(path))
     with pytest.raises(DamagedFile, match=r"answers\.jsonl:7: answers the question of .*:1 otherwise"):

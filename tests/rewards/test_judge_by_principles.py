@@ -16,7 +16,7 @@ from torch import tensor
 from metairl import catalogue
 from metairl.errors import CardError, Unreachable, UsageError
 from metairl.methods import find
-from metairl.principles import Principle
+from metairl.principles import Constitution, Principle
 from metairl.record import RunFolder
 from metairl.request import build, request
 from metairl.rewards import endpoint, judge
@@ -52,6 +52,15 @@ def test_a_judge_by_rule_weighs_traits_by_their_spread() -> None:
     teacher = judge.made(judge.Config(firmness=0.5), SPEC)
     first = teacher.answer(clips(), torch.zeros(1, 2, 2), stream("judge")).first
     assert first.item() == pytest.approx(1 / (1 + math.exp(0.5 * 2 * 1.05)), rel=1e-5)
+
+
+def test_more_of_a_trait_is_preferred_where_a_principle_says_so() -> None:
+    calm = Principle(text="", trait="effort", prefer="less", weight=1.0)
+    for prefer, first in (("more", 1 / (1 + math.exp(-2.0))), ("less", 1 / (1 + math.exp(2.0)))):
+        rules = Constitution(id="x", title="", principles=[calm.model_copy(update={"prefer": prefer})])
+        teacher = judge.ByRule(judge.Config(firmness=1.0), rules)
+        answers = teacher.answer(clips(), torch.zeros(1, 2, 2), stream("judge"))
+        assert answers.first.item() == pytest.approx(first, rel=1e-5)
 
 
 def test_what_a_constitution_cannot_say_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
