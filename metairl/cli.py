@@ -17,6 +17,7 @@ VERBS = {
     "train": "meta-train a method on a task, or go on with it: metairl train METHOD TASK --out DIR",
     "evaluate": "judge a run's newest checkpoint on held-out tasks: metairl evaluate DIR [--json]",
     "collect": "episodes of an expert as a Minari dataset: metairl collect TASK --episodes N --out DIR",
+    "prefer": "compare clips of logs on a page in your browser: metairl prefer TASK:data=NAME --out FILE",
     "reproduce": "a paper's table beside ours: metairl reproduce TABLE [--run]",
     "wandb-sync": "send a run's records to Weights & Biases again: metairl wandb-sync DIR",
     "doctor": "what works on this machine: versions, devices, rendering, W&B, disk",
