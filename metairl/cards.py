@@ -59,6 +59,9 @@ class Score(Strict):
     source: str  # where the two numbers come from
 
 
+Setting = Literal["horizon", "episodes", "skill", "goals", "data", "demos", "examples"]
+
+
 class TaskCard(Strict):
     id: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*-v[0-9]+$")
     title: str
@@ -69,8 +72,8 @@ class TaskCard(Strict):
     reports_success: bool
     source: str
     tags: list[str]
-    settable: dict[str, Literal["horizon", "episodes", "skill", "goals", "data", "demos"]] = Field(
-        default_factory=dict
+    settable: dict[str, Literal["horizon", "episodes", "skill", "goals", "data", "demos", "examples"]] = (
+        Field(default_factory=dict)
     )
     parameters: dict[str, Law]
     split: Split
@@ -79,6 +82,7 @@ class TaskCard(Strict):
     arm: Arm | None = None  # of Meta-World, which MuJoCo steps too
     data: str | None = None  # quality of the logs that come with its tasks; None: there are none
     demos: Count | None = None  # episodes of them that are shown of a held-out task; None: not said
+    examples: Count | None = None  # states of success that are shown of a task; None: not said
     same_tasks: bool = False  # training and held-out tasks are the same by definition: no test of transfer
     transfer: list[str] = Field(
         default_factory=list
@@ -116,7 +120,7 @@ class TaskCard(Strict):
         words = {"title", "source", "tags", "notes", "settable", "score", "transfer", "same_tasks"}
         content = self.model_dump(exclude=words)
         absent = {
-            part for part in ("physics", "arm", "data", "demos") if content[part] is None
+            part for part in ("physics", "arm", "data", "demos", "examples") if content[part] is None
         }  # younger than some records
         return digest({key: value for key, value in content.items() if key not in absent})
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from metairl.cards import BoardCard, Card, TableCard, TaskCard, read, read_toml
 from metairl.errors import CardError, UsageError, nearest
+from metairl.principles import Constitution
 from metairl.skill_boxes import NAMES
 
 PACKAGE = Path(__file__).parent
@@ -65,8 +66,15 @@ def boards() -> dict[str, BoardCard]:
     return {name: _named(path, BoardCard) for name, path in sorted(_files("benchmarks/boards").items())}
 
 
+def constitution(name: str) -> Constitution:
+    files = _files("benchmarks/constitutions")
+    if name not in files:
+        raise UsageError(f"no constitution '{name}'; {nearest(name, files)}")
+    return _named(files[name], Constitution)
+
+
 def tuned(method: str, asked: str) -> tuple[dict[str, Any], Path | None]:
-    """What a method was tuned to on a task, however many demonstrations it shows.
+    """What a method was tuned to on a task, however many demonstrations or examples it shows.
 
     An entry without settings means the card's own.
     """
@@ -82,7 +90,7 @@ def tuned(method: str, asked: str) -> tuple[dict[str, Any], Path | None]:
 
 
 def _tuned_name(asked: str) -> str:
-    return _full_name(task(asked).model_copy(update={"demos": None}))
+    return _full_name(task(asked).model_copy(update={"demos": None, "examples": None}))
 
 
 def _files(folder: str) -> dict[str, Path]:

@@ -70,6 +70,12 @@ class RunsMissing(MetairlError):
     code = 11
 
 
+class Unreachable(MetairlError):
+    """A judge that was asked over the network and did not answer."""
+
+    code = 12
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint that names the closest valid word, or lists the valid ones when none is close."""
     names = sorted(known)

@@ -25,6 +25,9 @@ class Imitated(Worlds):
                 f"the demonstrations of '{card.id}' are not of the tasks they are said to be of"
             )
 
+    def __len__(self) -> int:
+        return len(self.demos)
+
     def draw(self, count: int, rng: Generator) -> TaskSet:
         return self.only(torch.randint(len(self.demos), (count,), generator=rng))
 

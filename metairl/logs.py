@@ -38,7 +38,7 @@ def name(card: TaskCard, quality: str, split: str) -> str:
 
 def world_sha256(card: TaskCard) -> str:
     """Of what decides what a log holds."""
-    return card.model_copy(update={"data": None, "demos": None, "episodes": 1}).sha256
+    return card.model_copy(update={"data": None, "demos": None, "examples": None, "episodes": 1}).sha256
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,7 @@ import torch
 from metairl.agent import Agent
 from metairl.cards import TaskCard
 from metairl.charts import CHARTS
-from metairl.encoders import ENCODERS
-from metairl.encoders.support import Support
+from metairl.encoders import ENCODERS, support
 from metairl.errors import UsageError, nearest
 from metairl.learners import (
     any_right,
@@ -44,10 +43,13 @@ from metairl.recipes import (
     adversarial,
     beside_demos,
     conservative,
+    goals,
     imagined,
     off_policy,
     offline,
     on_policy,
+    preferences,
+    preferred_logs,
     prior,
 )
 from metairl.rewards import copied, deep_maxent, max_margin, maxent, projection
@@ -56,6 +58,7 @@ from metairl.streams import seed_of
 from metairl.types import NoConfig, Policy, Sight, Spec
 
 Part = tuple[Any, Any]  # a class and its Config
+Support = Literal["trial", "logs", "demos", "preferences", "goals"]
 DEFAULT_STEPS = 2_000_000
 
 
@@ -70,7 +73,7 @@ class Method:
     encoders: tuple[str, ...] = ()  # takes these too, and no others
     pretrains: bool = True  # learns before it meets a held-out task; False: it begins there
     adapts: Any = None  # the recipe's Config for learning on in a held-out task; None: weights stay still
-    support: Literal["trial", "logs", "demos"] = "trial"  # what it may have from a held-out task
+    support: Support = "trial"  # what it may have from a held-out task
     worlds: tuple[str, ...] | None = None  # None: any world
     steps: int = DEFAULT_STEPS  # training budget where none was tuned
     sees_task: bool = False  # an exact row that is told the task; a bound, not a learner
@@ -91,7 +94,8 @@ CHARTED = tuple(CHARTS)
 BANDIT, TABULAR, GRID, MAZE = ("bandit",), ("tabular",), ("maze-grid",), ("maze",)
 DISCRETE = ("cart-pole", "acrobot", "tokens", *TABULAR, *CHARTED)
 POINT, ARM = ("point", "point-sparse"), ("meta-world",)
-CONTINUOUS = (*POINT, "locomotion", *ARM)
+WITH_GOALS = (*POINT, "point-maze")
+CONTINUOUS = (*WITH_GOALS, "locomotion", *ARM)
 PPO = (ppo.PPO, ppo.Config)
 MAML = (maml.MAML, maml.Config)
 ON_POLICY = (on_policy.OnPolicy, on_policy.Config)
@@ -109,6 +113,11 @@ PRIOR = (prior.Prior, prior.Config)
 IQ_LEARN = (iq_learn.IQLearn, iq_learn.Config)
 BESIDE_DEMOS = (beside_demos.BesideDemos, beside_demos.Config)
 from_demos = partial(Method, support="demos", worlds=CHARTED)
+TELLING = ("oracle", "none", "care")  # encoders without a past: what no reward in a trial could lead to
+compared = partial(Method, encoder="oracle", encoders=TELLING, support="preferences")
+exemplified = partial(
+    Method, learner=PPO, encoder="oracle", encoders=TELLING, support="goals", worlds=WITH_GOALS
+)
 in_a_model = partial(Method, learner=SAC, encoder="none", encoders=("none", "oracle"), worlds=CONTINUOUS)
 imitator = partial(Method, recipe=FROM_SHOWN, encoder="none", any_encoder=True, support="demos")
 adversary = partial(Method, learner=PPO, encoder="none", any_encoder=True, support="demos")
@@ -162,6 +171,41 @@ METHODS: dict[str, Method] = {
         pretrains=False,
         adapts=ALONE,
         worlds=CONTINUOUS,
+    ),
+    "preferences": compared(
+        title="A reward from comparisons, PPO",
+        paper="arXiv:1706.03741",
+        learner=PPO,
+        recipe=(preferences.Lived, preferences.Truth),
+    ),
+    "preferences-sac": compared(
+        title="A reward from comparisons, SAC",
+        paper="arXiv:2106.05091",
+        learner=SAC,
+        recipe=(preferences.Kept, preferences.Relabelled),
+        worlds=CONTINUOUS,
+    ),
+    "rlaif": compared(
+        title="A reward from a judge with written principles, PPO",
+        paper="arXiv:2309.00267",
+        learner=PPO,
+        recipe=(preferences.Lived, preferences.Judged),
+        worlds=(*WITH_GOALS, "locomotion"),
+    ),
+    "preferences-iql": compared(
+        title="A reward from comparisons of logs, IQL",
+        paper="arXiv:2110.06169",
+        learner=(iql.IQL, iql.Config),
+        recipe=(preferred_logs.PreferredLogs, preferred_logs.Config),
+        support="logs",
+    ),
+    "goal-classifier": exemplified(
+        title="A classifier of success, fitted in advance", paper="", recipe=(goals.Goals, goals.Naive)
+    ),
+    "vice": exemplified(
+        title="VICE: a classifier of success that learns what is visited",
+        paper="arXiv:1805.11686",
+        recipe=(goals.Goals, goals.Vice),
     ),
     "bc": from_logs("Behavioural cloning", "", (bc.BC, bc.Config)),
     "bc-tenth": from_logs("Behavioural cloning of the best tenth", "", (bc.BC, bc.Config), recipe=TENTH),
@@ -324,7 +368,7 @@ def build_agent(
         kind: Any = ENCODERS[encoder][0]
         embedding: Any
         if method.support != "trial" and kind.reads == "trial":
-            embedding = Support(kind, spec, settings.encoder, settings.recipe.context)
+            embedding = support.Support(kind, spec, settings.encoder, settings.recipe.context)
         else:
             embedding = kind(spec, settings.encoder)
         learner = method.learner[0](spec, embedding.width, settings.learner)

@@ -73,15 +73,25 @@ KINDS: dict[str, type[Training] | type[Evaluation]] = {"training": Training, "ev
 def to_line(record: Record) -> str:
     kind = next(name for name, cls in KINDS.items() if isinstance(record, cls))
     body = json.dumps(_speakable({"kind": kind} | asdict(record)), separators=(",", ":"), allow_nan=False)
-    return f'{body[:-1]},"crc":"{zlib.crc32(body.encode()):08x}"}}'
+    return sealed(body)
 
 
 def from_line(line: str, where: str) -> Record:
+    fields: dict[str, Any] = _heard(unsealed(line, where))
+    return KINDS[fields.pop("kind")](**fields)
+
+
+def sealed(body: str) -> str:
+    """A JSON object with a CRC of its own text at its end."""
+    return f'{body[:-1]},"crc":"{zlib.crc32(body.encode()):08x}"}}'
+
+
+def unsealed(line: str, where: str) -> Any:
+    """What was sealed; the line it stands in, if it is not the one that was written."""
     body, _, crc = line.rpartition(',"crc":"')
     if not body or f'{zlib.crc32((body + "}").encode()):08x}"}}' != crc:
         raise DamagedFile(f"{where}: the line is not the one that was written (its checksum differs)")
-    fields: dict[str, Any] = _heard(json.loads(body + "}"))
-    return KINDS[fields.pop("kind")](**fields)
+    return json.loads(body + "}")
 
 
 class RunFolder:

@@ -51,6 +51,13 @@ def require_demos(name: str, method: Method, card: TaskCard) -> None:
         )
 
 
+def require_examples(name: str, method: Method, card: TaskCard) -> None:
+    if method.support == "goals" and card.examples is None:
+        raise UsageError(
+            f"method '{name}' learns from states of success: say how many, as in {card.id}:examples=20"
+        )
+
+
 def require_logs(name: str, method: Method, card: TaskCard) -> None:
     if method.support == "logs" and card.data is None:
         if "data" not in card.settable:

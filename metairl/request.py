@@ -13,6 +13,7 @@ from metairl.agent import Acting, Agent, SetEncoder
 from metairl.cards import TaskCard
 from metairl.charts import CHARTS
 from metairl.errors import CardError, UsageError
+from metairl.exemplified import Exemplified
 from metairl.imitated import Imitated
 from metairl.recipes import adaptation
 from metairl.recipes.adversarial import Adversarial
@@ -123,6 +124,7 @@ def request(
     refusals.require_whole_episodes(method, chosen, card)
     refusals.require_logs(method, chosen, card)
     refusals.require_demos(method, chosen, card)
+    refusals.require_examples(method, chosen, card)
     encoder = refusals.choose_encoder(method, chosen, encoder)
     refusals.require_episodes(chosen, encoder, card)
     if steps is not None and steps < 0:
@@ -180,7 +182,7 @@ def _explaining(asked: Request, spec: Spec) -> tuple[Explains, protocol.Recipe |
     return explainer, chosen.recipe[0](explainer, chart, shown, asked.settings.recipe, asked.seed)
 
 
-def _source(asked: Request, spec: Spec) -> TrainingTasks | Imitated | logs.Logs:
+def _source(asked: Request, spec: Spec) -> TrainingTasks | Exemplified | Imitated | logs.Logs:
     """What there is to learn from before held-out tasks are met."""
     pretrains = methods.find(asked.method).pretrains
     if asked.imitates and asked.lives:
@@ -192,6 +194,8 @@ def _source(asked: Request, spec: Spec) -> TrainingTasks | Imitated | logs.Logs:
         return showing.beside(demos, asked.card, spec, split, asked.diverse)
     if asked.reads_logs:
         return logs.read(asked.card, spec, "train" if pretrains else "test")
+    if methods.find(asked.method).support == "goals":
+        return Exemplified(asked.card, spec, asked.engine, asked.settings.recipe.tasks, asked.seed)
     return TrainingTasks(asked.card, spec, asked.engine)
 
 

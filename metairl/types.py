@@ -300,6 +300,15 @@ class RenewingWorld(World, Protocol):
         ...
 
 
+@runtime_checkable
+class GoalWorld(World, Protocol):
+    """A world that can say what success looks like."""
+
+    def examples(self, count: int, rng: Generator) -> Tensor:
+        """So many states of success of every task, [B, n, O], none of them lived."""
+        ...
+
+
 def laid_flat(memory: State) -> Tensor:
     """[B, M], the parts one behind the other."""
     return torch.cat([part.flatten(1) for part in memory], dim=1)

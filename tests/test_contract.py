@@ -15,7 +15,7 @@ from metairl.errors import UsageError
 from metairl.learners import ppo
 from metairl.methods import METHODS, find
 from metairl.protocol import Spent, meta_test
-from metairl.recipes import off_policy, offline, on_policy
+from metairl.recipes import asking, off_policy, offline, on_policy, preferences, preferred_logs
 from metairl.refusals import choose_encoder, require_world
 from metairl.request import build, judge, request
 from metairl.streams import stream
@@ -29,11 +29,25 @@ SPEC = Spec(obs=3, actions=4, discrete=True, horizon=4, episodes=2, params=5)
 FEW: dict[str, dict[str, object]] = {
     name: {"rollouts": 40, "rounds": 3, "model": dynamics.Config(hidden=(8,), passes=1)}
     for name in ("mopo", "mopo-alone")
+} | {
+    name: {"ask": preferred_logs.AtOnce(labels=20, rounds=5)}
+    for name in ("preferences-iql", "preferences-iql-alone")
 }
 LANES, STEPS = 6, SPEC.steps
+QUESTIONS = asking.Truth(labels=20, rounds=5)
 SMALL: dict[type, dict[str, object]] = {  # what is tested here does not need more
     on_policy.Config: {"trials": 96},
     off_policy.Config: {"tasks": 12, "trials": 4, "ratio": 0.02, "batch_tasks": 6, "batch": 8, "context": 5},
+    preferences.Truth: {"trials": 8, "ask": QUESTIONS},
+    preferences.Judged: {"trials": 8, "ask": asking.Judged(labels=20, rounds=5)},
+    preferences.Relabelled: {
+        "tasks": 12,
+        "trials": 4,
+        "ratio": 0.02,
+        "batch_tasks": 6,
+        "batch": 8,
+        "ask": QUESTIONS,
+    },
 }
 
 
@@ -42,7 +56,7 @@ def combinations() -> Iterator[tuple[str, str | None, str]]:
         world = catalogue.task(task).world
         for name, method in METHODS.items():
             possible = not method.worlds or world in method.worlds
-            if possible and method.support != "logs" and not method.imitates:
+            if possible and method.support not in ("logs", "goals") and not method.imitates:
                 for encoder in ENCODERS if method.any_encoder else (method.encoder,):
                     if catalogue.task(task).episodes > 1 or (encoder != "pearl" and name != "maml"):
                         yield name, encoder, task

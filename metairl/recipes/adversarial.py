@@ -17,12 +17,13 @@ from torch import Tensor, nn
 
 from metairl.agent import Acting, Agent, Reading
 from metairl.errors import UsageError
+from metairl.exemplified import Exemplified
 from metairl.imitated import Imitated
 from metairl.learners.ppo import PPO
 from metairl.recipes import on_policy
 from metairl.recipes.training import Means
 from metairl.replay import some_steps
-from metairl.rewards import airl, gail, gcl
+from metairl.rewards import airl, gail, gcl, success
 from metairl.rewards.deeds import Deeds
 from metairl.rollout import rollout
 from metairl.streams import seed_of
@@ -54,7 +55,12 @@ class GCL(Config):
     reward: gcl.Config = field(default_factory=gcl.Config)
 
 
-REWARDS: dict[type, Any] = {gail.Config: gail.GAIL, airl.Config: airl.AIRL, gcl.Config: gcl.GCL}
+REWARDS: dict[type, Any] = {
+    gail.Config: gail.GAIL,
+    airl.Config: airl.AIRL,
+    gcl.Config: gcl.GCL,
+    success.Config: success.Success,
+}
 
 
 @dataclass(frozen=True)
@@ -78,30 +84,35 @@ class Recovering(Acting):
 
 class Adversarial(on_policy.OnPolicy):
     config: Any
+    source: Imitated | Exemplified
     agent: Agent[PPO]
 
-    def __init__(self, agent: Agent[PPO], source: Imitated, config: Config, seed: int):
+    def __init__(self, agent: Agent[PPO], source: Imitated | Exemplified, config: Config, seed: int):
         super().__init__(agent, source, config, seed, ("choose", "show"))
         if agent.sight.chance and source.spec.episodes > 1:
             raise UsageError("an encoder that draws in every episode needs trials of one: try episodes=1")
-        self.source: Imitated = source
+        self.source = source
         self.reward = made(config, source.spec, agent.encoder.width, seed)
         self.networks = nn.ModuleDict({"agent": agent.networks, "reward": self.reward})
         self.reward_optimiser = torch.optim.Adam(self.reward.parameters(), config.reward_rate)
 
     def iterate(self, progress: float) -> dict[str, float]:
         self.slow_down(progress)
-        which = torch.randint(len(self.source.demos), (self.config.trials,), generator=self.streams["choose"])
+        which = self.chosen()
         evidence = self.source.evidence(which, self.config.context, self.agent.encoder, self.streams["show"])
         policy = self.agent.policy(explore=True)
         acting = policy if evidence is None else policy.informed(evidence)
         world = self.source.world(self.source.tasks[which], self.streams["world"])
         trial = rollout(acting, world, self.streams["act"], self.agent.sight, final=True)
         self.env_steps += int(trial.outcome.counts.sum())
-        told = self._tell_apart(trial, which, evidence)
+        told = self.tell_apart(trial, which, evidence)
         paid = self._paid(trial, evidence)
         improved = self.improve(paid, self.reading(paid, evidence), progress)
         return told | improved | {"lost": (trial.outcome.lost & trial.outcome.counts).sum().item()}
+
+    def chosen(self) -> Tensor:
+        """Which tasks are lived in next."""
+        return torch.randint(len(self.source), (self.config.trials,), generator=self.streams["choose"])
 
     def recovering(self) -> Recovering:
         return Recovering(self.agent, False, self.reward)
@@ -116,7 +127,7 @@ class Adversarial(on_policy.OnPolicy):
         super().load(state)
         self.reward_optimiser.load_state_dict(state["reward_optimiser"])
 
-    def _tell_apart(self, trial: Trial, which: Tensor, evidence: Batch | None) -> dict[str, float]:
+    def tell_apart(self, trial: Trial, which: Tensor, evidence: Batch | None) -> dict[str, float]:
         """The reward's gradient steps."""
         means, rng = Means(), self.streams["show"]
         lived = self._lived(trial, evidence)
@@ -125,12 +136,16 @@ class Adversarial(on_policy.OnPolicy):
             known = None if evidence is None else evidence[rows]
             pair = self._shown(which[rows], known), lived[rows]
             shown, done = pair if self.reward.whole else (self._some(deeds) for deeds in pair)
-            losses = self.reward.losses(shown, done)
-            self.reward_optimiser.zero_grad(set_to_none=True)
-            torch.autograd.backward(torch.stack(list(losses.values())).sum())
-            self.reward_optimiser.step()
-            means.add(losses | self._told(shown, done))
+            means.add(self.learned(shown, done) | self._told(shown, done))
         return means.read()
+
+    def learned(self, shown: Deeds, lived: Deeds) -> dict[str, Tensor]:
+        """One gradient step of the reward."""
+        losses: dict[str, Tensor] = self.reward.losses(shown, lived)
+        self.reward_optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward(torch.stack(list(losses.values())).sum())
+        self.reward_optimiser.step()
+        return losses
 
     def _told(self, shown: Deeds, lived: Deeds) -> dict[str, Tensor]:
         with torch.no_grad():
@@ -150,22 +165,23 @@ class Adversarial(on_policy.OnPolicy):
         action = encode_action(trial.action, trial.actions)
         ended = (came.terminated & came.counts).float()
         rest = ended * steps_left(came, self.source.spec.horizon)
-        return self._deeds(
+        return self.deeds(
             trial.obs, action, trial.after, came.counts.float(), ended, rest, trial.task, evidence
         )
 
     @torch.no_grad()
     def _shown(self, which: Tensor, evidence: Batch | None) -> Deeds:
         """One demonstration of each of these tasks."""
+        assert isinstance(self.source, Imitated), "demonstrations"
         replay = self.source.demos.replay
         batch = replay.some_trials(which, 1, self.streams["show"]).whole()
         left = self.source.spec.horizon - 1 - torch.arange(batch.counts.shape[1])
         rest = batch.terminated * left.clamp(min=0)
-        return self._deeds(
+        return self.deeds(
             batch.obs, batch.action, batch.after, batch.counts, batch.terminated, rest, batch.task, evidence
         )
 
-    def _deeds(
+    def deeds(
         self,
         obs: Tensor,
         action: Tensor,

@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 from metairl.types import Spec, Step, Tasks
 
 STRIDE = 0.1
-NEAR = 0.2  # where a sparse goal begins to pay
+NEAR = 0.2  # where a sparse goal begins to pay, and what counts as there
 
 
 class Point:
@@ -39,6 +39,10 @@ class Point:
         truncated = ~self.never if over else self.never
         return Step(self.here, reward, self.never, truncated, success, there, shaped=shaped)
 
+    def examples(self, count: int, rng: Generator) -> Tensor:
+        """So many states at the goal of every task, [B, n, O]."""
+        return near(self.task, count, rng)
+
     def pay(self, away: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """Reward, success and a shaped reward."""
         return -away, self.never, None
@@ -46,5 +50,14 @@ class Point:
 
 class SparsePoint(Point):
     def pay(self, away: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        near = away <= NEAR
-        return (1 - away).where(near, 0.0), near, -away
+        found = away <= NEAR
+        return (1 - away).where(found, 0.0), found, -away
+
+
+def near(goal: Tensor, count: int, rng: Generator) -> Tensor:
+    """So many places drawn evenly from the disc around each goal, [B, 2] -> [B, n, 2]."""
+    radius, turn = torch.rand(2, len(goal), count, generator=rng)
+    angle = 2 * torch.pi * turn
+    way = torch.stack([angle.cos(), angle.sin()], dim=-1)
+    places: Tensor = goal.unsqueeze(1) + NEAR * radius.sqrt().unsqueeze(-1) * way
+    return places

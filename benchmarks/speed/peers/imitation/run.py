@@ -3,7 +3,8 @@
 `run.py partition DIR COUNT` plans for the first COUNT gridworlds of DIR/mdps.npz and counts where their soft
 policies are, one by one; the time is that of the two calls. `run.py mceirl DIR` trains MCEIRL on the
 gridworld of DIR/shown.npz until it stops. Both leave what they found in DIR/peer.npz, to be compared.
-`run.py gail DIR SEED` imitates what DIR/demonstrations.npz shows (gail.py).
+`run.py gail DIR SEED` imitates what DIR/demonstrations.npz shows (gail.py), `run.py preferences DIR PASSES`
+fits a reward to the comparisons of DIR/pairs.npz (preferences.py).
 
 Dynamics are dense matrices [S, A, S], as its functions ask for, made here from the chance that an action
 slips. It also counts the state that follows the last action; that row is dropped, for MCEIRL before it
@@ -21,6 +22,7 @@ from typing import Any
 
 import gail
 import numpy as np
+import preferences
 import torch
 from gymnasium.spaces import Box, Discrete
 from imitation.algorithms import mce_irl
@@ -112,4 +114,6 @@ match mode:
         said = mceirl(Path(folder))
     case "gail":
         said = gail.train(Path(folder), int(rest[0]))
+    case "preferences":
+        said = preferences.train(Path(folder), int(rest[0]))
 print(json.dumps(said))

@@ -1,0 +1,29 @@
+"""Which of many pairs to ask about, by what an ensemble foretells: the highest scores are asked.
+
+uniform         all alike: the first ones, of candidates that come in no order
+disagreement    how far members are apart in their chances: std_i P_i(σ ≻ σ′) (Christiano et al. 2017)
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Name = Literal["uniform", "disagreement"]
+
+
+def uniform(chances: Tensor) -> Tensor:
+    return torch.zeros(chances.shape[1])
+
+
+def disagreement(chances: Tensor) -> Tensor:
+    return chances.std(0, correction=0)
+
+
+SELECT: dict[Name, Callable[[Tensor], Tensor]] = {"uniform": uniform, "disagreement": disagreement}
+
+
+def chosen(chances: Tensor, count: int, score: Callable[[Tensor], Tensor]) -> Tensor:
+    """Rows of so many pairs, from chances by member, [M, n]."""
+    return score(chances).argsort(descending=True, stable=True)[:count]

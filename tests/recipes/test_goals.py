@@ -1,0 +1,164 @@
+"""Rewards from states of success: what they read, and who is fooled by them."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from resuming import saved, snapshot
+from torch import Tensor
+
+from metairl import catalogue, draws
+from metairl.errors import UsageError
+from metairl.methods import METHODS, find
+from metairl.protocol import Spent
+from metairl.recipes.goals import Goals
+from metairl.request import Request, build, judge, request
+from metairl.rollout import rollout
+from metairl.streams import stream
+from metairl.tuning import settings_from
+from metairl.types import Step
+from metairl.worlds import make
+from metairl.worlds.point_maze import PointMaze
+
+TASK = "point-maze:examples=5"
+NAMES = [name for name, method in METHODS.items() if method.support == "goals"]
+SMALL = {"tasks": 8, "trials": 6, "keep": 2, "first": 3, "rounds": 2, "rows": 4, "steps": 16}
+
+
+def asked(name: str, encoder: str = "oracle", **recipe: object) -> Request:
+    settings = settings_from(find(name), encoder, {"recipe": SMALL | recipe}, "")
+    return request(name, TASK, encoder, steps=3000, settings=settings)
+
+
+def built(name: str, **recipe: object) -> Goals:
+    _, made = build(asked(name, **recipe))
+    assert isinstance(made, Goals)
+    return made
+
+
+def test_both_methods_are_here() -> None:
+    assert NAMES == ["goal-classifier", "vice"]
+
+
+def test_examples_are_a_setting_of_the_task_that_is_asked_for() -> None:
+    with pytest.raises(
+        UsageError, match="learns from states of success: say how many, as in point-maze-v1:ex"
+    ):
+        request("vice", "point-maze")
+    with pytest.raises(UsageError, match="'examples' must be a whole number above 0, not 'many'"):
+        request("vice", "point-maze:examples=many")
+    with pytest.raises(UsageError, match="has no setting 'examples'"):
+        request("vice", "bandit-5:examples=3")
+    with pytest.raises(UsageError, match=r"recipe\.trials is of different tasks, at most recipe\.tasks, 4"):
+        built("vice", tasks=4)
+    assert catalogue.task_name(TASK) == "point-maze-v1:episodes=1,examples=5"
+
+
+def test_examples_leave_the_held_out_tasks_as_they_were() -> None:
+    few, none = (catalogue.task(name) for name in (TASK, "point-maze"))
+    assert draws.task_set(few, "test").sha256 == draws.task_set(none, "test").sha256
+    assert few.sha256 != none.sha256
+
+
+def test_every_task_shows_as_many_examples_of_its_own_goal() -> None:
+    recipe = built("vice")
+    assert recipe.source.examples.shape == (8, 5, 2)
+    goals = recipe.source.tasks[:]["goal"].unsqueeze(1)
+    assert ((recipe.source.examples - goals).norm(dim=-1) <= 0.2).all()
+
+
+def test_a_gradient_step_reads_as_many_examples_as_visits_of_the_same_tasks() -> None:
+    recipe = built("vice")
+    recipe.iterate(0.0)
+    shown, lived = recipe._pair()
+    assert shown.z.shape == lived.z.shape == (4, 16, 4)
+    assert shown.counts.sum() == lived.counts.sum() == 64
+    torch.testing.assert_close(shown.z[..., 2:], lived.z[..., 2:])  # what the oracle is told
+    assert ((shown.z[..., :2] - shown.z[..., 2:]).norm(dim=-1) <= 0.2).all()
+    assert (lived.z[..., 1] < 0.3).all()  # nobody came around the wall yet
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_only_vice_goes_on_learning_what_success_is(name: str) -> None:
+    recipe = built(name)
+    before = snapshot(recipe.reward.state_dict())
+    recipe.iterate(0.0)
+    first = snapshot(recipe.reward.state_dict())
+    recipe.iterate(0.1)
+    moved = [any(not torch.equal(a[key], b[key]) for key in a) for a, b in (
+        (before, first), (first, recipe.reward.state_dict()))]  # fmt: skip
+    assert moved == [True, name == "vice"]
+
+
+def test_the_newest_visits_are_kept_and_no_more() -> None:
+    recipe = built("vice")
+    for _ in range(5):
+        recipe.iterate(0.0)
+    assert int(recipe.visited.lived.sum()) == 30
+    assert recipe.visited.kept["obs"].shape[:2] == (8, 2)
+
+
+@pytest.mark.parametrize("encoder", ["oracle", "none", "care"])
+@pytest.mark.parametrize("name", NAMES)
+def test_every_network_moves_and_a_resumed_run_is_equal_bit_for_bit(name: str, encoder: str) -> None:
+    wanted = asked(name, encoder)
+    policy, straight = build(wanted)
+    assert straight is not None
+    start = snapshot(straight.networks.state_dict())
+    for progress in (0.0, 0.2):
+        straight.iterate(progress)
+    halfway = torch.load(saved(straight.state()), weights_only=True)
+    metrics = straight.iterate(0.4)
+    ends = straight.networks.state_dict()
+    assert {key for key, value in ends.items() if not torch.equal(value, start[key])} == set(start)
+    _, resumed = build(wanted)
+    assert resumed is not None
+    resumed.load(halfway)
+    assert resumed.iterate(0.4) == metrics
+    assert all(torch.equal(ends[key], value) for key, value in resumed.networks.state_dict().items())
+    first, again = (judge(wanted, policy, "validation", Spent()) for _ in range(2))
+    assert [e.returns for e in first] == [e.returns for e in again]
+    assert not wanted.sight.reward
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_the_world_pays_is_never_read(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    learned, step = [], PointMaze.step
+
+    def spoilt(self: PointMaze, action: Tensor) -> Step:
+        came = step(self, action)
+        return replace(came, reward=torch.randn_like(came.reward), success=torch.rand(self.lanes) < 0.5)
+
+    for other in (step, spoilt):
+        monkeypatch.setattr(PointMaze, "step", other)
+        recipe = built(name)
+        for progress in (0.0, 0.3):
+            recipe.iterate(progress)
+        learned.append(snapshot(recipe.networks.state_dict()))
+    assert all(torch.equal(value, learned[1][key]) for key, value in learned[0].items())
+
+
+def trained(name: str, seed: int) -> tuple[float, float]:
+    """Success in held-out tasks, and how much the reward thinks of what the policy does there."""
+    wanted = request(name, "point-maze:examples=20", seed=seed)
+    policy, recipe = build(wanted)
+    assert isinstance(recipe, Goals)
+    while recipe.clock < wanted.steps:
+        recipe.iterate(recipe.clock / wanted.steps)
+    judged = judge(wanted, policy, "test", Spent())[0]
+    assert judged.success is not None
+    world = make(wanted.card, draws.task_set(wanted.card, "test")[:], stream("exhibit"))
+    lived = rollout(policy, world, stream("exhibit", "act"), wanted.sight, final=True)
+    assert lived.after is not None
+    with torch.no_grad():
+        looks = recipe.reward.chance(recipe.agent.seen(lived.after, lived.task, None))
+    return sum(judged.success) / len(judged.success), looks.mean().item()
+
+
+@pytest.mark.learning
+def test_a_classifier_fitted_in_advance_is_fooled_and_vice_is_not() -> None:
+    """The naive policy stands below the wall: it is paid as much, and succeeds less than half as often."""
+    naive, vice = trained("goal-classifier", 0), trained("vice", 0)
+    assert naive[1] >= vice[1]
+    assert naive[0] < vice[0] / 2
+    assert vice[0] > 0.8
