@@ -185,6 +185,13 @@ METHODS: dict[str, Method] = {
         recipe=(preferences.Kept, preferences.Relabelled),
         worlds=CONTINUOUS,
     ),
+    "preferences-sac-uniform": compared(
+        title="The same, asked about any pairs",
+        paper="arXiv:2106.05091",
+        learner=SAC,
+        recipe=(preferences.Kept, preferences.Anyhow),
+        worlds=CONTINUOUS,
+    ),
     "rlaif": compared(
         title="A reward from a judge with written principles, PPO",
         paper="arXiv:2309.00267",

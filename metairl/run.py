@@ -166,13 +166,20 @@ def _train(work: Work, recipe: protocol.Recipe, stopping: Callable[[], bool]) ->
 
 
 def plan(asked: Request, path: Path) -> None:
-    """A folder that says what is to be run there; one of the same run is left as it is."""
+    """A folder that says what is to be run there; one of the same run is left as it is.
+
+    Whoever comes first writes; others wait for it.
+    """
     folder = RunFolder(path)
     folder.create()
-    if folder.run_file.exists():
-        _require_same(folder, asked)
-    else:
-        folder.describe(_asked(asked) | {"status": "planned"})
+    while not folder.run_file.exists():
+        try:
+            with claim(folder):
+                if not folder.run_file.exists():
+                    folder.describe(_asked(asked) | {"status": "planned"})
+        except RunConflict:
+            time.sleep(0.05)
+    _require_same(folder, asked)
 
 
 def _open(folder: RunFolder, asked: Request) -> dict[str, Any]:

@@ -52,6 +52,19 @@ def test_no_demonstrations_no_imitation() -> None:
 
 
 @pytest.mark.usefixtures("logged")
+@pytest.mark.parametrize("method", ["gail", "airl", "gcl"])
+def test_a_reward_s_gradients_do_not_count_in_the_policy_s(method: str) -> None:
+    """A policy's gradient is scaled down by its norm, which is to be its own."""
+    asked = request(method, POINT.format(1))
+    settings = replace(asked.settings, recipe=replace(asked.settings.recipe, trials=4, rounds=1, rows=4))
+    _, recipe = build(replace(asked, settings=settings))
+    assert isinstance(recipe, Adversarial)
+    recipe.iterate(0.0)
+    assert all(parameter.grad is None for parameter in recipe.reward.parameters())
+    assert any(parameter.grad is not None for parameter in recipe.agent.networks.parameters())
+
+
+@pytest.mark.usefixtures("logged")
 def test_draws_of_several_episodes_are_refused() -> None:
     with pytest.raises(UsageError, match="needs trials of one: try episodes=1"):
         build(request("gail", "point-robot:data=expert,demos=1,episodes=2", "pearl"))

@@ -239,7 +239,7 @@ def test_only_rows_that_say_so_are_told_the_task(name: str) -> None:
         "straight",
         "optimal",
     )
-    assert told == (name in bounds)
+    assert told == (name in bounds or method.encoder == "oracle")
 
 
 def belief_of_a_held_out_task(cheats: bool) -> list[list[float]]:
@@ -438,6 +438,9 @@ def test_expert_scores_one_and_random_zero(task: str) -> None:
         assert abs(np.mean(score) - expected) < 4 * error + 1e-9, (method, np.mean(score), error)
 
 
+PAYS_AT_THE_GOAL = {"point-maze-v1"}  # alone, and chance does not find it
+
+
 @pytest.mark.parametrize("task", sorted({*catalogue.task_ids()}.difference(SCORES)))
 def test_tasks_without_an_expert_can_be_judged_too(task: str) -> None:
     card = catalogue.task(task)
@@ -446,7 +449,8 @@ def test_tasks_without_an_expert_can_be_judged_too(task: str) -> None:
         build(request("random", task))[0], card, tasks, Sight(), 0, protocol.Spent()
     )
     assert len(evaluations) == card.episodes
-    assert all(np.isfinite(e.returns).all() and np.std(e.returns) > 0 and not e.lost for e in evaluations)
+    assert all(np.isfinite(e.returns).all() and not e.lost for e in evaluations)
+    assert all(np.std(e.returns) > 0 for e in evaluations) or task in PAYS_AT_THE_GOAL
     assert card.normalised(1.0, 1) is None
 
 

@@ -145,6 +145,7 @@ class Adversarial(on_policy.OnPolicy):
         self.reward_optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(torch.stack(list(losses.values())).sum())
         self.reward_optimiser.step()
+        self.reward_optimiser.zero_grad(set_to_none=True)  # the policy's gradients are measured beside these
         return losses
 
     def _told(self, shown: Deeds, lived: Deeds) -> dict[str, Tensor]:

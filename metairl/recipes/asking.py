@@ -48,6 +48,11 @@ class Truth(Config):
 
 
 @dataclass(frozen=True)
+class Anyhow(Truth):
+    choose: selection.Name = "uniform"
+
+
+@dataclass(frozen=True)
 class Judged(Config):
     teacher: judge.Config = field(default_factory=judge.Config)
 

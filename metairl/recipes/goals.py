@@ -64,7 +64,6 @@ class Goals(adversarial.Adversarial):
         means = Means()
         for _ in range(self.config.first if beginning else rounds):
             means.add(self.learned(*self._pair()))
-        self.reward_optimiser.zero_grad(set_to_none=True)  # the policy's gradient is measured beside it
         with torch.no_grad():
             looks = self.reward.chance(self.agent.seen(trial.obs, trial.task, evidence))
         return means.read() | {"looks": looks[trial.outcome.counts].mean().item()}

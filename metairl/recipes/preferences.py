@@ -48,6 +48,11 @@ class Relabelled(off_policy.Config):
     ask: asking.Truth = field(default_factory=asking.Truth)
 
 
+@dataclass(frozen=True)
+class Anyhow(Relabelled):
+    ask: asking.Truth = field(default_factory=asking.Anyhow)
+
+
 class Lived(on_policy.OnPolicy):
     config: Any
 

@@ -155,6 +155,7 @@ def trained(name: str, seed: int) -> tuple[float, float]:
     return sum(judged.success) / len(judged.success), looks.mean().item()
 
 
+@pytest.mark.slow
 @pytest.mark.learning
 def test_a_classifier_fitted_in_advance_is_fooled_and_vice_is_not() -> None:
     """The naive policy stands below the wall: it is paid as much, and succeeds less than half as often."""
