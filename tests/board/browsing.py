@@ -46,7 +46,7 @@ def direction(page: Page, key: str) -> str | None:
 
 def until(page: Page, expression: str) -> None:
     """Waits for an expression to hold. Playwright's own way needs eval, which the page's policy forbids."""
-    for _ in range(100):
+    for _ in range(1000):
         if page.evaluate(expression):
             return
         page.wait_for_timeout(30)
