@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 torch.set_num_threads(1)
+settings.register_profile("suite", deadline=None)  # a slow moment of the machine is no failure
+settings.load_profile("suite")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -121,7 +121,7 @@ def test_a_score_that_is_nan_or_missing_is_not_left_out() -> None:
         assert np.isnan(found.value) and not found.known
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     counts=st.lists(st.integers(3, 6), min_size=1, max_size=4),
     over_tasks=st.booleans(),
