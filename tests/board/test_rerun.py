@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from making import ABOUT, edit, judgement
 
-from metairl import catalogue
+from metairl import catalogue, draws, outside, protocol
 from metairl.board.bundle import Bundle
 from metairl.board.check import check
 from metairl.board.pack import pack, seal
@@ -195,6 +195,38 @@ def test_agents_that_cannot_be_judged(
 ) -> None:
     assert main(["judge", agent, TASK, "--out", "runs/x"]) == 2
     assert word in capsys.readouterr().err
+
+
+LOOKS = """
+class Looks:
+    name, steps, settings = "looks", 0, {}
+
+    def adapt(self, support):
+        self.support = support
+
+    def start(self, lanes):
+        return ()
+
+    def act(self, seen, memory):
+        assert seen.reward is None
+        return self.support[0].action[:1].repeat(len(seen.obs), axis=0), memory
+
+def make(task, seed):
+    return Looks()
+"""
+
+
+@pytest.mark.usefixtures("logged")
+@pytest.mark.parametrize(("task", "paid"), [("data=expert,demos=1,episodes=1", False), ("data=replay", True)])
+def test_an_agent_from_outside_sees_what_its_card_shows_and_no_reward_more(
+    elsewhere: Path, task: str, paid: bool
+) -> None:
+    (elsewhere / "looker.py").write_text(LOOKS)
+    agent = outside.load("looker:make", f"point-robot:{task}", 0)
+    card = catalogue.task(f"point-robot:{task}")
+    assert len(agent.agent.support) == len(draws.task_set(card, "test"))
+    assert all((shown.reward is not None) == paid for shown in agent.agent.support)
+    protocol.meta_test(agent, card, draws.task_set(card, "test"), outside.sight(card), 0, protocol.Spent())
 
 
 def test_a_card_that_shows_its_tasks_asks_for_adapt(

@@ -145,7 +145,7 @@ BY_KEY = {"ArrowRight": "right", "ArrowLeft": "left", "ArrowDown": "equal", "s":
 def test_twenty_answers_by_mouse_and_by_keyboard_are_those_in_the_file(tmp_path: Path) -> None:
     chromium = shutil.which("chromium")
     if chromium is None:
-        pytest.skip("no chromium on the path")
+        pytest.skip("no chromium on the path; `make browser` installs it")
     sync_api = pytest.importorskip("playwright.sync_api")
     out, faults = tmp_path / "answers.jsonl", []
     with open_page(out) as server, sync_api.sync_playwright() as playwright:
