@@ -114,10 +114,11 @@ def test_a_run_that_says_nothing_is_ended_and_tried_again(tmp_path: Path) -> Non
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two runs, one after the other, in this process."""
+    """Two runs, one after the other, each in a fresh process."""
     root = tmp_path_factory.mktemp("alone")
-    for seed in range(2):
-        execute(asked(seed), asked(seed).folder(root), [])
+    for job in planned([asked(0), asked(1)], root):
+        words = [sys.executable, "-m", "metairl", "resume", str(job.path), "--threads", "1"]
+        subprocess.run(words, check=True, capture_output=True)
     return root
 
 
