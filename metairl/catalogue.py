@@ -74,7 +74,7 @@ def constitution(name: str) -> Constitution:
 
 
 def tuned(method: str, asked: str) -> tuple[dict[str, Any], Path | None]:
-    """What a method was tuned to on a task, however many demonstrations or examples it shows.
+    """What a method was tuned to on a task, however many demonstrations, examples or answers it shows.
 
     An entry without settings means the card's own.
     """
@@ -90,7 +90,8 @@ def tuned(method: str, asked: str) -> tuple[dict[str, Any], Path | None]:
 
 
 def _tuned_name(asked: str) -> str:
-    return _full_name(task(asked).model_copy(update={"demos": None, "examples": None}))
+    shows = {"demos": None, "examples": None, "comparisons": None}
+    return _full_name(task(asked).model_copy(update=shows))
 
 
 def _files(folder: str) -> dict[str, Path]:

@@ -1,12 +1,13 @@
-"""Training tasks with states of success each, to be lived in without reward."""
+"""Tasks with states of success each: some to be lived in without reward, held-out ones to adapt to."""
 
+import torch
 from torch import Generator, Tensor
 
-from metairl.agent import Encoder
+from metairl.agent import Encoder, SetEncoder
 from metairl.cards import TaskCard
 from metairl.source import TrainingTasks
 from metairl.streams import stream
-from metairl.types import GoalWorld, Spec
+from metairl.types import Batch, GoalWorld, Spec, World
 from metairl.worlds.engine import Kind
 
 
@@ -18,12 +19,39 @@ class Exemplified(TrainingTasks):
         assert card.examples, "a card that says how many"
         chance = stream("examples", card.id, seed)
         self.tasks = self.different(count, chance)
-        world = self.world(self.tasks[:], Generator())
-        assert isinstance(world, GoalWorld), "a world that knows its goals"
-        self.examples = world.examples(card.examples, chance)  # [N, n, O]
+        self.examples = shown(self.world(self.tasks[:], Generator()), card, chance)  # [N, n, O]
 
     def __len__(self) -> int:
         return len(self.tasks)
 
-    def evidence(self, which: Tensor, count: int, encoder: Encoder, rng: Generator) -> None:
-        """Tasks are told, not inferred."""
+    def evidence(self, which: Tensor, count: int, encoder: Encoder, rng: Generator) -> Batch | None:
+        """What tasks are inferred from, by encoders that infer: so many of their examples, in any order."""
+        if not isinstance(encoder, SetEncoder):
+            return None
+        order = torch.randperm(self.examples.shape[1], generator=rng)[:count]
+        return evidence(self.examples[which][:, order], self.spec)
+
+
+def shown(world: World, card: TaskCard, chance: Generator) -> Tensor:
+    """As many states of success of every task as the card says, [B, n, O]."""
+    assert card.examples and isinstance(world, GoalWorld), "a world that knows its goals"
+    return world.examples(card.examples, chance)
+
+
+def evidence(examples: Tensor, spec: Spec) -> Batch:
+    """States as transitions that stay where they are: nothing is done in them, nothing is paid for them."""
+    nothing = torch.zeros(examples.shape[:2])
+    tasks = len(examples)
+    return Batch(
+        obs=examples,
+        action=torch.zeros(*nothing.shape, spec.actions),
+        reward=nothing,
+        learned=nothing,
+        after=examples,
+        done=nothing,
+        terminated=nothing,
+        counts=nothing + 1,
+        task=torch.zeros(tasks, spec.params),
+        family=torch.zeros(tasks, dtype=torch.long),
+        shown=nothing + 1,
+    )

@@ -38,7 +38,8 @@ def name(card: TaskCard, quality: str, split: str) -> str:
 
 def world_sha256(card: TaskCard) -> str:
     """Of what decides what a log holds."""
-    return card.model_copy(update={"data": None, "demos": None, "examples": None, "episodes": 1}).sha256
+    said = {"data": None, "demos": None, "examples": None, "comparisons": None, "episodes": 1}
+    return card.model_copy(update=said).sha256
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Logs:
     replay: Replay  # an episode is a trial
     sha256: str
     few: int | None = None  # episodes of a task that it is inferred from; None: any of them
+    comparisons: int | None = None  # answers that a task is inferred from; None: from transitions
     others: Replay | None = None  # of the same tasks, not demonstrated; without reward too
 
     def __len__(self) -> int:

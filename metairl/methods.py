@@ -116,7 +116,7 @@ from_demos = partial(Method, support="demos", worlds=CHARTED)
 TELLING = ("oracle", "none", "care")  # encoders without a past: what no reward in a trial could lead to
 compared = partial(Method, encoder="oracle", encoders=TELLING, support="preferences")
 exemplified = partial(
-    Method, learner=PPO, encoder="oracle", encoders=TELLING, support="goals", worlds=WITH_GOALS
+    Method, learner=PPO, encoder="oracle", any_encoder=True, support="goals", worlds=WITH_GOALS
 )
 in_a_model = partial(Method, learner=SAC, encoder="none", encoders=("none", "oracle"), worlds=CONTINUOUS)
 imitator = partial(Method, recipe=FROM_SHOWN, encoder="none", any_encoder=True, support="demos")
@@ -204,6 +204,8 @@ METHODS: dict[str, Method] = {
         paper="arXiv:2110.06169",
         learner=(iql.IQL, iql.Config),
         recipe=(preferred_logs.PreferredLogs, preferred_logs.Config),
+        encoders=(),
+        any_encoder=True,
         support="logs",
     ),
     "goal-classifier": exemplified(
@@ -375,11 +377,20 @@ def build_agent(
         kind: Any = ENCODERS[encoder][0]
         embedding: Any
         if method.support != "trial" and kind.reads == "trial":
-            embedding = support.Support(kind, spec, settings.encoder, settings.recipe.context)
+            read = steps_of_support(spec, settings.recipe, card)
+            embedding = support.Support(kind, spec, settings.encoder, read)
         else:
             embedding = kind(spec, settings.encoder)
         learner = method.learner[0](spec, embedding.width, settings.learner)
         return Agent(embedding, learner, card.objective, sight(method, encoder, settings))
+
+
+def steps_of_support(spec: Spec, config: Any, card: TaskCard) -> int:
+    """At most so many are read of a task before its first episode."""
+    read: int = config.context
+    if isinstance(config, preferred_logs.Config) and card.comparisons:
+        return 2 * card.comparisons * min(config.ask.length, spec.horizon)
+    return min(read, card.examples or spec.horizon)
 
 
 def build_explainer(method: Method, spec: Spec, settings: Any, seed: int) -> Explains:

@@ -7,6 +7,7 @@ from metairl.cards import TaskCard
 from metairl.encoders import ENCODERS
 from metairl.errors import UsageError, nearest
 from metairl.methods import METHODS, Method
+from metairl.recipes.preferred_logs import PreferredLogs
 
 SHAPED = ("point-sparse",)  # worlds that tell a denser reward beside the true one
 
@@ -55,6 +56,21 @@ def require_examples(name: str, method: Method, card: TaskCard) -> None:
     if method.support == "goals" and card.examples is None:
         raise UsageError(
             f"method '{name}' learns from states of success: say how many, as in {card.id}:examples=20"
+        )
+
+
+def require_answers(name: str, method: Method, encoder: str | None, card: TaskCard) -> None:
+    """Where a method compares logs, an encoder that infers a task does so from answers."""
+    compares = method.recipe is not None and issubclass(method.recipe[0], PreferredLogs)
+    if compares and encoder and ENCODERS[encoder][0].reads != "step":
+        require_comparisons(name, card)
+
+
+def require_comparisons(name: str, card: TaskCard) -> None:
+    if card.comparisons is None:
+        raise UsageError(
+            f"method '{name}' infers tasks from comparisons of their logs: "
+            f"say of how many, as in {card.id}:data=replay,comparisons=10"
         )
 
 

@@ -8,15 +8,28 @@ from typing import Any
 
 import torch
 
-from metairl import catalogue, draws, logs, measures, methods, protocol, refusals, showing, tuning
+from metairl import (
+    catalogue,
+    compared,
+    draws,
+    exemplified,
+    logs,
+    measures,
+    methods,
+    protocol,
+    refusals,
+    showing,
+    tuning,
+)
 from metairl.agent import Acting, Agent, SetEncoder
 from metairl.cards import TaskCard
 from metairl.charts import CHARTS
 from metairl.errors import CardError, UsageError
 from metairl.exemplified import Exemplified
 from metairl.imitated import Imitated
-from metairl.recipes import adaptation
+from metairl.recipes import adaptation, preferred_logs
 from metairl.recipes.adversarial import Adversarial
+from metairl.recipes.asking import TEACHERS
 from metairl.recipes.off_policy import OffPolicy
 from metairl.recipes.on_policy import OnPolicy
 from metairl.recipes.training import Training
@@ -24,7 +37,7 @@ from metairl.record import Evaluation, RunFolder
 from metairl.rewards.explained import Explains, Judged
 from metairl.source import OneTask, TrainingTasks
 from metairl.streams import seed_of, stream
-from metairl.types import Policy, Sight, Spec
+from metairl.types import Batch, Policy, Sight, Spec
 from metairl.worlds import make
 from metairl.worlds.engine import Kind, choose
 
@@ -56,6 +69,15 @@ class Request:
     @property
     def reads_demos(self) -> bool:
         return methods.find(self.method).support == "demos"
+
+    @property
+    def compares(self) -> bool:
+        """Logs, whose reward only a teacher reads."""
+        return isinstance(getattr(self.settings, "recipe", None), preferred_logs.Config)
+
+    @property
+    def reads_examples(self) -> bool:
+        return methods.find(self.method).support == "goals"
 
     @property
     def imitates(self) -> bool:
@@ -126,6 +148,7 @@ def request(
     refusals.require_demos(method, chosen, card)
     refusals.require_examples(method, chosen, card)
     encoder = refusals.choose_encoder(method, chosen, encoder)
+    refusals.require_answers(method, chosen, encoder, card)
     refusals.require_episodes(chosen, encoder, card)
     if steps is not None and steps < 0:
         raise UsageError(f"--steps must be 0 or more, not {steps}")
@@ -193,8 +216,9 @@ def _source(asked: Request, spec: Spec) -> TrainingTasks | Exemplified | Imitate
             demos, split = showing.to_learn_from(asked.card, spec, asked.seed), "train"
         return showing.beside(demos, asked.card, spec, split, asked.diverse)
     if asked.reads_logs:
-        return logs.read(asked.card, spec, "train" if pretrains else "test")
-    if methods.find(asked.method).support == "goals":
+        found = logs.read(asked.card, spec, "train" if pretrains else "test")
+        return replace(found, comparisons=asked.card.comparisons)
+    if asked.reads_examples:
         return Exemplified(asked.card, spec, asked.engine, asked.settings.recipe.tasks, asked.seed)
     return TrainingTasks(asked.card, spec, asked.engine)
 
@@ -212,9 +236,9 @@ def judge(
     return [replace(e, split=f"{card.id}:{split}") for e in judged] if on else judged
 
 
-def infers_from_logs(asked: Request, policy: Judged) -> bool:
+def infers_before(asked: Request, policy: Judged) -> bool:
     """Whether it acts by what it was given of a task before the trial."""
-    told = asked.reads_logs or asked.imitates
+    told = asked.reads_logs or asked.imitates or asked.reads_examples
     return told and isinstance(policy, Acting) and isinstance(policy.agent.encoder, SetEncoder)
 
 
@@ -225,20 +249,37 @@ def informed(asked: Request, policy: Judged, card: TaskCard, split: str) -> Poli
         if card.horizon != asked.card.horizon:
             raise UsageError(f"'{asked.method}' plans {asked.card.horizon} steps, not those of '{card.id}'")
         return policy.explain(*showing.shown(card, spec_of(card), split, asked.seed))
-    if not infers_from_logs(asked, policy):
+    if not infers_before(asked, policy):
         return policy
+    assert isinstance(policy, Acting) and isinstance(policy.agent.encoder, SetEncoder)
+    spec, chance = spec_of(card), stream("judge", "support", card.id, split)
+    if asked.reads_examples:
+        refusals.require_examples(asked.method, methods.find(asked.method), card)
+        world = make(card, draws.task_set(card, split)[:], chance)
+        few = exemplified.shown(world, card, chance)[:, : asked.settings.recipe.context]
+        return policy.informed(exemplified.evidence(few, spec))
     if card.data is None:
         raise UsageError(f"'{asked.method}' infers tasks from their logs, and '{card.id}' has none")
-    assert isinstance(policy, Acting) and isinstance(policy.agent.encoder, SetEncoder)
-    spec = spec_of(card)
     if asked.imitates:
         refusals.require_demos(asked.method, methods.find(asked.method), card)
         found = showing.demonstrated(card, spec, split, asked.seed)
     else:
         found = logs.read(card, spec, split)
-    chance = stream("judge", "support", card.id, split)
+    if asked.compares:
+        refusals.require_comparisons(asked.method, card)
+        return policy.informed(_answered(asked, found, card, spec, chance))
     config, every = asked.settings.recipe, torch.arange(len(found))
     return policy.informed(found.some(every, config.context, policy.agent.encoder.reads_in_order, chance))
+
+
+def _answered(asked: Request, found: logs.Logs, card: TaskCard, spec: Spec, chance: torch.Generator) -> Batch:
+    """A teacher's answers about logs of every task."""
+    assert card.comparisons, "a card that says how many"
+    asks, every = asked.settings.recipe.ask, torch.arange(len(found))
+    teacher = TEACHERS[type(asks.teacher)](asks.teacher, spec)
+    length = min(asks.length, spec.horizon)
+    answers = compared.ask(found.replay, card.comparisons, length, teacher, chance)
+    return answers.some(every, card.comparisons, chance)
 
 
 def adapted(asked: Request, learned: protocol.Recipe, spent: protocol.Spent) -> Iterator[list[Evaluation]]:

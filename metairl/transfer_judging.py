@@ -17,7 +17,7 @@ from metairl.cards import TaskCard
 from metairl.draws import TaskSet
 from metairl.errors import UsageError
 from metairl.record import Evaluation, RunFolder
-from metairl.request import Request, alike, infers_from_logs, judge, requested
+from metairl.request import Request, alike, infers_before, judge, requested
 from metairl.rewards.explained import Explains, Judged
 from metairl.run import reopen
 from metairl.streams import stream
@@ -103,7 +103,7 @@ def _judged(folder: RunFolder, elsewhere: Sequence[str], split: str, threads: in
 
 def _retained(asked: Request, policy: Judged, spent: protocol.Spent) -> Column:
     """None for what is shown of a task before the trial: of this sample nothing was logged."""
-    if isinstance(policy, Explains) or infers_from_logs(asked, policy):
+    if isinstance(policy, Explains) or infers_before(asked, policy):
         return None
     tasks = training_sample(asked.card)
     return protocol.meta_test(policy, asked.card, tasks, asked.sight, asked.seed, spent, asked.engine)

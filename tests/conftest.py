@@ -19,7 +19,7 @@ settings.load_profile("suite")
 
 def pytest_configure(config: pytest.Config) -> None:
     """How episodes of Meta-World begin is kept between test sessions, but not in the home folder."""
-    if config.cache:
+    if getattr(config, "cache", None):
         os.environ.setdefault("METAIRL_CACHE", str(config.cache.mkdir("metairl")))
 
 
@@ -30,6 +30,12 @@ SMALL_LOGS = (
     ("tabular-mdp", "expert"),
     ("random-mdp", "expert"),
 )
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Commands that a test ran in this process may have set another number."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

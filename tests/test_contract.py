@@ -24,30 +24,25 @@ from metairl.types import Batch, Context, Features, Outcome, Sight, Spec, Trial
 from metairl.worlds import WORLDS
 
 TASKS = ("bandit-5:pulls=6", "tabular-mdp:episodes=2", "point-robot")
-LOGGED = "point-robot:data=replay"
+LOGGED = "point-robot:data=replay,comparisons=2"
 SPEC = Spec(obs=3, actions=4, discrete=True, horizon=4, episodes=2, params=5)
 FEW: dict[str, dict[str, object]] = {
     name: {"rollouts": 40, "rounds": 3, "model": dynamics.Config(hidden=(8,), passes=1)}
     for name in ("mopo", "mopo-alone")
 } | {
-    name: {"ask": preferred_logs.AtOnce(labels=20, rounds=5)}
+    name: {"ask": preferred_logs.AtOnce(labels=40, rounds=5, length=4)}
     for name in ("preferences-iql", "preferences-iql-alone")
 }
 LANES, STEPS = 6, SPEC.steps
-QUESTIONS = asking.Truth(labels=20, rounds=5)
+FEW_QUESTIONS = {"labels": 20, "rounds": 5}
+LITTLE = {"tasks": 12, "trials": 4, "ratio": 0.02, "batch_tasks": 6, "batch": 8}
 SMALL: dict[type, dict[str, object]] = {  # what is tested here does not need more
-    on_policy.Config: {"trials": 96},
-    off_policy.Config: {"tasks": 12, "trials": 4, "ratio": 0.02, "batch_tasks": 6, "batch": 8, "context": 5},
-    preferences.Truth: {"trials": 8, "ask": QUESTIONS},
-    preferences.Judged: {"trials": 8, "ask": asking.Judged(labels=20, rounds=5)},
-    preferences.Relabelled: {
-        "tasks": 12,
-        "trials": 4,
-        "ratio": 0.02,
-        "batch_tasks": 6,
-        "batch": 8,
-        "ask": QUESTIONS,
-    },
+    on_policy.Config: {"trials": 24, "epochs": 2, "minibatches": 2},
+    off_policy.Config: LITTLE | {"context": 5},
+    preferences.Truth: {"trials": 8, "ask": asking.Truth(**FEW_QUESTIONS)},
+    preferences.Judged: {"trials": 8, "ask": asking.Judged(**FEW_QUESTIONS)},
+    preferences.Relabelled: LITTLE | {"ask": asking.Truth(**FEW_QUESTIONS)},
+    preferences.Anyhow: LITTLE | {"ask": asking.Anyhow(**FEW_QUESTIONS)},
 }
 
 

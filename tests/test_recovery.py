@@ -7,6 +7,7 @@ Regularisers are weak here, since every one of them trades some likeness for a s
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 
 import pytest
@@ -52,7 +53,7 @@ class Oracle:
     def true(self) -> Tensor:
         return self.reward[:, None, None].expand_as(self.leads)
 
-    @property
+    @cached_property
     def expert(self) -> Tensor:
         return self.soft(self.true)
 
@@ -169,8 +170,9 @@ def test_what_is_learned_in_turns_is_the_soft_optimal_policy(
     optimiser = torch.optim.Adam(reward.parameters(), 5e-3)
     fall = torch.optim.lr_scheduler.PolynomialLR(optimiser, 2000)
     policy = torch.full_like(oracle.expert, 1 / spec.actions)
+    expert = oracle.visits(oracle.expert)
     for turn in range(2000):
-        shown, lived = (deeds(oracle, oracle.visits(p), policy) for p in (oracle.expert, policy))
+        shown, lived = (deeds(oracle, weight, policy) for weight in (expert, oracle.visits(policy)))
         optimiser.zero_grad()
         torch.stack(list(reward.losses(shown, lived).values())).sum().backward()
         optimiser.step()
@@ -215,7 +217,7 @@ def test_guided_costs_explain_whole_trials(oracle: Oracle) -> None:
     at = torch.stack(places, 1)
     paid = oracle.reward[at[:, 1:]].sum(1)  # of where it leads to, so that all four choices matter
     chance = paid.softmax(0)  # of a trial, by the soft-optimal policy for four steps
-    copies = (chance * 4096).round().long()
+    copies = (chance * 256 * spec.obs).round().long()
     states, actions = torch.eye(spec.obs), torch.eye(spec.actions)
 
     def trials(rows: Tensor) -> Deeds:

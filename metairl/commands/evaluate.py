@@ -18,7 +18,7 @@ from metairl.commands.show import print_json, print_rows, scores
 from metairl.errors import UsageError
 from metairl.pooled import pooled_test
 from metairl.record import RunFolder
-from metairl.request import Request, infers_from_logs, informed, judge
+from metairl.request import Request, infers_before, informed, judge
 from metairl.rewards.explained import Explained, Explains, Judged
 from metairl.run import reopen
 from metairl.transfer_judging import require_alike
@@ -94,7 +94,7 @@ def _one(args: Evaluate, folder: RunFolder) -> int:
     if args.plot:
         _plot(args, asked, policy, card)
     if args.video or args.evaluator == "official":
-        if isinstance(policy, Explains) or infers_from_logs(asked, policy):
+        if isinstance(policy, Explains) or infers_before(asked, policy):
             raise UsageError(f"'{asked.method}' learns tasks from logs that only our own judge hands out")
         if not args.video:
             return _pooled(args, asked, policy, card)

@@ -44,6 +44,11 @@ class Questions:
     def current(self) -> Question | None:
         return self.open[self.given] if self.given < len(self.open) else None
 
+    def shown(self, number: str) -> Question | None:
+        """The question of a clip's address: at hand, or answered before its pictures had come."""
+        last = min(self.given, len(self.open) - 1)
+        return self.open[int(number)] if number.isdecimal() and int(number) <= last else None
+
     def give(self, word: Word) -> None:
         """An answer to the current one, on the disk before the next is shown."""
         assert self.current is not None, "a question"

@@ -98,11 +98,12 @@ class Handler(BaseHTTPRequestHandler):
         self._say(HTTPStatus.OK, json.dumps(said).encode(), ".json")
 
     def _show(self, parts: list[str]) -> None:
-        questions, sides = self.server.questions, ["left.svg", "right.svg"]
-        here = len(parts) == 4 and parts[1] == "clip" and parts[2] == str(questions.given)
-        if not here or parts[3] not in sides or questions.current is None:
+        sides = ["left.svg", "right.svg"]
+        here = len(parts) == 4 and parts[1] == "clip" and parts[3] in sides
+        question = self.server.questions.shown(parts[2]) if here else None
+        if question is None:
             return self._say(HTTPStatus.NOT_FOUND)
-        picture = self.server.draw(questions.current, sides.index(parts[3]))
+        picture = self.server.draw(question, sides.index(parts[3]))
         return self._say(HTTPStatus.OK, picture.encode(), ".svg")
 
     def _say(self, status: HTTPStatus, body: bytes = b"", kind: str = ".json") -> None:

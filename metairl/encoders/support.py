@@ -19,11 +19,10 @@ class Support(nn.Module):
     reads = "set"
     reads_in_order = True
 
-    def __init__(self, kind: Any, spec: Spec, config: Any, context: int):
-        """Over an encoder of a kind, for support of so many steps of one episode."""
+    def __init__(self, kind: Any, spec: Spec, config: Any, steps: int):
+        """Over an encoder of a kind, for support of at most so many steps."""
         super().__init__()
-        read = min(context, spec.horizon) + 1
-        self.inner = kind(replace(spec, horizon=read, episodes=1), config)
+        self.inner = kind(replace(spec, horizon=steps + 1, episodes=1), config)
         self.sees_task, self.parts = kind.sees_task, self.inner.parts
         self.width = self.inner.eyes.width + self.inner.width  # Z
 

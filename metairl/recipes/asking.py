@@ -115,9 +115,9 @@ class Asking:
         foretold = teachers.agreement(chances.mean(0)[rows][answers.given], first)
         return {"foretold": foretold.item(), "agreement": teachers.agreement(first, better).item()}
 
-    def take(self, pairs: Pairs, first: Tensor) -> None:
-        """Learn from answers that were given before."""
-        self.asked += len(first)
+    def take(self, pairs: Pairs, first: Tensor, asked: int) -> None:
+        """Learn from answers that were given before, to so many questions."""
+        self.asked += asked
         self._keep(pairs, first)
         self.found = self.fit()
 

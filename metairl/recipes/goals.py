@@ -7,7 +7,8 @@
     goal-classifier   the reward learns in the first iteration alone and stays as it is
     vice              it learns in every iteration, so that what the policy comes to visit is told apart too
 
-A gradient step of the reward reads as many examples as steps that were visited, of the same tasks.
+A gradient step of the reward reads as many examples as steps that were visited, of the same tasks. A task is
+told, or inferred from its examples, as a held-out one is from its own.
 """
 
 from dataclasses import dataclass, field
@@ -81,15 +82,16 @@ class Goals(adversarial.Adversarial):
         config, rng = self.config, self.streams["show"]
         known = self.visited.lived.nonzero().squeeze(1)
         which = known[torch.randperm(len(known), generator=rng)[: config.rows]]
+        evidence = self.source.evidence(which, config.context, self.agent.encoder, rng)
         lived = self.visited.steps(which, config.steps, rng)
         obs = self.source.examples[which]
         picked = some_steps(torch.full((len(which),), obs.shape[1]), config.steps, rng)
         obs = obs.gather(1, picked.unsqueeze(-1).expand(-1, -1, obs.shape[2]))
         still = torch.zeros_like(lived.counts)
         shown = self.deeds(
-            obs, torch.zeros_like(lived.action), obs, still + 1, still, still, lived.task, None
+            obs, torch.zeros_like(lived.action), obs, still + 1, still, still, lived.task, evidence
         )
         visited = self.deeds(
-            lived.obs, lived.action, lived.after, lived.counts, still, still, lived.task, None
+            lived.obs, lived.action, lived.after, lived.counts, still, still, lived.task, evidence
         )
         return shown, visited

@@ -1,13 +1,15 @@
 """Offline learning under a reward from comparisons of logged segments.
 
     first       a teacher is asked about pairs of segments of the logs, or a person's answers are read
-                r is fitted to all answers                                          rewards/preferred.py
+                r(o, c, a) of training tasks c is fitted to all answers             rewards/preferred.py
     iteration   gradient steps on the logs, every step paid r̂ in place of what was logged
 
     pays = "nothing"     a control: every step is paid 0, and nobody is asked
 
-What was logged as reward is read by the teacher and by nobody else: tasks are told, not inferred from it. The
-other control, the true reward, is the same learner without this recipe.
+What was logged as reward is read by the teacher and by nobody else. The policy is told its task, or infers it
+from a few answers: the same number of questions is then asked about every training task, and each gradient
+step reads some of the answers, as of a held-out task all that come with it (compared.py). The other control,
+the true reward, is the same learner without this recipe.
 """
 
 from dataclasses import dataclass, field, replace
@@ -17,14 +19,17 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from metairl.agent import Agent, OffPolicyLearner
+from metairl import compared
+from metairl.agent import Agent, OffPolicyLearner, SetEncoder
+from metairl.compared import Compared
+from metairl.errors import UsageError
 from metairl.logs import Logs
 from metairl.recipes import asking, offline
 from metairl.recipes.asking import Asking
-from metairl.recipes.preferences import reading
 from metairl.rewards import pairs as segments
 from metairl.rewards import recorded
-from metairl.types import Moves, Spec
+from metairl.rewards.pairs import Pairs
+from metairl.types import Batch, Spec
 
 
 @dataclass(frozen=True)
@@ -42,13 +47,28 @@ class Config(offline.Config):
 
 
 class PreferredLogs(offline.Offline):
+    config: Config
+
     def __init__(self, agent: Agent[OffPolicyLearner], source: Logs, config: Config, seed: int):
         super().__init__(agent, source, config, seed)
         obs, actions = (self.replay.kept[name].shape[-1] for name in ("obs", "action"))
         spec = Spec(obs, actions, False, self.replay.length, 1, self.replay.tasks.shape[1])
-        self.asking = Asking(spec, agent.encoder.width, config.ask, reading(agent), seed)
+        self.asking = Asking(spec, spec.obs + spec.params, config.ask, read, seed)
+        self.compared = self._about_every_task() if isinstance(agent.encoder, SetEncoder) else None
         if config.pays == "answers":
             self.networks = nn.ModuleDict({"agent": agent.networks, "reward": self.asking.reward})
+
+    def evidence(self, which: Tensor) -> Batch:
+        assert self.compared and self.source.comparisons, "answers about every task"
+        return self.compared.some(which, self.source.comparisons, self.streams["improve"])
+
+    def transitions(self, which: Tensor) -> Batch:
+        """Paid what is thought of them."""
+        batch = super().transitions(which)
+        if self.config.pays == "nothing":
+            return replace(batch, learned=torch.zeros_like(batch.learned))
+        with torch.no_grad():
+            return replace(batch, learned=self.asking.reward.pays(told(batch.obs, batch.task), batch.action))
 
     def iterate(self, progress: float) -> dict[str, float]:
         paid = self.config.pays == "answers"
@@ -64,15 +84,37 @@ class PreferredLogs(offline.Offline):
         self.asking.load(state["asking"])
 
     def _hear(self) -> None:
-        if self.config.answers is None:
+        if self.compared is not None:
+            given = self.compared.given
+            self.asking.take(self.compared.pairs[given], self.compared.first[given], len(given))
+        elif self.config.answers is None:
             self.asking.session(self.replay, 0.0)
         else:
             places, first, steps = recorded.answered(Path(self.config.answers), self.replay)
-            self.asking.take(segments.cut(self.replay, places, steps), first)
+            self.asking.take(segments.cut(self.replay, places, steps), first, len(first))
 
-    def _moves(self) -> tuple[Moves, Tensor]:
-        moves, aux = super()._moves()
-        if self.config.pays == "nothing":
-            return replace(moves, reward=torch.zeros_like(moves.reward)), aux
-        with torch.no_grad():
-            return replace(moves, reward=self.asking.reward.pays(moves.z, moves.action)), aux
+    def _about_every_task(self) -> Compared:
+        each, few = self.config.ask.labels // len(self.source), self.source.comparisons
+        assert few, "a card that says how many"
+        if self.config.answers is not None:
+            raise UsageError("recipe.answers goes with tasks that are told: --encoder oracle")
+        if each < few:
+            raise UsageError(
+                f"recipe.ask.labels must be {few * len(self.source)} or more: "
+                f"{few} comparisons of each of {len(self.source)} training tasks"
+            )
+        return compared.ask(
+            self.replay, each, self.asking.length, self.asking.teacher, self.asking.streams["ask"]
+        )
+
+
+def told(obs: Tensor, task: Tensor) -> Tensor:
+    """[o, c] of every step."""
+    steps = obs.shape[1]
+    return torch.cat([obs, task.unsqueeze(1).expand(-1, steps, -1)], dim=-1)
+
+
+def read(pairs: Pairs) -> Tensor:
+    """[o, c, a], [n, 2, L, O + P + A]."""
+    known = told(pairs.obs.flatten(1, 2), pairs.task)
+    return torch.cat([known.view(*pairs.obs.shape[:3], -1), pairs.action], dim=-1)

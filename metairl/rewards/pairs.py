@@ -48,7 +48,11 @@ class Places:
 def draw(replay: Replay, count: int, length: int, rng: Generator) -> Places:
     """Any pairs of any tasks that were lived in."""
     known = replay.lived.nonzero().squeeze(1)
-    task = known[torch.randint(len(known), (count,), generator=rng)]
+    return draw_in(replay, known[torch.randint(len(known), (count,), generator=rng)], length, rng)
+
+
+def draw_in(replay: Replay, task: Tensor, length: int, rng: Generator) -> Places:
+    """Any pair of each of these tasks, [n]."""
     trials = replay.lived[task].clamp(max=replay.room)
     one = some_steps(trials, 1, rng)
     away = 1 + some_steps((trials - 1).clamp(min=1), 1, rng)

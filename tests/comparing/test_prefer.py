@@ -100,6 +100,17 @@ def test_clips_are_those_of_the_question_and_where_the_goal_is(tmp_path: Path) -
     assert f'cx="{goal[0]:.4f}" cy="{-goal[1]:.4f}"' in picture
 
 
+def test_a_clip_that_is_asked_for_before_its_answer_comes_after_it_too(tmp_path: Path) -> None:
+    """A quick answer overtakes its pictures, the last one as well."""
+    with open_page(tmp_path / "answers.jsonl", questions=2) as server:
+        for number in range(2):
+            assert ask(server, "GET", f"/clip/{number}/left.svg")[0] == 200
+            assert ask(server, "GET", f"/clip/{number + 1}/left.svg")[0] == 404
+            ask(server, "POST", "/answer", {"number": number, "answer": "left"})
+            assert ask(server, "GET", f"/clip/{number}/left.svg")[0] == 200
+        assert ask(server, "GET", "/clip/2/left.svg")[0] == 404
+
+
 def test_the_same_line_again_goes_on_where_it_stopped(tmp_path: Path) -> None:
     out = tmp_path / "answers.jsonl"
     with open_page(out) as server:

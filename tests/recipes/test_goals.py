@@ -7,12 +7,14 @@ import torch
 from resuming import saved, snapshot
 from torch import Tensor
 
-from metairl import catalogue, draws
+from metairl import catalogue, draws, exemplified
+from metairl.agent import Informed
+from metairl.encoders import ENCODERS
 from metairl.errors import UsageError
 from metairl.methods import METHODS, find
 from metairl.protocol import Spent
 from metairl.recipes.goals import Goals
-from metairl.request import Request, build, judge, request
+from metairl.request import Request, build, informed, judge, request, spec_of
 from metairl.rollout import rollout
 from metairl.streams import stream
 from metairl.tuning import settings_from
@@ -98,7 +100,7 @@ def test_the_newest_visits_are_kept_and_no_more() -> None:
     assert recipe.visited.kept["obs"].shape[:2] == (8, 2)
 
 
-@pytest.mark.parametrize("encoder", ["oracle", "none", "care"])
+@pytest.mark.parametrize("encoder", ENCODERS)
 @pytest.mark.parametrize("name", NAMES)
 def test_every_network_moves_and_a_resumed_run_is_equal_bit_for_bit(name: str, encoder: str) -> None:
     wanted = asked(name, encoder)
@@ -163,3 +165,37 @@ def test_a_classifier_fitted_in_advance_is_fooled_and_vice_is_not() -> None:
     assert naive[1] >= vice[1]
     assert naive[0] < vice[0] / 2
     assert vice[0] > 0.8
+
+
+def test_a_held_out_task_is_inferred_from_its_own_examples() -> None:
+    """The belief of every lane is what its own task's states of success say, and no parameter is read."""
+    wanted = asked("vice", "focal")
+    policy, _ = build(wanted)
+    card, tasks = wanted.card, draws.task_set(wanted.card, "test")
+    told = informed(wanted, policy, card, "test")
+    assert isinstance(told, Informed) and len(told.belief) == len(tasks)
+    chance = stream("judge", "support", card.id, "test")
+    examples = exemplified.shown(make(card, tasks[:], chance), card, chance)
+    assert ((examples - tasks[:]["goal"].unsqueeze(1)).norm(dim=-1) <= 0.2).all()
+    with torch.no_grad():
+        one, _ = told.agent.inferring.believe(exemplified.evidence(examples[3:4], spec_of(card)))
+    torch.testing.assert_close(one[0], told.belief[3])
+    assert not wanted.sight.task and not wanted.sight.reward
+
+
+def test_what_is_inferred_from_examples_knows_no_order_and_no_parameters() -> None:
+    source = built("vice").source
+    batch = exemplified.evidence(source.examples, source.spec)
+    assert not batch.task.any() and not batch.reward.any() and not batch.action.any()
+    inferring = build(asked("vice", "pearl"))[1]
+    assert isinstance(inferring, Goals)
+    beliefs = [inferring.agent.inferring.believe(exemplified.evidence(x, source.spec))[0]
+               for x in (source.examples, source.examples.flip(1))]  # fmt: skip
+    torch.testing.assert_close(*beliefs)
+
+
+def test_another_card_without_examples_is_refused_where_tasks_are_inferred_from_them() -> None:
+    wanted = asked("vice", "pearl")
+    policy, _ = build(wanted)
+    with pytest.raises(UsageError, match="say how many, as in point-maze-v1:examples=20"):
+        informed(wanted, policy, catalogue.task("point-maze"), "test")

@@ -1,5 +1,6 @@
 """IQL under a reward from comparisons of logs: what it reads of them, and its controls."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,16 +10,20 @@ from resuming import snapshot
 from test_preferences import by_place
 
 from metairl import logs
-from metairl.errors import DamagedFile
+from metairl.agent import Informed
+from metairl.compared import evidence
+from metairl.errors import DamagedFile, UsageError
 from metairl.methods import find
 from metairl.recipes import offline
 from metairl.recipes.preferred_logs import PreferredLogs
-from metairl.request import build, request
+from metairl.request import Request, build, informed, request
+from metairl.rewards.pairs import Pairs
 from metairl.rewards.recorded import Answer, append
-from metairl.rewards.teachers import TrueReward
+from metairl.rewards.teachers import Answers, TrueReward
 from metairl.tuning import settings_from
 
 TASK = "point-robot:data=replay"
+FEW = TASK + ",comparisons=2"
 SMALL = {"batch_tasks": 4, "batch": 8, "ask": {"labels": 30, "length": 5, "rounds": 10}}
 
 
@@ -27,9 +32,13 @@ def quick(logged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(offline, "ROUNDS", 3)
 
 
-def built(**recipe: object) -> PreferredLogs:
-    settings = settings_from(find("preferences-iql"), "oracle", {"recipe": SMALL | recipe}, "")
-    _, made = build(request("preferences-iql", TASK, settings=settings))
+def asked(task: str = TASK, encoder: str = "oracle", **recipe: object) -> Request:
+    settings = settings_from(find("preferences-iql"), encoder, {"recipe": SMALL | recipe}, "")
+    return request("preferences-iql", task, encoder, settings=settings)
+
+
+def built(task: str = TASK, encoder: str = "oracle", **recipe: object) -> PreferredLogs:
+    _, made = build(asked(task, encoder, **recipe))
     assert isinstance(made, PreferredLogs)
     return made
 
@@ -58,19 +67,28 @@ def test_every_logged_step_is_paid_what_was_learned_or_nothing() -> None:
 def test_what_was_logged_as_reward_is_not_learned_from(pays: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TrueReward, "answer", by_place)
     learned, read = [], logs.read
-
-    def spoilt(*words: object) -> logs.Logs:
-        found = read(*words)
-        kept = found.replay.only(torch.arange(len(found)))
-        kept.kept |= {key: torch.randn_like(kept.kept[key]) for key in ("reward", "learned")}
-        return replace(found, replay=kept)
-
-    for other in (read, spoilt):
+    for other in (read, spoilt(read)):
         monkeypatch.setattr(logs, "read", other)
         recipe = built(pays=pays)
         recipe.iterate(0.0)
         learned.append(snapshot(recipe.networks.state_dict()))
     assert all(torch.equal(value, learned[1][key]) for key, value in learned[0].items())
+
+
+def spoilt(read: Callable[..., logs.Logs]) -> Callable[..., logs.Logs]:
+    """The same logs with other rewards."""
+
+    def other(*words: object) -> logs.Logs:
+        found = read(*words)
+        kept = found.replay.only(torch.arange(len(found)))
+        kept.kept |= {key: torch.randn_like(kept.kept[key]) for key in ("reward", "learned")}
+        return replace(found, replay=kept)
+
+    return other
+
+
+def turned(answers: Answers) -> Answers:
+    return replace(answers, first=1 - answers.first)
 
 
 def test_a_persons_answers_take_the_teachers_place(tmp_path: Path) -> None:
@@ -89,3 +107,56 @@ def test_a_persons_answers_take_the_teachers_place(tmp_path: Path) -> None:
     with pytest.raises(DamagedFile, match=r"answers\.jsonl:7: answers the question of .*:1 otherwise"):
         bad.iterate(0.0)
     assert bad.gradient_steps == 0 and bad.asking.pairs is None
+
+
+def test_evidence_says_which_segment_was_preferred_and_nothing_of_the_task() -> None:
+    """Two pairs of one task, by hand: the second won, then one that was skipped, then neither."""
+    obs = torch.arange(12.0).view(3, 2, 2, 1)
+    pairs = Pairs(obs, obs + 100, torch.ones(3, 2, 2), torch.ones(3, 1))
+    pairs.counts[2, 1, 1] = 0  # a trial that was over
+    first, given = torch.tensor([0.0, 1.0, 0.5]), torch.tensor([True, False, True])
+    batch = evidence(pairs, first, given, tasks=1)
+    assert batch.obs[0, :7, 0].tolist() == [0, 1, 2, 3, 8, 9, 10]
+    assert batch.reward[0, :7].tolist() == [-1, -1, 1, 1, 0, 0, 0]
+    assert batch.action[0, 0, 0] == 100
+    assert batch.counts[0].tolist() == [1.0] * 7 + [0.0] * 5
+    assert not batch.task.any()
+
+
+def test_as_many_questions_are_asked_about_every_training_task_and_all_of_them_count() -> None:
+    recipe = built(FEW, "focal", ask=SMALL["ask"] | {"labels": 95})
+    assert recipe.compared is not None and recipe.compared.each == 4
+    first = recipe.iterate(0.0)
+    assert first["asked"] == first["labels"] == 80
+    torch.testing.assert_close(
+        recipe.compared.pairs.task[::4], recipe.replay.tasks[: len(recipe.source)].float()
+    )
+    batch = recipe.evidence(torch.tensor([3, 0]))
+    assert batch.obs.shape[:2] == (2, 20) and set(batch.reward.unique().tolist()) <= {-1.0, 0.0, 1.0}
+
+
+def test_a_held_out_task_is_inferred_from_its_comparisons_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which is which of two segments decides what is believed; what was logged as reward does not."""
+    wanted = asked(FEW, "focal", ask=SMALL["ask"] | {"labels": 40})
+    policy, _ = build(wanted)
+    monkeypatch.setattr(TrueReward, "answer", by_place)
+    beliefs = [informed(wanted, policy, wanted.card, "test")]
+    read = logs.read
+    monkeypatch.setattr(logs, "read", spoilt(read))
+    beliefs.append(informed(wanted, policy, wanted.card, "test"))
+    monkeypatch.setattr(TrueReward, "answer", lambda *words: turned(by_place(*words)))
+    beliefs.append(informed(wanted, policy, wanted.card, "test"))
+    known = [told.belief for told in beliefs if isinstance(told, Informed)]
+    assert torch.equal(known[0], known[1])
+    assert not torch.isclose(known[0], known[2]).all(1).any()
+
+
+def test_where_tasks_are_inferred_it_is_said_from_how_many_answers() -> None:
+    with pytest.raises(UsageError, match="say of how many, as in point-robot-v1:data=replay,comparisons=10"):
+        asked(TASK, "pearl")
+    with pytest.raises(
+        UsageError, match=r"recipe\.ask\.labels must be 40 or more: 2 comparisons of each of 20"
+    ):
+        built(FEW, "pearl")
+    with pytest.raises(UsageError, match=r"recipe\.answers goes with tasks that are told"):
+        built(FEW, "pearl", answers="answers.jsonl")
