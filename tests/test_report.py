@@ -90,6 +90,15 @@ def test_committed_tables_come_from_committed_records(name: str) -> None:
         assert file.read_text(encoding="utf-8") == text(table), f"{file}: run `make tables`"
 
 
+@pytest.mark.parametrize("name", catalogue.tables())
+def test_a_row_names_its_encoder_where_its_method_takes_several(name: str) -> None:
+    """Runs with another encoder would fill the same cells."""
+    from metairl.methods import METHODS
+
+    rows = [row for row in catalogue.table(name).rows if row.method and row.encoder is None]
+    assert not [row.name for row in rows if METHODS[row.method].any_encoder or METHODS[row.method].encoders]
+
+
 COMMITTED = [
     file.parent
     for root in committed()

@@ -1,6 +1,8 @@
 """Rewards from states of success: what they read, and who is fooled by them."""
 
 from dataclasses import replace
+from itertools import product
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,6 +16,7 @@ from metairl.errors import UsageError
 from metairl.methods import METHODS, find
 from metairl.protocol import Spent
 from metairl.recipes.goals import Goals
+from metairl.record import Evaluation, RunFolder, Training
 from metairl.request import Request, build, informed, judge, request, spec_of
 from metairl.rollout import rollout
 from metairl.streams import stream
@@ -23,6 +26,7 @@ from metairl.worlds import make
 from metairl.worlds.point_maze import PointMaze
 
 TASK = "point-maze:examples=5"
+CITED = "point-maze-v1_episodes=1,examples=20"
 NAMES = [name for name, method in METHODS.items() if method.support == "goals"]
 SMALL = {"tasks": 8, "trials": 6, "keep": 2, "first": 3, "rounds": 2, "rows": 4, "steps": 16}
 
@@ -165,6 +169,22 @@ def test_a_classifier_fitted_in_advance_is_fooled_and_vice_is_not() -> None:
     assert naive[1] >= vice[1]
     assert naive[0] < vice[0] / 2
     assert vice[0] > 0.8
+
+
+def test_in_the_committed_runs_the_classifier_fitted_in_advance_is_fooled_in_every_seed() -> None:
+    runs = Path(__file__).parents[2] / "results" / "records" / "reward-learning"
+    success: dict[str, list[float]] = {name: [] for name in NAMES}
+    looks: dict[str, list[float]] = {name: [] for name in NAMES}
+    for name, seed in product(NAMES, range(5)):
+        found = list(
+            RunFolder(runs / name / "point-maze-v1_episodes=1,examples=20" / f"seed-{seed}").records()
+        )
+        last = [record for record in found if isinstance(record, Evaluation)][-1]
+        assert last.split == "test" and last.success is not None
+        success[name].append(sum(last.success) / len(last.success))
+        looks[name].append([record for record in found if isinstance(record, Training)][-1].metrics["looks"])
+    assert max(success["goal-classifier"]) < min(success["vice"]) / 2
+    assert min(looks["goal-classifier"]) > max(looks["vice"])
 
 
 def test_a_held_out_task_is_inferred_from_its_own_examples() -> None:
