@@ -15,7 +15,17 @@ from metairl.errors import UsageError
 from metairl.learners import ppo
 from metairl.methods import METHODS, find
 from metairl.protocol import Spent, meta_test
-from metairl.recipes import asking, off_policy, offline, on_policy, preferences, preferred_logs
+from metairl.recipes import (
+    asking,
+    hindsight_goals,
+    off_policy,
+    offline,
+    on_policy,
+    preferences,
+    preferred_logs,
+    self_play,
+    uniform_goals,
+)
 from metairl.refusals import choose_encoder, require_world
 from metairl.request import build, judge, request
 from metairl.streams import stream
@@ -37,6 +47,9 @@ LANES, STEPS = 6, SPEC.steps
 QUESTIONS = asking.Truth(labels=20, rounds=5)
 SMALL: dict[type, dict[str, object]] = {  # what is tested here does not need more
     on_policy.Config: {"trials": 96},
+    self_play.Config: {"trials": 8},
+    uniform_goals.Config: {"trials": 8},
+    hindsight_goals.Config: {"trials": 8},
     off_policy.Config: {"tasks": 12, "trials": 4, "ratio": 0.02, "batch_tasks": 6, "batch": 8, "context": 5},
     preferences.Truth: {"trials": 8, "ask": QUESTIONS},
     preferences.Judged: {"trials": 8, "ask": asking.Judged(labels=20, rounds=5)},
