@@ -438,7 +438,7 @@ def test_expert_scores_one_and_random_zero(task: str) -> None:
         assert abs(np.mean(score) - expected) < 4 * error + 1e-9, (method, np.mean(score), error)
 
 
-PAYS_AT_THE_GOAL = {"point-maze-v1", "point-corridors-v1"}  # alone, and chance does not find it
+PAYS_AT_THE_GOAL = {"point-maze-v1"}  # alone, and chance does not find it
 
 
 @pytest.mark.parametrize("task", sorted({*catalogue.task_ids()}.difference(SCORES)))

@@ -28,7 +28,7 @@ from metairl.types import PlaceWorld, Trial, World
 @dataclass(frozen=True)
 class Config(on_policy.Config):
     trials: int = 64  # goals an iteration, one trial each
-    cloning: float = 0.5  # c
+    cloning: float = 0.5  # c; 0: nothing is cloned
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,8 @@ class Reaching(on_policy.OnPolicy):
         played = self._play(*self.propose())
         told = curriculum(played) | self.answered(played, progress)
         paid = with_reward(played.trial, played.arrived.float())
-        beside = self._cloning(*ways) if (ways := self.ways(played)) else on_policy.nothing
+        ways = self.ways(played) if self.config.cloning else None
+        beside = self._cloning(*ways) if ways else on_policy.nothing
         improved = self.improve(paid, self.agent.reading(paid), progress, beside)
         return told | improved
 

@@ -18,7 +18,7 @@ from metairl.worlds.maze import Maze
 from metairl.worlds.maze_grid import MazeGrid
 from metairl.worlds.metaworld import MetaWorld
 from metairl.worlds.point import Point, SparsePoint
-from metairl.worlds.point_maze import CORRIDORS, PointMaze
+from metairl.worlds.point_maze import PointMaze
 from metairl.worlds.tabular import Tabular
 from metairl.worlds.tokens import Tokens
 
@@ -31,7 +31,6 @@ WORLDS: dict[str, Callable[..., World]] = {
     "maze-grid": MazeGrid,
     "meta-world": MetaWorld,
     "point": Point,
-    "point-corridors": partial(PointMaze, plan=CORRIDORS),
     "point-maze": PointMaze,
     "point-sparse": SparsePoint,
     "tabular": Tabular,

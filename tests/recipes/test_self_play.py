@@ -70,9 +70,14 @@ def test_all_three_are_here() -> None:
 
 
 def test_the_setter_is_paid_for_goals_that_are_away_and_more_where_the_reacher_fails() -> None:
-    reached, away = tensor([True, False, True, False]), tensor([True, True, False, False])
-    assert setter_pay(reached, away, self_play.Config()).tolist() == [1, 6, 0, 0]
-    assert setter_pay(reached, away, self_play.Config(failed=2.0, valid=0.5)).tolist() == [0.5, 2.5, 0, 0]
+    """Of four steps: there after the third and fourth, never, at once; the last two goals are not away."""
+    arrived = tensor(
+        [[0, 0, 1, 1], [0, 1, 0, 0], [0, 0, 0, 0], [1, 1, 1, 1], [0, 0, 0, 0], [0, 1, 1, 1]]
+    ).bool()
+    away = tensor([True, True, True, True, False, False])
+    assert setter_pay(arrived, away, self_play.Config()).tolist() == [0.5, 0.25, 6, 0, 0, 0]
+    half = self_play.Config(failed=2.0, slow=0.5)
+    assert setter_pay(arrived, away, half).tolist() == [0.25, 0.125, 2.5, 0, 0, 0]
 
 
 def test_it_is_paid_in_the_last_step_that_counts() -> None:

@@ -19,8 +19,7 @@ BODIES = ("half-cheetah-vel-heavy", "hopper-rand-params", "ant-goal-crippled")
 CASES = [(maze, "cpu") for maze in ("snail-maze", "snail-maze-grid")] + [
     (body, engine) for body in BODIES for engine in ("cpu", "serial")
 ]
-MAZES = ("point-maze", "point-corridors")
-ENDS_TOGETHER = {"bandit", "meta-world", "tabular", "tokens", "point", "point-sparse", *MAZES, *CHARTS}
+ENDS_TOGETHER = {"bandit", "meta-world", "tabular", "tokens", "point", "point-maze", "point-sparse", *CHARTS}
 
 pytestmark = pytest.mark.filterwarnings("ignore:compiler attribute 'settotalmass'")  # of half_cheetah.xml
 
