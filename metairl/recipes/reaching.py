@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from metairl.agent import Agent
+from metairl.agent import Agent, OnPolicyLearner
 from metairl.draws import TaskSet
 from metairl.learners.ppo import PPO
 from metairl.losses import clipped_surrogate, mean
@@ -83,7 +83,7 @@ class Reaching(on_policy.OnPolicy):
         tasks = self.source.draw(self.config.trials, self.streams["tasks"])
         return places(self.source.world(tasks.tasks, self.streams["world"]))
 
-    def live(self, agent: Agent[PPO], world: World, stream: str) -> Trial:
+    def live(self, agent: Agent[OnPolicyLearner], world: World, stream: str) -> Trial:
         trial = rollout(agent.policy(explore=True), world, self.streams[stream], agent.sight, final=True)
         self.env_steps += int(trial.outcome.counts.sum())
         return trial

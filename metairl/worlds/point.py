@@ -63,7 +63,8 @@ class SparsePoint(Point):
 
 def at(places: Tensor, goals: Tensor) -> Tensor:
     """Whether places, [..., 2], are at goals."""
-    return (places - goals).norm(dim=-1) <= NEAR
+    there: Tensor = (places - goals).norm(dim=-1) <= NEAR
+    return there
 
 
 def near(goal: Tensor, count: int, rng: Generator) -> Tensor:

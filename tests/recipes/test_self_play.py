@@ -281,3 +281,23 @@ def test_what_the_world_pays_is_never_read(name: str, monkeypatch: pytest.Monkey
             recipe.iterate(progress)
         learned.append(snapshot(recipe.networks.state_dict()))
     assert all(torch.equal(value, learned[1][key]) for key, value in learned[0].items())
+
+
+def trained(name: str) -> float:
+    """Success in held-out tasks."""
+    wanted = request(name, "point-maze", seed=0)
+    policy, recipe = build(wanted)
+    assert isinstance(recipe, Reaching)
+    while recipe.clock < wanted.steps:
+        recipe.iterate(recipe.clock / wanted.steps)
+    judged = judge(wanted, policy, "test", Spent())[0]
+    assert judged.success is not None
+    return sum(judged.success) / len(judged.success)
+
+
+@pytest.mark.slow
+@pytest.mark.learning
+def test_goals_behind_the_wall_are_found_by_self_play_and_not_by_uniform_goals() -> None:
+    """Those who were never there go straight at the wall."""
+    assert trained("self-play") > 0.8
+    assert trained("uniform-goals") < 0.2
