@@ -221,9 +221,11 @@ def test_goals_of_hindsight_are_places_it_visited_and_the_newest_are_kept() -> N
     assert isinstance(recipe, HindsightGoals)
     first, _ = recipe.propose()
     assert_close(first, tensor([0.6, -0.8]).repeat(TRIALS, 1))
-    for _ in range(2):
-        recipe.iterate(0.0)
+    recipe.iterate(0.0)
+    before = recipe.visited
+    recipe.iterate(0.1)
     assert len(recipe.visited) == 400
+    assert torch.equal(recipe.visited[:100], before[-100:])
     goals, _ = recipe.propose()
     assert all((recipe.visited == goal).all(1).any() for goal in goals)
 

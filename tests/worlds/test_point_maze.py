@@ -64,7 +64,7 @@ def test_places_at_a_goal_are_those_that_the_judge_calls_success() -> None:
     assert isinstance(world, PlaceWorld)
     places = tensor([[0.7, 0.79], [0.7, 0.81]])
     assert world.at(places, tensor([0.7, 0.6])).tolist() == [True, False]
-    for _ in range(3):
-        world.here = world.anywhere(stream("maze"))
+    for away, there in ((-0.12, True), (0.12, True), (-0.15, False), (0.15, False)):
+        world.here = world.task + away
         step = world.step(torch.zeros(2, 2))
-        assert torch.equal(world.at(step.final_obs, world.task), step.success)
+        assert step.success.tolist() == world.at(world.task + away, world.task).tolist() == [there, there]
