@@ -44,6 +44,7 @@ from metairl.recipes import (
     beside_demos,
     conservative,
     goals,
+    hindsight_goals,
     imagined,
     off_policy,
     offline,
@@ -51,6 +52,8 @@ from metairl.recipes import (
     preferences,
     preferred_logs,
     prior,
+    self_play,
+    uniform_goals,
 )
 from metairl.rewards import copied, deep_maxent, max_margin, maxent, projection
 from metairl.rewards.explained import Explains
@@ -58,7 +61,7 @@ from metairl.streams import seed_of
 from metairl.types import NoConfig, Policy, Sight, Spec
 
 Part = tuple[Any, Any]  # a class and its Config
-Support = Literal["trial", "logs", "demos", "preferences", "goals"]
+Support = Literal["trial", "logs", "demos", "preferences", "goals", "told"]
 DEFAULT_STEPS = 2_000_000
 
 
@@ -118,6 +121,7 @@ compared = partial(Method, encoder="oracle", encoders=TELLING, support="preferen
 exemplified = partial(
     Method, learner=PPO, encoder="oracle", any_encoder=True, support="goals", worlds=WITH_GOALS
 )
+reacher = partial(Method, learner=PPO, encoder="oracle", support="told", worlds=WITH_GOALS)
 in_a_model = partial(Method, learner=SAC, encoder="none", encoders=("none", "oracle"), worlds=CONTINUOUS)
 imitator = partial(Method, recipe=FROM_SHOWN, encoder="none", any_encoder=True, support="demos")
 adversary = partial(Method, learner=PPO, encoder="none", any_encoder=True, support="demos")
@@ -215,6 +219,15 @@ METHODS: dict[str, Method] = {
         title="VICE: a classifier of success that learns what is visited",
         paper="arXiv:1805.11686",
         recipe=(goals.Goals, goals.Vice),
+    ),
+    "self-play": reacher(
+        "Asymmetric self-play", "arXiv:1703.05407", recipe=(self_play.SelfPlay, self_play.Config)
+    ),
+    "uniform-goals": reacher(
+        "Goals drawn evenly", "", recipe=(uniform_goals.UniformGoals, uniform_goals.Config)
+    ),
+    "hindsight-only": reacher(
+        "Goals where it was itself", "", recipe=(hindsight_goals.HindsightGoals, hindsight_goals.Config)
     ),
     "bc": from_logs("Behavioural cloning", "", (bc.BC, bc.Config)),
     "bc-tenth": from_logs("Behavioural cloning of the best tenth", "", (bc.BC, bc.Config), recipe=TENTH),

@@ -51,12 +51,13 @@ class TrainingTasks(Worlds):
         self.held_out = draws.held_out(card)
 
     def draw(self, count: int, rng: Generator) -> TaskSet:
-        return self._unseen(draws.train_tasks(self.card, count, rng))
+        return self.unseen(draws.train_tasks(self.card, count, rng))
 
     def different(self, count: int, rng: Generator) -> TaskSet:
-        return self._unseen(draws.different_train_tasks(self.card, count, rng))
+        return self.unseen(draws.different_train_tasks(self.card, count, rng))
 
-    def _unseen(self, drawn: TaskSet) -> TaskSet:
+    def unseen(self, drawn: TaskSet) -> TaskSet:
+        """The same tasks, if none of them is held out."""
         draws.require_unseen(drawn, self.held_out)
         return drawn
 

@@ -309,6 +309,19 @@ class GoalWorld(World, Protocol):
         ...
 
 
+@runtime_checkable
+class PlaceWorld(World, Protocol):
+    """A world whose tasks are places to be at, told as what is seen there."""
+
+    def anywhere(self, rng: Generator) -> Tensor:
+        """A place for every lane, drawn evenly from those that are free, [B, O]."""
+        ...
+
+    def at(self, places: Tensor, goals: Tensor) -> Tensor:
+        """Whether places are at goals, both [..., O]."""
+        ...
+
+
 def laid_flat(memory: State) -> Tensor:
     """[B, M], the parts one behind the other."""
     return torch.cat([part.flatten(1) for part in memory], dim=1)

@@ -15,7 +15,17 @@ from metairl.errors import UsageError
 from metairl.learners import ppo
 from metairl.methods import METHODS, find
 from metairl.protocol import Spent, meta_test
-from metairl.recipes import asking, off_policy, offline, on_policy, preferences, preferred_logs
+from metairl.recipes import (
+    asking,
+    hindsight_goals,
+    off_policy,
+    offline,
+    on_policy,
+    preferences,
+    preferred_logs,
+    self_play,
+    uniform_goals,
+)
 from metairl.refusals import choose_encoder, require_world
 from metairl.request import build, judge, request
 from metairl.streams import stream
@@ -43,6 +53,9 @@ SMALL: dict[type, dict[str, object]] = {  # what is tested here does not need mo
     preferences.Judged: {"trials": 8, "ask": asking.Judged(**FEW_QUESTIONS)},
     preferences.Relabelled: LITTLE | {"ask": asking.Truth(**FEW_QUESTIONS)},
     preferences.Anyhow: LITTLE | {"ask": asking.Anyhow(**FEW_QUESTIONS)},
+    self_play.Config: {"trials": 8},
+    uniform_goals.Config: {"trials": 8},
+    hindsight_goals.Config: {"trials": 8},
 }
 
 

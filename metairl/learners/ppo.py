@@ -32,6 +32,7 @@ class Config:
     settles: bool = False  # β falls linearly to zero over the budget
     value: float = 0.5  # weight of L_V
     hidden: tuple[int, ...] = (64,)  # layers of both heads
+    bounded: bool = False  # the mean of continuous actions is inside (−1, 1)
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class PPO(nn.Module):
     def __init__(self, spec: Spec, width: int, config: Config):
         super().__init__()
         self.config = config
-        self.policy = PolicyHead(spec, width, config.hidden)
+        self.policy = PolicyHead(spec, width, config.hidden, config.bounded)
         self.value = Rescaled(mlp(width, *config.hidden, 1, last_gain=0.1), spec.steps, rate=0.1)
 
     def act(self, z: Tensor, rng: Generator, explore: bool) -> Tensor:

@@ -4,15 +4,23 @@ Every iteration draws its tasks anew. Minibatches are whole trials, so memory is
 full length. Nothing here knows which encoder or learner it has.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from metairl.agent import Agent, OnPolicyLearner, Reading
 from metairl.recipes.training import Means, Training
 from metairl.rollout import rollout
 from metairl.source import Source
 from metairl.types import Trial
+
+Beside = Callable[[Tensor], dict[str, Tensor]]  # some rows of a trial, and losses beside the learner's own
+
+
+def nothing(rows: Tensor) -> dict[str, Tensor]:
+    return {}
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,9 @@ class OnPolicy(Training):
         for group in self.optimiser.param_groups:
             group["lr"] = self.config.learning_rate * (1 - progress)
 
-    def improve(self, trial: Trial, read: Reading, progress: float) -> dict[str, float]:
+    def improve(
+        self, trial: Trial, read: Reading, progress: float, beside: Beside = nothing
+    ) -> dict[str, float]:
         with torch.no_grad():
             features, _ = read(torch.arange(len(trial.obs)))
         targets = self.agent.learner.targets(features, progress)
@@ -69,5 +79,5 @@ class OnPolicy(Training):
             for rows in order.chunk(self.config.minibatches):
                 features, aux = read(rows)
                 losses = self.agent.learner.losses(features, targets[rows])
-                means.add(self.descend(losses | {"encoder": aux}))
+                means.add(self.descend(losses | beside(rows) | {"encoder": aux}))
         return means.read()

@@ -43,6 +43,13 @@ class Point:
         """So many states at the goal of every task, [B, n, O]."""
         return near(self.task, count, rng)
 
+    def anywhere(self, rng: Generator) -> Tensor:
+        """A place for every lane, drawn evenly from [−1, 1]²."""
+        return 2 * torch.rand(self.lanes, 2, generator=rng) - 1
+
+    def at(self, places: Tensor, goals: Tensor) -> Tensor:
+        return at(places, goals)
+
     def pay(self, away: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """Reward, success and a shaped reward."""
         return -away, self.never, None
@@ -52,6 +59,12 @@ class SparsePoint(Point):
     def pay(self, away: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         found = away <= NEAR
         return (1 - away).where(found, 0.0), found, -away
+
+
+def at(places: Tensor, goals: Tensor) -> Tensor:
+    """Whether places, [..., 2], are at goals."""
+    there: Tensor = (places - goals).norm(dim=-1) <= NEAR
+    return there
 
 
 def near(goal: Tensor, count: int, rng: Generator) -> Tensor:

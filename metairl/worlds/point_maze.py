@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor
 
 from metairl.types import Spec, Step, Tasks
-from metairl.worlds.point import NEAR, STRIDE, near
+from metairl.worlds.point import STRIDE, at, near
 
 START = (0.6, -0.8)
 WALL, EDGE = 0.3, 0.1  # how high it is, and where it ends
@@ -33,7 +33,7 @@ class PointMaze:
     def step(self, action: Tensor) -> Step:
         self.clock += 1
         there = moved(self.here, STRIDE * action.clamp(-1, 1))
-        found = (there - self.task).norm(dim=1) <= NEAR
+        found = at(there, self.task)
         over = self.clock % self.spec.horizon == 0
         self.here = self.start if over else there
         truncated = ~self.never if over else self.never
@@ -42,6 +42,13 @@ class PointMaze:
     def examples(self, count: int, rng: Generator) -> Tensor:
         """So many states of success of every task, [B, n, O]."""
         return near(self.task, count, rng).clamp(-1, 1)
+
+    def anywhere(self, rng: Generator) -> Tensor:
+        """A place for every lane, drawn evenly from the square, [B, 2]."""
+        return 2 * torch.rand(self.lanes, 2, generator=rng) - 1
+
+    def at(self, places: Tensor, goals: Tensor) -> Tensor:
+        return at(places, goals)
 
 
 def moved(here: Tensor, by: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from torch.testing import assert_close
 
 from metairl import catalogue, draws
 from metairl.streams import stream
-from metairl.types import GoalWorld
+from metairl.types import GoalWorld, PlaceWorld
 from metairl.worlds.point import Point
 from metairl.worlds.point_maze import EDGE, PointMaze, moved
 
@@ -57,3 +57,14 @@ def test_examples_fill_the_disc_evenly() -> None:
     seen = world.examples(20_000, stream("examples"))[0]
     assert abs((seen.norm(dim=1) < 0.2 / 2**0.5).float().mean().item() - 0.5) < 0.02
     assert seen.mean(0).abs().max() < 0.005
+
+
+def test_places_at_a_goal_are_those_that_the_judge_calls_success() -> None:
+    world = PointMaze(GOALS, horizon=3, episodes=1, rng=stream("maze"))
+    assert isinstance(world, PlaceWorld)
+    places = tensor([[0.7, 0.79], [0.7, 0.81]])
+    assert world.at(places, tensor([0.7, 0.6])).tolist() == [True, False]
+    for away, there in ((-0.12, True), (0.12, True), (-0.15, False), (0.15, False)):
+        world.here = world.task + away
+        step = world.step(torch.zeros(2, 2))
+        assert step.success.tolist() == world.at(world.task + away, world.task).tolist() == [there, there]
