@@ -19,7 +19,7 @@ settings.load_profile("suite")
 
 def pytest_configure(config: pytest.Config) -> None:
     """How episodes of Meta-World begin is kept between test sessions, but not in the home folder."""
-    if config.cache:
+    if getattr(config, "cache", None):
         os.environ.setdefault("METAIRL_CACHE", str(config.cache.mkdir("metairl")))
 
 
