@@ -117,7 +117,7 @@ if __name__ == "__main__":
 
 
 def test_memory_of_a_controller(benchmark: BenchmarkFixture, note: Note, tmp_path: Path) -> None:
-    """Private: what the machine would have back. Most of what is resident besides is torch's code, on disk."""
+    """Private: what the machine would have back; most of what is resident besides is torch's code."""
     (tmp_path / "controller.py").write_text(CONTROLLER)
     words = [sys.executable, str(tmp_path / "controller.py"), str(tmp_path / "runs")]
     done = benchmark.pedantic(

@@ -35,6 +35,7 @@ HOPELESS = frozenset(
 )
 LOOK = 0.05  # seconds between looks
 AGAIN = 2.0  # seconds before a job that was taken is looked at again
+CHECKS = 60  # looks at what a worker wrote, in the time that it may say nothing
 GRACE = 60.0  # seconds to keep a checkpoint in, when all is to stop
 
 
@@ -68,6 +69,7 @@ class Fleet:
     patience: float = 1800.0  # seconds without a word
     watch: Watch = lambda rows: None
     rows: list[Row] = field(default_factory=list)
+    checked: float = 0.0  # when it was last looked at who hangs
 
     def sail(self, jobs: Sequence[Job]) -> list[Row]:
         """Until every job is completed or failed. Ctrl-C asks all workers to keep what they have."""
@@ -121,6 +123,9 @@ class Fleet:
 
     def _lose_patience(self) -> None:
         now = time.monotonic()
+        if now - self.checked < self.patience / CHECKS:  # every look asks the disk about every worker
+            return
+        self.checked = now
         for row in self.rows:
             if row.state != "running":
                 continue

@@ -6,9 +6,18 @@ from pathlib import Path
 
 import pytest
 from drilling import Mount, grid
+from kinds import write_cards
 
 from metairl.fleet.jobs import jobs_of
 from metairl.run import execute
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Tasks that cost next to nothing."""
+    write_cards(tmp_path / "shelf")
+    monkeypatch.setenv("METAIRL_PATH", str(tmp_path / "shelf"))
+    return tmp_path / "shelf"
 
 
 @pytest.fixture(scope="session")

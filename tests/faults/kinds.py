@@ -1,5 +1,7 @@
 """A tiny run of every kind of method: what the kill drill is of. Words of `metairl train`."""
 
+from pathlib import Path
+
 OFF_POLICY = "--recipe.tasks 12 --recipe.trials 4 --recipe.ratio 0.02 --recipe.batch-tasks 4 --recipe.batch 8"
 ASKS = "--recipe.ask.labels 40 --recipe.ask.session 7 --recipe.ask.rounds 5 --recipe.ask.length 5"
 LOGS = "--recipe.batch-tasks 4 --recipe.batch 4 --recipe.context 8"
@@ -15,14 +17,14 @@ SHOWN = "point-robot:data=expert,demos=2"
 LOGGED = "point-robot:data=replay"
 
 KINDS: dict[str, str] = {
-    "on-policy": "rl2 bandit-5 --steps 6000 --recipe.trials 16",
-    "on-policy, attentive": "snail bandit-5 --steps 6000 --recipe.trials 32",
+    "on-policy": "rl2 drill-bandit --steps 3000 --recipe.trials 16",
+    "on-policy, attentive": "snail drill-bandit --steps 4000 --recipe.trials 32",
     "on-policy, tabular": "rl2 tabular-mdp:episodes=2 --steps 4000 --recipe.trials 16",
     "on-policy, physics": "ppo drill-cheetah --steps 4000 --recipe.trials 16",
     "weights of their own": "maml point-robot --steps 8000 --recipe.trials 16",
-    "off-policy": f"sac point-robot --steps 5000 {OFF_POLICY}",
-    "off-policy, inferring": f"pearl point-robot --steps 5000 {OFF_POLICY} --recipe.context 5",
-    "off-policy, remembering": f"rl2-sac point-robot --steps 5000 {OFF_POLICY}",
+    "off-policy": f"sac point-robot --steps 4000 {OFF_POLICY}",
+    "off-policy, inferring": f"pearl point-robot --steps 3000 {OFF_POLICY} --recipe.context 5",
+    "off-policy, remembering": f"rl2-sac point-robot --steps 3000 {OFF_POLICY}",
     "learning on": f"fine-tune point-robot --steps 3000 {OFF_POLICY} {LATER} {ALONE}",
     "from scratch": f"scratch point-robot {LATER} --adapt.steps 600 --alone.batch 8",
     "offline": f"bc {LOGGED} --steps 800 {LOGS}",
@@ -47,7 +49,8 @@ KINDS: dict[str, str] = {
     "computed": "psrl tabular-mdp:episodes=4",
 }
 
-CHEETAH = """
+CARDS = {
+    "drill-cheetah-v1": """
 id = "drill-cheetah-v1"
 title = "A half-cheetah for a moment"
 world = "locomotion"
@@ -60,4 +63,25 @@ tags = []
 physics = { body = "half-cheetah", aim = "velocity", control = 0.05 }
 parameters.velocity = { law = "uniform", low = 0.0, high = 3.0, shape = [1] }
 split = { train = "endless", validation = 4, test = 4 }
-"""
+""",
+    "drill-bandit-v1": """
+id = "drill-bandit-v1"
+title = "A bandit that is judged on a few tasks"
+world = "bandit"
+horizon = 10
+episodes = 1
+objective = "trial"
+reports_success = false
+source = "tests"
+tags = []
+parameters.arm_means = { law = "uniform", low = 0.0, high = 1.0, shape = [5] }
+split = { train = "endless", validation = 50, test = 50 }
+""",
+}
+
+
+def write_cards(shelf: Path) -> None:
+    """Where METAIRL_PATH may point."""
+    (shelf / "tasks").mkdir(parents=True)
+    for name, text in CARDS.items():
+        (shelf / "tasks" / f"{name}.toml").write_text(text)

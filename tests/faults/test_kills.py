@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 from drilling import Tally, drill
-from kinds import CHEETAH, KINDS
+from kinds import KINDS
 
 from metairl.methods import METHODS
 
@@ -17,12 +17,11 @@ KILLS = 200
 SAMPLE = ("on-policy", "off-policy, inferring", "offline, alone", "adversarial", "inverse, prior")
 
 
-@pytest.fixture(autouse=True)
-def cards(tmp_path: Path, logged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Logs of small tasks, and a body that is simulated for a moment only."""
-    (tmp_path / "shelf" / "tasks").mkdir(parents=True)
-    (tmp_path / "shelf" / "tasks" / "drill-cheetah-v1.toml").write_text(CHEETAH)
-    monkeypatch.setenv("METAIRL_PATH", str(tmp_path / "shelf"))
+@pytest.fixture
+def data(request: pytest.FixtureRequest, shelf: Path) -> None:
+    """Small tasks, and logs of such where a kind reads any."""
+    if "data=" in KINDS[request.node.callspec.params["kind"]]:
+        request.getfixturevalue("logged")
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +46,7 @@ def test_every_recipe_and_every_support_is_drilled() -> None:
         assert own in others or alone or method.recipe is None, f"{name} is of a kind that is not drilled"
 
 
+@pytest.mark.usefixtures("data")
 @pytest.mark.parametrize("kind", SAMPLE)
 def test_a_run_that_is_killed_ends_as_if_it_had_not_been(kind: str, tmp_path: Path) -> None:
     tally = drill(KINDS[kind], tmp_path, kills=2, chance=Random(kind))
@@ -54,6 +54,7 @@ def test_a_run_that_is_killed_ends_as_if_it_had_not_been(kind: str, tmp_path: Pa
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("data")
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_is_killed_many_times(kind: str, tmp_path: Path, table: dict[str, Tally]) -> None:
     tally = drill(KINDS[kind], tmp_path, kills=-(-KILLS // len(KINDS)), chance=Random(kind))

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from drilling import grid, lines, sail
-from kinds import CHEETAH
 
 from metairl import estimates, run
 from metairl.fleet.crew import Local
@@ -60,19 +59,13 @@ def test_a_worker_that_always_hangs_is_named_by_that(tmp_path: Path) -> None:
     assert row.state == "failed" and row.why == "no word for 2 s (tried 2 times)"
 
 
-def test_a_simulation_that_diverges_costs_its_lanes_and_not_the_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A half-cheetah a million times as strong, in a whole run."""
-    (tmp_path / "tasks").mkdir()
-    strong = CHEETAH.replace("control = 0.05", 'control = 0.05, scale = { "actuator_gear" = 1e6 }')
-    (tmp_path / "tasks" / "drill-cheetah-v1.toml").write_text(strong)
-    monkeypatch.setenv("METAIRL_PATH", str(tmp_path))
-    asked = request("ppo", "drill-cheetah", steps=800)
-    small = replace(asked.settings, recipe=replace(asked.settings.recipe, trials=8))
-    (row,) = sail(jobs_of([replace(asked, settings=small)], tmp_path / "runs"))
-    assert row.state == "completed"
-    judged = [r for r in RunFolder(row.job.path).records() if isinstance(r, Evaluation)]
+def test_a_simulation_that_diverges_costs_its_lanes_and_not_the_run(tmp_path: Path, shelf: Path) -> None:
+    """Half-cheetahs of absurd strength."""
+    card = shelf / "tasks" / "drill-cheetah-v1.toml"
+    strong = 'control = 0.05, scale = { "actuator_gear" = 1e4 }'
+    card.write_text(card.read_text().replace("control = 0.05", strong))
+    run.execute(request("random", "drill-cheetah"), tmp_path / "run", [])
+    judged = [r for r in RunFolder(tmp_path / "run").records() if isinstance(r, Evaluation)]
     assert sum(e.lost for e in judged) > 0
     assert all(math.isfinite(value) for e in judged for value in e.returns)
 
