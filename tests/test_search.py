@@ -7,15 +7,19 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from metairl import catalogue, draws, methods, refusals, report, search, tuning
+from metairl import catalogue, methods, protocol, refusals, report, search, tuning
+from metairl.cards import TaskCard
 from metairl.cli import main
+from metairl.draws import TaskSet
 from metairl.errors import CardError, UsageError
 from metairl.record import Evaluation, RunFolder
 from metairl.run import execute
 from metairl.search import Candidate, best
+from metairl.types import Policy
 
 TASK = "bandit-5:pulls=7"  # nothing is tuned for it
 WORDS = ["search", "rl2", TASK, "--trials", "3", "--budget", "6000", "--jobs", "2"]
@@ -47,19 +51,19 @@ def test_only_validation_tasks_are_judged(searched: Path) -> None:
 
 
 @pytest.mark.parametrize("method", ["rl2", "ucb1"])
-def test_test_tasks_are_not_even_drawn(method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[str] = []
+def test_no_test_task_is_lived_in(method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lived: list[str] = []
+    judge = protocol.meta_test
 
-    def noted(card: object, split: str) -> draws.TaskSet:
-        drawn.append(split)
-        return draw(card, split)  # type: ignore[arg-type]
+    def noted(policy: Policy, card: TaskCard, tasks: TaskSet, *others: Any) -> list[Evaluation]:
+        lived.append(tasks.split)
+        return judge(policy, card, tasks, *others)
 
-    draw = draws.task_set
-    monkeypatch.setattr(draws, "task_set", noted)
+    monkeypatch.setattr(protocol, "meta_test", noted)
     wanted = search.wanted(method, TASK, None, None, 1, 1, 2000)
     (candidate,) = search.plan(wanted, tmp_path)
     execute(candidate.jobs[0].asked, candidate.jobs[0].path, [])
-    assert set(drawn) == {"validation"} and candidate.score > 3
+    assert set(lived) == {"validation"} and candidate.score > 3
 
 
 def test_the_best_on_validation_is_chosen_and_its_card_says_what_the_search_cost(
@@ -86,11 +90,11 @@ def test_the_best_on_validation_is_chosen_and_its_card_says_what_the_search_cost
 
 
 def test_the_same_words_make_nothing_again(searched: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    before = {file: file.stat().st_mtime_ns for file in searched.glob("**/records.jsonl")}
+    before = {file: file.read_bytes() for file in searched.glob("**/*.json*")}
     assert main([*WORDS, "--out", str(searched), "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert [row["trial"] for row in said["trials"]] == [0, 1, 2] and said["trials"][0]["values"] == {}
-    assert {file: file.stat().st_mtime_ns for file in before} == before
+    assert {file: file.read_bytes() for file in before} == before
 
 
 def test_a_search_that_is_killed_goes_on_and_chooses_the_same(searched: Path, tmp_path: Path) -> None:
@@ -112,12 +116,12 @@ def test_what_diverges_is_out_and_not_tried_again(
     shelf.mkdir(parents=True)
     (shelf / "wild.toml").write_text(WILD)
     monkeypatch.setenv("METAIRL_PATH", str(tmp_path / "shelf"))
-    words = ["search", "rl2", TASK, "--space", "wild", "--trials", "2", "--budget", "60000"]
+    words = ["search", "rl2", TASK, "--space", "wild", "--trials", "2", "--budget", "16000"]
     assert main([*words, "--out", str(tmp_path / "out"), "--json"]) == 0
     said = capfd.readouterr()
     told = json.loads(said.out)
     assert told["chosen"] == 0 and told["trials"][1]["return"] is None
-    assert "missing: rl2 bandit-5-v1:pulls=7 seed 0, candidate 1" in said.err
+    assert "missing: rl2+rl2 bandit-5-v1:pulls=7 seed 0, candidate 1" in said.err
     assert main([*words, "--out", str(tmp_path / "out"), "--json"]) == 0
     assert "missing" not in capfd.readouterr().err
 
