@@ -13,7 +13,7 @@ from metairl.errors import UsageError
 from metairl.fleet.jobs import Job
 from metairl.fleet.worker import as_task
 
-REACHED = 4.0  # seconds that an address has to be reached in, and to answer in
+REACHED = 3.0  # seconds that an address has to be reached in, and to answer in
 GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])  # with no settings
 SETTINGS = 4  # the kind of frame that such a greeting is answered with, its fourth byte
 LOST = -9  # what a task ends with whose process or node is gone

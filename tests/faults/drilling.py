@@ -16,13 +16,13 @@ from typing import Any
 import torch
 
 from metairl import checkpoint, cli, run
-from metairl.fleet.crew import Local
+from metairl.fleet.crew import IMPORTED, Local
 from metairl.fleet.fleet import Fleet, Row, Watch
 from metairl.fleet.jobs import Job, planned
 from metairl.request import Request, request
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["drilling", "metairl.commands.train", "metairl.fleet.worker"])
+CONTEXT.set_forkserver_preload(["pytest", "metairl.commands.train", *IMPORTED])
 EVERY = 0.03  # seconds between checkpoints
 KEPT = ("METAIRL_PATH", "METAIRL_DATA", "METAIRL_CACHE", "WANDB_MODE", "OMP_NUM_THREADS")
 Mount = Callable[[Path, str], None]

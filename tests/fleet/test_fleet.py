@@ -266,9 +266,14 @@ def test_slurm_gets_a_script_whose_tasks_are_the_runs(
 
 @pytest.mark.parametrize(("address", "word"), [("127.0.0.1:1", "no Ray answers"), ("nowhere", "HOST:PORT")])
 def test_a_ray_that_is_not_there_is_said_at_once(
-    tmp_path: Path, address: str, word: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    address: str,
+    word: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     pytest.importorskip("ray", reason="the extra 'ray' is not installed")
+    without_committed(monkeypatch)
     began = time.monotonic()
     assert main([*TABLE, "--engine", "ray", "--address", address, "--runs", str(tmp_path)]) == 2
     assert word in capsys.readouterr().err and time.monotonic() - began < 10
