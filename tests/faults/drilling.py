@@ -52,7 +52,7 @@ def started(words: str, folder: Path) -> BaseProcess:
 def completed(words: str, folder: Path) -> Path:
     """The folder, once a process has ended by itself and well."""
     process = started(words, folder)
-    process.join(timeout=120)
+    process.join(timeout=300)
     assert process.exitcode == 0, folder.with_suffix(".log").read_text()
     return folder
 

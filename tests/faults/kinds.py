@@ -14,6 +14,7 @@ EACH = "--recipe.trials 8 --recipe.each 2"
 GOALS = "--recipe.tasks 16 --recipe.first 5"
 REWARD = "--recipe.reward-steps 5 --recipe.reward-hidden 8"
 SHOWN = "point-robot:data=expert,demos=2"
+CHART = "random-mdp:data=expert,demos=2"
 LOGGED = "point-robot:data=replay"
 
 KINDS: dict[str, str] = {
@@ -44,8 +45,8 @@ KINDS: dict[str, str] = {
     "adversarial": f"gail {SHOWN} --steps 8000 {AGAINST}",
     "adversarial, guided": f"gcl {SHOWN} --steps 8000 {AGAINST}",
     "conservative": f"clare {SHOWN} --steps 200 {LOGS} {MODEL} {REWARD}",
-    "inverse": "maxent-irl random-mdp:data=expert,demos=2",
-    "inverse, prior": "deep-maxent-meta random-mdp:data=expert,demos=2 --steps 120 --recipe.rounds 5",
+    "inverse": f"maxent-irl {CHART}",
+    "inverse, prior": f"deep-maxent-meta {CHART} --steps 120 --recipe.rounds 5 --learner.rounds 3",
     "computed": "psrl tabular-mdp:episodes=4",
 }
 

@@ -14,7 +14,7 @@ from kinds import KINDS
 from metairl.methods import METHODS
 
 KILLS = 200
-SAMPLE = ("on-policy", "off-policy, inferring", "offline, alone", "adversarial", "inverse, prior")
+SAMPLE = ("on-policy", "off-policy, inferring", "offline, alone", "adversarial")
 
 
 @pytest.fixture
