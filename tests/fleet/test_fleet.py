@@ -94,7 +94,7 @@ def test_what_is_killed_is_started_again_and_in_the_end_named(tmp_path: Path) ->
     assert crew.started.count(0) == 2 and crew.started.count(1) == 3
 
 
-@pytest.mark.parametrize("code", [2, 3, 5, 7, 8, 9])
+@pytest.mark.parametrize("code", [2, 3, 5, 7, 8, 9, 13])
 def test_what_would_fail_again_is_not_tried_again(tmp_path: Path, code: int) -> None:
     rows, crew = sailed({0: [code], 1: [0]}, tmp_path)
     assert states(rows) == ["failed", "completed"] and crew.started.count(0) == 1
