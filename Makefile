@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test test-slow browser test-browser lint bench tables clean
+.PHONY: install demo test test-slow drill browser test-browser lint bench tables clean
 
 install: .venv/.installed  ## everything that demo and test need
 
@@ -20,6 +20,9 @@ test: install  ## the default suite, under ten minutes on two cores
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow
+
+drill: install  ## 200 kills over every kind of method, each run finished and compared, as a table
+	$(BIN)/python -m pytest tests/faults/test_kills.py -m slow -s
 
 browser:  ## chromium, in which boards are tested; Debian's, installed as root
 	command -v chromium || { apt-get update -qq && apt-get install -y -qq chromium; }

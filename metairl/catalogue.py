@@ -16,6 +16,7 @@ from metairl.cards import BoardCard, Card, TableCard, TaskCard, read, read_toml
 from metairl.errors import CardError, UsageError, nearest
 from metairl.principles import Constitution
 from metairl.skill_boxes import NAMES
+from metairl.spaces import Space
 
 PACKAGE = Path(__file__).parent
 MOST = 2**32 - 1  # seeds of numpy's global generator, and one for the seed after
@@ -71,6 +72,10 @@ def constitution(name: str) -> Constitution:
     if name not in files:
         raise UsageError(f"no constitution '{name}'; {nearest(name, files)}")
     return _named(files[name], Constitution)
+
+
+def spaces() -> dict[str, Space]:
+    return {name: _named(path, Space) for name, path in sorted(_files("benchmarks/search").items())}
 
 
 def tuned(method: str, asked: str) -> tuple[dict[str, Any], Path | None]:

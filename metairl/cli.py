@@ -19,6 +19,7 @@ VERBS = {
     "collect": "episodes of an expert as a Minari dataset: metairl collect TASK --episodes N --out DIR",
     "prefer": "compare clips of logs on a page in your browser: metairl prefer TASK:data=NAME --out FILE",
     "reproduce": "a paper's table beside ours: metairl reproduce TABLE [--run]",
+    "search": "choose a method's settings on validation tasks: metairl search METHOD TASK --trials N",
     "resume": "go on with a run, or begin a planned one: metairl resume DIR",
     "runs": "what there is below a folder, and how it stands: metairl runs [DIR] [--json]",
     "judge": "an agent from outside, by the same judge: metairl judge MODULE:FACTORY TASK --out DIR",
@@ -31,7 +32,7 @@ INTERRUPTED, BROKEN_PIPE = 130, 141
 EXIT_CODES = (
     "exit codes: 0 done, 2 usage, 3 bad card, 4 run folder in use or of another run, 5 damaged file, \
 6 storage, 7 diverged, 8 physics, 9 demonstrations without an explanation, 10 submission refused, \
-11 runs missing, 12 no answer from a judge, 130 interrupted"
+11 runs missing, 12 no answer from a judge, 13 run folder of another version, 130 interrupted"
 )
 
 

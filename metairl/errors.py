@@ -76,6 +76,12 @@ class Unreachable(MetairlError):
     code = 12
 
 
+class Incompatible(MetairlError):
+    """A run folder that another version of the suite made, and that this one cannot go on with."""
+
+    code = 13
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint that names the closest valid word, or lists the valid ones when none is close."""
     names = sorted(known)

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from metairl.errors import DamagedFile, StorageError
+from metairl.errors import DamagedFile, Incompatible, StorageError
 
 SCHEMA = 1
 
@@ -120,6 +120,10 @@ class RunFolder:
             raise StorageError(f"{self.path}: not a run folder (it has no run.json)") from None
         except ValueError as fault:
             raise DamagedFile(f"{self.run_file}: not valid JSON ({fault})") from None
+        schema = run.get("schema", SCHEMA)
+        if schema != SCHEMA:
+            by = made_by(run)
+            raise Incompatible(f"{self.path}: made by {by}, in schema {schema}; this one reads {SCHEMA}")
         return run
 
     def append(self, records: list[Record]) -> None:
@@ -150,6 +154,11 @@ class RunFolder:
         with self.records_file.open() as file:
             for number, line in enumerate(file, start=1):
                 yield from_line(line.rstrip("\n"), f"{self.records_file}:{number}")
+
+
+def made_by(run: dict[str, Any]) -> str:
+    """The version of the suite that a run.json is of."""
+    return f"metairl {run.get('versions', {}).get('metairl', 'of another version')}"
 
 
 class writing:  # noqa: N801 - reads as a sentence: with writing(path): ...

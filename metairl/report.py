@@ -242,7 +242,9 @@ def _completed(root: Path) -> list[Run]:
 
 
 def _counts(made: dict[str, Any]) -> bool:
-    """Finished, and judged on the tasks that its card draws today."""
+    """Finished, and judged on the test tasks that its card draws today."""
+    if made.get("judged", "test") != "test":  # a candidate of a search
+        return False
     try:
         return bool(
             made["status"] == "completed" and made["card_sha256"] == catalogue.task(made["task"]).sha256

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from metairl import methods
 from metairl.cards import Column, TableCard
-from metairl.errors import CardError
+from metairl.errors import DamagedFile, Incompatible
 from metairl.record import RunFolder
 from metairl.request import Request, request, requested
 
@@ -31,9 +31,8 @@ def _has(asked: Request, root: Path) -> bool:
     folder = RunFolder(asked.folder(root))
     if not folder.run_file.exists():
         return False
-    run = folder.description()
     try:
-        same = requested(folder) == asked
-    except CardError:  # a version with other settings made it
+        run, same = folder.description(), requested(folder) == asked
+    except (DamagedFile, Incompatible):  # whoever plans it again says so
         return False
     return bool(same and run["status"] == "completed" and run["card_sha256"] == asked.card.sha256)

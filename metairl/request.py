@@ -4,11 +4,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
 from metairl import (
+    __version__,
     catalogue,
     compared,
     draws,
@@ -24,7 +25,7 @@ from metairl import (
 from metairl.agent import Acting, Agent, SetEncoder
 from metairl.cards import TaskCard
 from metairl.charts import CHARTS
-from metairl.errors import CardError, UsageError
+from metairl.errors import CardError, Incompatible, UsageError
 from metairl.exemplified import Exemplified
 from metairl.imitated import Imitated
 from metairl.recipes import adaptation, preferred_logs
@@ -33,7 +34,7 @@ from metairl.recipes.asking import TEACHERS
 from metairl.recipes.off_policy import OffPolicy
 from metairl.recipes.on_policy import OnPolicy
 from metairl.recipes.training import Training
-from metairl.record import Evaluation, RunFolder
+from metairl.record import Evaluation, RunFolder, made_by
 from metairl.rewards.explained import Explains, Judged
 from metairl.source import OneTask, TrainingTasks
 from metairl.streams import seed_of, stream
@@ -53,6 +54,7 @@ class Request:
     steps: int  # training budget; 0 where nothing is trained
     settings: Any  # the method's parts and their Configs
     engine: Kind = "cpu"  # that steps worlds with physics
+    judged: Literal["test", "validation"] = "test"  # at its end; a search never meets test tasks
 
     @property
     def card(self) -> TaskCard:
@@ -123,6 +125,7 @@ class Request:
             "steps": self.steps,
             "config": json.loads(json.dumps(asdict(self.settings))),
             **({"engine": self.engine} if self.card.simulated else {}),
+            **({"judged": self.judged} if self.judged != "test" else {}),
             **({"data_sha256": logs.sha256(self.card, "train")} if self.reads_logs else {}),
             **({"data_sha256": logs.sha256(self.card, "test")} if self.reads_demos else {}),
             **({"taught_sha256": logs.sha256(self.card, "train")} if self.taught else {}),
@@ -164,15 +167,23 @@ def request(
 
 def requested(folder: RunFolder) -> Request:
     """The request that a folder was made by."""
-    return described(folder.description(), str(folder.run_file))
+    run = folder.description()
+    choose(run.get("engine", "cpu"))  # what this machine lacks is no matter of versions
+    try:
+        return described(run, str(folder.run_file))
+    except KeyError as missing:
+        fault = f"it says no {missing}"
+    except (CardError, UsageError) as unknown:
+        fault = str(unknown)
+    raise Incompatible(f"{folder.path}: made by {made_by(run)}; this is {__version__}, where {fault}")
 
 
 def described(run: dict[str, Any], where: str) -> Request:
     """The request that a run.json tells of; settings that its version did not know have their defaults."""
     method, encoder = methods.find(run["method"]), run["encoder"]
     settings = tuning.settings_from(method, encoder, run["config"], where)
-    engine = choose(run.get("engine", "cpu"))
-    return Request(run["method"], run["task"], encoder, run["seed"], run["steps"], settings, engine)
+    engine, judged = choose(run.get("engine", "cpu")), run.get("judged", "test")
+    return Request(run["method"], run["task"], encoder, run["seed"], run["steps"], settings, engine, judged)
 
 
 def build(asked: Request) -> tuple[Judged, protocol.Recipe | None]:

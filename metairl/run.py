@@ -23,10 +23,10 @@ from typing import Any
 
 import torch
 
-from metairl import catalogue, checkpoint, methods, protocol
+from metairl import catalogue, checkpoint, methods, protocol, tuning
 from metairl.cards import digest
-from metairl.errors import RunConflict, StorageError
-from metairl.record import SCHEMA, Evaluation, Record, RunFolder, writing
+from metairl.errors import Incompatible, MetairlError, RunConflict, StorageError
+from metairl.record import SCHEMA, Evaluation, Record, RunFolder, made_by, writing
 from metairl.request import Request, adapted, alike, build, judge, requested
 from metairl.rewards.explained import Judged
 from metairl.track import Sink
@@ -34,6 +34,7 @@ from metairl.track import Sink
 SECONDS_BETWEEN_CHECKPOINTS = float(os.environ.get("METAIRL_CHECKPOINT_SECONDS", "20"))
 RARELY = 20  # times that saving took, at least, pass before the next
 HASHES = ("card_sha256", "data_sha256", "taught_sha256", "diverse_sha256")
+JUDGED = {"judged": "test"}  # what is not said in a run.json
 VERSIONS = ("metairl", "torch", "numpy", "mujoco", "gymnasium", "metaworld", "wandb")
 
 
@@ -57,7 +58,8 @@ def execute(asked: Request, path: Path, sinks: Sequence[Sink], stages: bool = Fa
             _close(folder, sinks, run, "interrupted")
             raise
         except BaseException as fault:
-            _close(folder, sinks, run | {"why": str(fault)}, "failed")
+            code = fault.code if isinstance(fault, MetairlError) else 1
+            _close(folder, sinks, run | {"why": str(fault), "code": code}, "failed")
             raise
         return run
 
@@ -101,6 +103,11 @@ class Work:
         else:
             yield self.judge("test")
 
+    def validated(self) -> Iterator[list[Record]]:
+        """What trains has been judged on validation tasks as it went, its end included."""
+        if self.recipe is None:
+            yield self.judge("validation")
+
     def judge_elsewhere(self) -> Iterator[list[Record]]:
         """On the test tasks of every card that this one transfers to; nothing there was trained on."""
         told = self.asked.reads_logs or self.asked.reads_demos  # logs of this card are none of another
@@ -119,7 +126,7 @@ def reopen(folder: RunFolder) -> tuple[Request, Judged, protocol.Spent]:
     saved = checkpoint.load(folder.checkpoints)
     if saved is None:
         raise StorageError(f"{folder.path}: there is no checkpoint in it yet")
-    recipe.load(saved["recipe"])
+    _bring_back(recipe, saved["recipe"], folder)
     return asked, policy, protocol.Spent(recipe.env_steps, recipe.gradient_steps)
 
 
@@ -130,18 +137,28 @@ def _work(work: Work) -> None:
         _resume(work, work.recipe)
         with _stop_between_iterations() as stopping:
             _train(work, work.recipe, stopping)
-    for records in work.judge_elsewhere():
-        work.keep(records)
-    for records in work.tested():
-        work.keep(records)
+    last = [work.validated] if work.asked.judged == "validation" else [work.judge_elsewhere, work.tested]
+    for judged in last:
+        for records in judged():
+            work.keep(records)
 
 
 def _resume(work: Work, recipe: protocol.Recipe) -> None:
     saved = checkpoint.load(work.folder.checkpoints)
     work.folder.cut(saved["records"] if saved else 0)
     if saved:
-        recipe.load(saved["recipe"])
+        _bring_back(recipe, saved["recipe"], work.folder)
         work.seconds.update(saved["seconds"])
+
+
+def _bring_back(recipe: protocol.Recipe, state: dict[str, Any], folder: RunFolder) -> None:
+    """A whole checkpoint that does not fit is one of other networks: another version's."""
+    try:
+        recipe.load(state)
+    except (KeyError, RuntimeError, TypeError, ValueError) as fault:
+        words = str(fault).splitlines()[0]
+        by = made_by(folder.description())
+        raise Incompatible(f"{folder.checkpoints}: made by {by}, and does not fit ({words})") from None
 
 
 def _train(work: Work, recipe: protocol.Recipe, stopping: Callable[[], bool]) -> None:
@@ -188,9 +205,10 @@ def _open(folder: RunFolder, asked: Request) -> dict[str, Any]:
     if run:
         _require_same(folder, asked)
     if run is None or run["status"] == "planned":
-        run = _asked(asked) | surroundings() | {"status": "running"}
+        run = _asked(asked) | surroundings() | _searched(asked) | {"status": "running"}
         folder.describe(run)
     elif run["status"] != "completed":
+        run = {key: value for key, value in run.items() if key not in ("why", "code")}
         run |= {"status": "running", "resumed": run.get("resumed", 0) + 1}
         folder.describe(run)
     return run
@@ -201,11 +219,17 @@ def _asked(asked: Request) -> dict[str, Any]:
     return {"schema": SCHEMA, "id": digest(identity)[:12], **identity}
 
 
+def _searched(asked: Request) -> dict[str, Any]:
+    """Training steps of the search that chose these settings, where one did: they are part of their cost."""
+    steps = tuning.searched(asked.method, asked.task, asked.encoder, asked.settings)
+    return {"searched": steps} if steps else {}
+
+
 def _require_same(folder: RunFolder, asked: Request) -> None:
     run = folder.description()
     then = {key: run[key] for key in HASHES if key in run}
-    made = dict(_leaves(requested(folder).identity() | then))
-    for key, value in dict(_leaves(asked.identity())).items():
+    made = dict(_leaves(JUDGED | requested(folder).identity() | then))
+    for key, value in dict(_leaves(JUDGED | asked.identity())).items():
         if made.get(key) != value:
             raise RunConflict(
                 f"{folder.path}: made with {key} = {made.get(key)}, asked for {value}; choose another --out"

@@ -32,15 +32,28 @@ def settings_type(method: Method, encoder: str | None) -> type:
 
 def tuned(name: str, task: str, encoder: str | None) -> tuple[int, Any]:
     """The step budget and settings that benchmarks/tuned has for a method on a task, over the defaults."""
+    steps, values, where = tuned_values(name, task, encoder)
+    return steps, settings_from(find(name), encoder, values, where)
+
+
+def searched(name: str, task: str, encoder: str | None, settings: Any) -> int:
+    """Training steps of the search that chose these settings; 0 where they are not the ones it chose."""
+    steps = catalogue.tuned(name, task)[0].get("searched", 0)
+    return int(steps) if steps and tuned(name, task, encoder)[1] == settings else 0
+
+
+def tuned_values(name: str, task: str, encoder: str | None) -> tuple[int, dict[str, Any], str]:
+    """The step budget, what is said over the defaults, part by part, and where it is said."""
     values, path = catalogue.tuned(name, task)
-    steps = values.pop("steps", find(name).steps)
-    if not isinstance(steps, int):
-        raise CardError(f"{path} [{task}]: 'steps' must be a whole number, not {steps!r}")
+    steps, found = values.pop("steps", find(name).steps), values.pop("searched", 0)
+    for key, value in (("steps", steps), ("searched", found)):
+        if not isinstance(value, int):
+            raise CardError(f"{path} [{task}]: '{key}' must be a whole number, not {value!r}")
     others = values.pop("encoders", {})  # of encoders that are not the method's own, by name
     if encoder != find(name).encoder:
         values.pop("encoder", None)
         values |= {"encoder": others[encoder]} if encoder in others else {}
-    return steps, settings_from(find(name), encoder, values, f"{path} [{task}]")
+    return steps, values, f"{path} [{task}]"
 
 
 def settings_from(method: Method, encoder: str | None, values: dict[str, Any], where: str) -> Any:

@@ -96,6 +96,7 @@ class RunFile(Sealed):
     finished: datetime
     status: Literal["completed"]
     resumed: int = Field(default=0, ge=0)
+    searched: int = Field(default=0, ge=0)  # training steps of the search that chose its settings
 
 
 class TrainingLine(Sealed):

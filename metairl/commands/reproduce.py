@@ -30,6 +30,7 @@ class Reproduce:
     engine: Literal["local", "ray", "slurm"] = "local"  # who runs them; slurm prints a script and stops
     address: str | None = None  # of a Ray cluster, HOST:PORT; by default one of this machine's cores
     threads: int | None = None  # of torch in each run; by default the cores are shared out
+    patience: float = 1800.0  # seconds that a run may write nothing in before it is ended and tried again
     at_most: int | None = None  # training steps that may be planned; more is refused before anything starts
     committed: bool = False  # fill it from committed records alone
     write: Path | None = None  # also to PATH.md, .csv, .tex, .svg and .png
@@ -72,6 +73,7 @@ def _columns(card: TableCard, asked: tuple[str, ...]) -> list[Column]:
 def _run_missing(args: Reproduce, card: TableCard, columns: list[Column], roots: list[Path]) -> int:
     """How many runs did not complete."""
     from metairl import estimates, reproduce  # with torch, which a table alone does not need
+    from metairl.fleet.jobs import jobs_of
     from metairl.fleet.making import Manner, make
 
     methods = sorted({row.method for row in card.rows if row.method})
@@ -85,7 +87,8 @@ def _run_missing(args: Reproduce, card: TableCard, columns: list[Column], roots:
     if args.at_most is not None and total > args.at_most:
         raise UsageError(f"{total:,} training steps are more than --at-most {args.at_most:,}")
     if not args.dry_run:
-        return make(requests, args.runs, Manner(args.jobs, args.engine, args.address, args.threads))
+        manner = Manner(args.jobs, args.engine, args.address, args.threads, args.patience)
+        return make(jobs_of(requests, args.runs), args.runs, manner)
     shelves = [estimates.recorded(shelf) for shelf in ([args.runs], committed())]
     _say_times({asked: estimates.estimate(asked, shelves) for asked in requests})
     return 0

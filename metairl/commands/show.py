@@ -12,6 +12,8 @@ from metairl import catalogue
 from metairl.record import Evaluation, RunFolder
 from metairl.stats import standard_error
 
+HELD_OUT = {"test": "held-out", "validation": "validation"}
+
 
 def print_json(content: Any) -> None:
     json.dump(content, sys.stdout, indent=2, allow_nan=False, ensure_ascii=False)
@@ -65,13 +67,14 @@ def _successful_length(e: Evaluation) -> float | None:
 
 def print_scores(folder: RunFolder) -> None:
     run = folder.description()
-    judged = [r for r in folder.records() if isinstance(r, Evaluation) and r.split == "test"]
+    split = run.get("judged", "test")
+    judged = [r for r in folder.records() if isinstance(r, Evaluation) and r.split == split]
     found = scores(judged, run["task"])
     score = catalogue.task(run["task"]).score
     scale = f", normalised {found['normalised']:.3f} (0 random, 1 {score.expert_method})" if score else ""
     print(
         f"{run['method']} on {run['task']}, seed {run['seed']}: return {found['return']:.3f} "
-        f"± {found['standard_error']:.3f} on {found['tasks']} held-out tasks{scale}"
+        f"± {found['standard_error']:.3f} on {found['tasks']} {HELD_OUT[split]} tasks{scale}"
     )
 
 

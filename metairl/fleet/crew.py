@@ -11,6 +11,8 @@ from metairl.errors import UsageError
 from metairl.fleet.jobs import Job
 from metairl.fleet.worker import main
 
+IMPORTED = ("metairl.fleet.worker", "torch._dynamo")  # the first optimiser of a process imports the latter
+
 
 class Crew(Protocol):
     def room(self) -> int:
@@ -41,7 +43,7 @@ class Local:
             raise UsageError(f"--jobs must be 1 or more, not {workers}")
         self.workers, self.threads = workers, threads
         self.context = multiprocessing.get_context("forkserver")
-        self.context.set_forkserver_preload(["metairl.fleet.worker"])
+        self.context.set_forkserver_preload(list(IMPORTED))
         self.active: dict[Job, BaseProcess] = {}
 
     def room(self) -> int:

@@ -2,7 +2,7 @@
 
     0                       completed
     4, taken                another fleet or person is at work on it: looked at again later
-    2, 3, 5, 7, 8, 9        it would fail the same way again: failed, with its own words
+    2, 3, 5, 7, 8, 9, 13    it would fail the same way again: failed, with its own words
     else                    killed, crashed, hung, out of disk: again from its checkpoint, so many times
 
 A job hangs if it writes nothing for so long. Time is measured by a clock that no one sets.
@@ -18,6 +18,7 @@ from metairl.errors import (
     CardError,
     DamagedFile,
     Diverged,
+    Incompatible,
     Infeasible,
     PhysicsError,
     RunConflict,
@@ -29,10 +30,12 @@ from metairl.fleet.jobs import Job
 State = Literal["waiting", "running", "elsewhere", "completed", "failed"]
 ENDS = ("completed", "failed")
 HOPELESS = frozenset(
-    kind.code for kind in (UsageError, CardError, DamagedFile, Diverged, PhysicsError, Infeasible)
+    kind.code
+    for kind in (UsageError, CardError, DamagedFile, Diverged, PhysicsError, Infeasible, Incompatible)
 )
 LOOK = 0.05  # seconds between looks
 AGAIN = 2.0  # seconds before a job that was taken is looked at again
+CHECKS = 60  # looks at what a worker wrote, in the time that it may say nothing
 GRACE = 60.0  # seconds to keep a checkpoint in, when all is to stop
 
 
@@ -47,6 +50,13 @@ class Row:
     stamp: object = None  # when it wrote last, and since when nothing changed
     since: float = 0.0
     not_before: float = 0.0
+    hung: bool = False  # it was ended for saying nothing
+
+
+def _row(job: Job) -> Row:
+    if job.fault:
+        return Row(job, "failed", why=job.fault)
+    return Row(job, "completed" if job.completed() else "waiting")
 
 
 Watch = Callable[[Sequence[Row]], None]
@@ -59,10 +69,11 @@ class Fleet:
     patience: float = 1800.0  # seconds without a word
     watch: Watch = lambda rows: None
     rows: list[Row] = field(default_factory=list)
+    checked: float = 0.0  # when it was last looked at who hangs
 
     def sail(self, jobs: Sequence[Job]) -> list[Row]:
         """Until every job is completed or failed. Ctrl-C asks all workers to keep what they have."""
-        self.rows = [Row(job, "completed" if job.completed() else "waiting") for job in jobs]
+        self.rows = [_row(job) for job in jobs]
         by_job = {row.job: row for row in self.rows}
         waiting = deque(row for row in self.rows if row.state == "waiting")
         try:
@@ -89,7 +100,7 @@ class Fleet:
         for row in ready:
             waiting.remove(row)
             row.state, row.tries = "running", row.tries + 1
-            row.stamp, row.since = row.job.stamp(), now
+            row.stamp, row.since, row.hung = row.job.stamp(), now, False
             self.crew.start(row.job)
 
     def _settle(self, row: Row, code: int) -> None:
@@ -106,10 +117,15 @@ class Fleet:
 
     def _why(self, row: Row, code: int) -> str:
         ended = f"killed by signal {-code}" if code < 0 else row.job.complaint() or f"exit code {code}"
+        if row.hung:
+            ended = f"no word for {self.patience:g} s"
         return f"{ended} (tried {row.tries} times)" if row.tries > 1 else ended
 
     def _lose_patience(self) -> None:
         now = time.monotonic()
+        if now - self.checked < self.patience / CHECKS:  # every look asks the disk about every worker
+            return
+        self.checked = now
         for row in self.rows:
             if row.state != "running":
                 continue
@@ -118,7 +134,7 @@ class Fleet:
                 row.stamp, row.since = stamp, now
             elif now - row.since > self.patience:
                 self.crew.stop(row.job, at_once=True)
-                row.since = now
+                row.since, row.hung = now, True
 
     def _come_home(self) -> None:
         """Workers end after the iteration at hand; those that do not are ended."""

@@ -6,10 +6,10 @@ The folder is all that a worker needs, wherever it is: it claims it and goes on 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from metairl.errors import DamagedFile
+from metairl.errors import DamagedFile, MetairlError, StorageError
 from metairl.record import Evaluation, RunFolder, Training, from_line
 from metairl.request import Request
 from metairl.run import plan
@@ -23,12 +23,15 @@ class Job:
 
     asked: Request
     path: Path
+    label: str = ""  # where its name is that of others too
+    fault: str = ""  # its folder cannot be used
 
     @property
     def name(self) -> str:
         asked = self.asked
         encoder = f"+{asked.encoder}" if asked.encoder else ""
-        return f"{asked.method}{encoder} {asked.task} seed {asked.seed}"
+        label = f", {self.label}" if self.label else ""
+        return f"{asked.method}{encoder} {asked.task} seed {asked.seed}{label}"
 
     @property
     def log(self) -> Path:
@@ -36,7 +39,10 @@ class Job:
         return self.path / "worker.log"
 
     def completed(self) -> bool:
-        return bool(RunFolder(self.path).description()["status"] == "completed")
+        try:
+            return bool(RunFolder(self.path).description()["status"] == "completed")
+        except MetairlError:  # its worker says so too
+            return False
 
     def stamp(self) -> tuple[int, int]:
         """Changes whenever the run writes."""
@@ -50,12 +56,23 @@ class Job:
         return next((line.strip() for line in reversed(said) if line.strip()), "")
 
 
-def planned(requests: Iterable[Request], root: Path) -> list[Job]:
-    """Jobs in folders below a root; one that holds another run is refused here, before any starts."""
-    jobs = [Job(asked, asked.folder(root)) for asked in requests]
-    for job in jobs:
+def jobs_of(requests: Iterable[Request], root: Path) -> list[Job]:
+    """In their own folders below a root."""
+    return [Job(asked, asked.folder(root)) for asked in requests]
+
+
+def planned(jobs: Iterable[Job]) -> list[Job]:
+    """With folders that say what is asked; one that holds another run is refused here, before any starts."""
+    return [_planned(job) for job in jobs]
+
+
+def _planned(job: Job) -> Job:
+    """What a disk refuses is that run's failure; the others can still be made."""
+    try:
         plan(job.asked, job.path)
-    return jobs
+    except (DamagedFile, StorageError) as fault:
+        return replace(job, fault=str(fault))
+    return job
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,10 @@ from typing import Literal
 
 from metairl.fleet.crew import Crew, Local
 from metairl.fleet.fleet import Fleet
-from metairl.fleet.jobs import planned
+from metairl.fleet.jobs import Job, planned
 from metairl.fleet.on_ray import OnRay
 from metairl.fleet.slurm import script
 from metairl.fleet.view import View
-from metairl.request import Request
 
 
 @dataclass(frozen=True)
@@ -22,6 +21,7 @@ class Manner:
     engine: Literal["local", "ray", "slurm"] = "local"
     address: str | None = None  # of a Ray cluster
     threads: int | None = None  # of torch in each run; None: the cores are shared out
+    patience: float = 1800.0  # seconds without a word before a run is ended and tried again
 
     @property
     def each(self) -> int:
@@ -33,18 +33,18 @@ class Manner:
         return Local(self.jobs, self.each)
 
 
-def make(requests: Sequence[Request], root: Path, manner: Manner) -> int:
-    """How many did not complete."""
-    if not requests:
+def make(jobs: Sequence[Job], root: Path, manner: Manner) -> int:
+    """How many did not complete. What else it needs to write stands below the root."""
+    if not jobs:
         return 0
     if manner.engine == "slurm":
-        jobs = planned(requests, root)
-        print(script(jobs, root, manner.jobs, manner.each), end="")
+        print(script(planned(jobs), root, manner.jobs, manner.each), end="")
         return 0
     crew = manner.crew()  # what cannot be reached is said before folders are made
     with View() as view:
-        rows = Fleet(crew, watch=view).sail(planned(requests, root))
+        rows = Fleet(crew, patience=manner.patience, watch=view).sail(planned(jobs))
     failed = [row for row in rows if row.state != "completed"]
     for row in failed:
-        print(f"metairl: missing: {row.job.name}: {row.why}; see {row.job.log}", file=sys.stderr)
+        log = f"; see {row.job.log}" if row.job.log.exists() else ""
+        print(f"metairl: missing: {row.job.name}: {row.why}{log}", file=sys.stderr)
     return len(failed)

@@ -13,7 +13,9 @@ from metairl.errors import UsageError
 from metairl.fleet.jobs import Job
 from metairl.fleet.worker import as_task
 
-REACHED = 5.0  # seconds that an address has to answer in
+REACHED = 3.0  # seconds that an address has to be reached in, and to answer in
+GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])  # with no settings
+SETTINGS = 4  # the kind of frame that such a greeting is answered with, its fourth byte
 LOST = -9  # what a task ends with whose process or node is gone
 
 
@@ -69,10 +71,15 @@ def _ray() -> Any:
 
 
 def _require_answer(address: str) -> None:
+    """Ray itself waits for minutes where nothing answers; its head speaks HTTP/2, which is quick to ask."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not host or not port.isdigit():
         raise UsageError(f"--address is HOST:PORT, not '{address}'")
     try:
-        socket.create_connection((host, int(port)), REACHED).close()
+        with socket.create_connection((host, int(port)), REACHED) as line:
+            line.sendall(GREETING)
+            answer = line.recv(9)
     except OSError as fault:
         raise UsageError(f"no Ray answers at {address} ({fault.strerror or fault})") from None
+    if answer[3:4] != bytes([SETTINGS]):
+        raise UsageError(f"no Ray answers at {address} (something else does)")

@@ -16,6 +16,7 @@ from metairl.fleet.jobs import Glance, Job, glance
 from metairl.track.console import draws
 
 EVERY = 2.0  # seconds between glances into records
+EACH = 0.02  # and for every run that is glanced at: hundreds of them are many reads on a shared disk
 SHOWN = 20  # rows of a table
 ORDER: tuple[State, ...] = ("failed", "running", "elsewhere", "waiting", "completed")
 
@@ -64,14 +65,13 @@ class View:
             if self.said.get(row.job, "waiting") != row.state:
                 self._say(row)
             self.said[row.job] = row.state
-        if time.monotonic() - self.looked < EVERY:
+        running = [row for row in rows if row.state == "running"]
+        if not self.live or time.monotonic() - self.looked < max(EVERY, EACH * len(running)):
             return
         self.looked = time.monotonic()
-        for row in rows:
-            if row.state == "running":
-                self.paces.setdefault(row.job, Pace()).look(row.job)
-        if self.live:
-            self.live.update(self._table(rows))
+        for row in running:
+            self.paces.setdefault(row.job, Pace()).look(row.job)
+        self.live.update(self._table(rows))
 
     def _say(self, row: Row) -> None:
         words = f"{row.state}: {row.job.name}" + (f" ({row.why})" if row.why else "")

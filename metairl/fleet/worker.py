@@ -3,7 +3,7 @@
 import os
 import sys
 import traceback
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 
 import torch
@@ -40,7 +40,7 @@ def as_task(path: str, threads: int, log: str) -> int:
 
 def main(path: Path, threads: int, log: Path) -> None:
     """In a forked process, whose standard output and error are the log."""
-    with log.open("a") as said:
+    with suppress(OSError), log.open("a") as said:  # a disk may refuse even that: then on the terminal
         os.dup2(said.fileno(), 1)
         os.dup2(said.fileno(), 2)
     code = work(path, threads)

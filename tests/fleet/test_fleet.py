@@ -1,10 +1,13 @@
 """Runs side by side: all of them end, or are named, whatever happens to the processes that do them."""
 
+import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,9 +16,10 @@ import pytest
 
 from metairl.cli import main
 from metairl.errors import RunConflict, UsageError
+from metairl.fleet import on_ray
 from metairl.fleet.crew import Local
 from metairl.fleet.fleet import Fleet, Row
-from metairl.fleet.jobs import Job, glance, planned
+from metairl.fleet.jobs import Job, glance, jobs_of, planned
 from metairl.record import RunFolder
 from metairl.request import Request, request
 from metairl.run import execute
@@ -68,7 +72,7 @@ def sailed(
     codes: dict[int, list[int | None]], root: Path, patience: float = 60.0
 ) -> tuple[list[Row], Scripted]:
     crew = Scripted(codes)
-    jobs = planned([asked(seed) for seed in codes], root)
+    jobs = planned(jobs_of([asked(seed) for seed in codes], root))
     return Fleet(crew, patience=patience).sail(jobs), crew
 
 
@@ -90,7 +94,7 @@ def test_what_is_killed_is_started_again_and_in_the_end_named(tmp_path: Path) ->
     assert crew.started.count(0) == 2 and crew.started.count(1) == 3
 
 
-@pytest.mark.parametrize("code", [2, 3, 5, 7, 8, 9])
+@pytest.mark.parametrize("code", [2, 3, 5, 7, 8, 9, 13])
 def test_what_would_fail_again_is_not_tried_again(tmp_path: Path, code: int) -> None:
     rows, crew = sailed({0: [code], 1: [0]}, tmp_path)
     assert states(rows) == ["failed", "completed"] and crew.started.count(0) == 1
@@ -116,7 +120,7 @@ def test_a_run_that_says_nothing_is_ended_and_tried_again(tmp_path: Path) -> Non
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two runs, one after the other, each in a fresh process."""
     root = tmp_path_factory.mktemp("alone")
-    for job in planned([asked(0), asked(1)], root):
+    for job in planned(jobs_of([asked(0), asked(1)], root)):
         words = [sys.executable, "-m", "metairl", "resume", str(job.path), "--threads", "1"]
         subprocess.run(words, check=True, capture_output=True)
     return root
@@ -128,7 +132,7 @@ def numbers(root: Path, seed: int) -> list[object]:
 
 
 def test_side_by_side_gives_the_numbers_of_one_by_one(alone: Path, tmp_path: Path) -> None:
-    jobs = planned([asked(0), asked(1)], tmp_path)
+    jobs = planned(jobs_of([asked(0), asked(1)], tmp_path))
     assert states(Fleet(Local(2, threads=1)).sail(jobs)) == ["completed"] * 2
     for seed in range(2):
         assert numbers(tmp_path, seed) == numbers(alone, seed)
@@ -144,7 +148,7 @@ def test_a_worker_that_is_killed_loses_nothing(alone: Path, tmp_path: Path) -> N
                 killed.append(job)
                 os.kill(process.pid or 0, signal.SIGKILL)
 
-    rows = Fleet(crew, watch=kill_once).sail(planned([asked(0), asked(1)], tmp_path))
+    rows = Fleet(crew, watch=kill_once).sail(planned(jobs_of([asked(0), asked(1)], tmp_path)))
     assert killed and states(rows) == ["completed"] * 2
     for seed in range(2):
         assert numbers(tmp_path, seed) == numbers(alone, seed)
@@ -156,12 +160,12 @@ from pathlib import Path
 
 from metairl.fleet.crew import Local
 from metairl.fleet.fleet import Fleet
-from metairl.fleet.jobs import planned
+from metairl.fleet.jobs import jobs_of, planned
 from metairl.request import request
 
 if __name__ == "__main__":
     asked = [request("rl2", "bandit-5:pulls=10", None, seed, {STEPS}) for seed in range(2)]
-    rows = Fleet(Local(1, threads=1)).sail(planned(asked, Path(sys.argv[1])))
+    rows = Fleet(Local(1, threads=1)).sail(planned(jobs_of(asked, Path(sys.argv[1]))))
     sys.exit(any(row.state != "completed" for row in rows))
 """
 
@@ -177,13 +181,13 @@ def test_two_fleets_share_a_folder_and_do_every_run_once(alone: Path, tmp_path: 
 
 
 def test_a_folder_of_another_run_is_refused_before_anything_starts(tmp_path: Path) -> None:
-    planned([asked(0)], tmp_path)
+    planned(jobs_of([asked(0)], tmp_path))
     with pytest.raises(RunConflict, match="steps"):
-        planned([asked(1), asked(0, steps=77)], tmp_path)
+        planned(jobs_of([asked(1), asked(0, steps=77)], tmp_path))
 
 
 def test_a_planned_run_does_not_count_as_one_that_was_resumed(tmp_path: Path) -> None:
-    (job,) = planned([asked(0)], tmp_path)
+    (job,) = planned(jobs_of([asked(0)], tmp_path))
     assert RunFolder(job.path).description()["status"] == "planned"
     execute(job.asked, job.path, [])
     run = RunFolder(job.path).description()
@@ -239,7 +243,7 @@ def test_a_run_that_fails_is_named_and_the_rest_is_made(
 
 
 def test_a_planned_run_is_begun_by_its_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (job,) = planned([asked(0)], tmp_path)
+    (job,) = planned(jobs_of([asked(0)], tmp_path))
     assert main(["resume", str(job.path)]) == 0
     assert job.completed() and "held-out tasks" in capsys.readouterr().out
     assert main(["resume", str(tmp_path / "nowhere")]) == 6
@@ -262,10 +266,40 @@ def test_slurm_gets_a_script_whose_tasks_are_the_runs(
 
 @pytest.mark.parametrize(("address", "word"), [("127.0.0.1:1", "no Ray answers"), ("nowhere", "HOST:PORT")])
 def test_a_ray_that_is_not_there_is_said_at_once(
-    tmp_path: Path, address: str, word: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    address: str,
+    word: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     pytest.importorskip("ray", reason="the extra 'ray' is not installed")
+    without_committed(monkeypatch)
     began = time.monotonic()
     assert main([*TABLE, "--engine", "ray", "--address", address, "--runs", str(tmp_path)]) == 2
     assert word in capsys.readouterr().err and time.monotonic() - began < 10
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("says", "word"), [(b"", "timed out"), (b"HTTP/1.1 400 no\r\n", "something else")])
+def test_what_answers_and_is_no_ray_is_said_within_ten_seconds(
+    says: bytes, word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(on_ray, "REACHED", 0.5)
+
+    def answer() -> None:
+        line, _ = server.accept()
+        with line, contextlib.suppress(OSError):  # whoever asked has gone
+            line.sendall(says)
+            while line.recv(100):
+                pass
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(UsageError, match=rf"no Ray answers at .*{word}"):
+            on_ray._require_answer(f"127.0.0.1:{server.getsockname()[1]}")
+        thread.join()
+
+
+def test_the_bounds_of_an_address_add_up_to_less_than_ten_seconds() -> None:
+    assert 2 * on_ray.REACHED < 10.0

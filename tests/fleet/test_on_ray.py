@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from metairl.fleet.fleet import Fleet, Row
-from metairl.fleet.jobs import planned
+from metairl.fleet.jobs import jobs_of, planned
 from metairl.record import RunFolder
 from metairl.request import Request, request
 from metairl.run import execute
@@ -44,7 +44,7 @@ def test_a_node_that_is_taken_away_costs_no_row(tmp_path: Path, monkeypatch: pyt
 
     try:
         crew = OnRay(cluster.address, workers=2, threads=1)
-        rows = Fleet(crew, watch=take).sail(planned([asked(seed) for seed in range(4)], tmp_path))
+        rows = Fleet(crew, watch=take).sail(planned(jobs_of([asked(seed) for seed in range(4)], tmp_path)))
     finally:
         cluster.shutdown()
     assert taken == [2]
