@@ -59,7 +59,7 @@ class Score(Strict):
     source: str  # where the two numbers come from
 
 
-Setting = Literal["horizon", "episodes", "skill", "goals", "data", "demos", "examples"]
+Setting = Literal["horizon", "episodes", "skill", "goals", "data", "demos", "examples", "labels"]
 
 
 class TaskCard(Strict):
@@ -72,9 +72,7 @@ class TaskCard(Strict):
     reports_success: bool
     source: str
     tags: list[str]
-    settable: dict[str, Literal["horizon", "episodes", "skill", "goals", "data", "demos", "examples"]] = (
-        Field(default_factory=dict)
-    )
+    settable: dict[str, Setting] = Field(default_factory=dict)
     parameters: dict[str, Law]
     split: Split
     score: Score | None = None  # None: no expert is known yet
@@ -83,6 +81,7 @@ class TaskCard(Strict):
     data: str | None = None  # quality of the logs that come with its tasks; None: there are none
     demos: Count | None = None  # episodes of them that are shown of a held-out task; None: not said
     examples: Count | None = None  # states of success that are shown of a task; None: not said
+    labels: Count | None = None  # transitions of a held-out task's logs that tell their reward; None: all
     same_tasks: bool = False  # training and held-out tasks are the same by definition: no test of transfer
     transfer: list[str] = Field(
         default_factory=list
@@ -120,7 +119,9 @@ class TaskCard(Strict):
         words = {"title", "source", "tags", "notes", "settable", "score", "transfer", "same_tasks"}
         content = self.model_dump(exclude=words)
         absent = {
-            part for part in ("physics", "arm", "data", "demos", "examples") if content[part] is None
+            part
+            for part in ("physics", "arm", "data", "demos", "examples", "labels")
+            if content[part] is None
         }  # younger than some records
         return digest({key: value for key, value in content.items() if key not in absent})
 

@@ -74,7 +74,7 @@ def constitution(name: str) -> Constitution:
 
 
 def tuned(method: str, asked: str) -> tuple[dict[str, Any], Path | None]:
-    """What a method was tuned to on a task, however many demonstrations or examples it shows.
+    """What a method was tuned to on a task, however many demonstrations, examples or labels it shows.
 
     An entry without settings means the card's own.
     """
@@ -90,7 +90,8 @@ def tuned(method: str, asked: str) -> tuple[dict[str, Any], Path | None]:
 
 
 def _tuned_name(asked: str) -> str:
-    return _full_name(task(asked).model_copy(update={"demos": None, "examples": None}))
+    shown = {"demos": None, "examples": None, "labels": None}
+    return _full_name(task(asked).model_copy(update=shown))
 
 
 def _files(folder: str) -> dict[str, Path]:
@@ -160,8 +161,9 @@ def _with_setting(card: TaskCard, key: str, value: str) -> TaskCard:
             return card.model_copy(update={"data": value})
     if not value.isdecimal() or int(value) < 1:
         raise UsageError(f"task '{card.id}': '{key}' must be a whole number above 0, not '{value}'")
-    if field == "demos" and card.data is None:
-        raise UsageError(f"task '{card.id}': say of which logs first, as in data=expert,demos={value}")
+    if field in ("demos", "labels") and card.data is None:
+        named = {"demos": "expert", "labels": "replay"}[field]
+        raise UsageError(f"task '{card.id}': say of which logs first, as in data={named},{field}={value}")
     return card.model_copy(update={field: int(value)})
 
 

@@ -14,6 +14,7 @@ from metairl.cards import TaskCard
 from metairl.charts import CHARTS
 from metairl.errors import CardError, UsageError
 from metairl.exemplified import Exemplified
+from metairl.hindsight import without_reward
 from metairl.imitated import Imitated
 from metairl.recipes import adaptation
 from metairl.recipes.adversarial import Adversarial
@@ -125,6 +126,8 @@ def request(
     refusals.require_logs(method, chosen, card)
     refusals.require_demos(method, chosen, card)
     refusals.require_examples(method, chosen, card)
+    refusals.require_goals(method, chosen, card)
+    refusals.require_labels(method, chosen, card)
     encoder = refusals.choose_encoder(method, chosen, encoder)
     refusals.require_episodes(chosen, encoder, card)
     if steps is not None and steps < 0:
@@ -193,7 +196,8 @@ def _source(asked: Request, spec: Spec) -> TrainingTasks | Exemplified | Imitate
             demos, split = showing.to_learn_from(asked.card, spec, asked.seed), "train"
         return showing.beside(demos, asked.card, spec, split, asked.diverse)
     if asked.reads_logs:
-        return logs.read(asked.card, spec, "train" if pretrains else "test")
+        found = logs.read(asked.card, spec, "train" if pretrains else "test")
+        return without_reward(found, asked.card) if methods.find(asked.method).chooses_goals else found
     if methods.find(asked.method).support == "goals":
         return Exemplified(asked.card, spec, asked.engine, asked.settings.recipe.tasks, asked.seed)
     return TrainingTasks(asked.card, spec, asked.engine)
@@ -271,7 +275,7 @@ def _copy(
         agent.networks.load_state_dict(learned.state()["networks"])
     adaptation.hold(agent, asked.settings.adapt.layers)
     source = _alone(asked, spec, tasks, index)
-    recipe = chosen.recipe[0](agent, source, asked.settings.alone, seed)
+    recipe = (chosen.onwards or chosen.recipe[0])(agent, source, asked.settings.alone, seed)
     return _judged(agent, recipe), recipe
 
 
@@ -283,7 +287,7 @@ def _alone(asked: Request, spec: Spec, tasks: draws.TaskSet, index: int) -> OneT
             return Imitated(asked.card, spec, asked.engine, tasks.only(index), demos.only(index))
         return showing.beside(demos, asked.card, spec, "test", asked.diverse).only(index)
     if asked.reads_logs:
-        return logs.read(asked.card, spec, "test").only(index)
+        return logs.labelled(asked.card, spec, "test", asked.seed).only(index)
     return OneTask(asked.card, spec, tasks.only(index), asked.engine)
 
 
