@@ -8,6 +8,7 @@ from metairl.cards import TaskCard
 from metairl.encoders import ENCODERS
 from metairl.errors import UsageError, nearest
 from metairl.methods import METHODS, Method
+from metairl.recipes.offline import Offline
 from metairl.worlds.goals import goal_of
 
 SHAPED = ("point-sparse",)  # worlds that tell a denser reward beside the true one
@@ -77,7 +78,8 @@ def require_goals(name: str, method: Method, card: TaskCard) -> None:
 
 
 def require_labels(name: str, method: Method, card: TaskCard) -> None:
-    if card.labels is not None and not (method.support == "logs" and method.adapts):
+    learns = method.onwards or (method.recipe and method.recipe[0])
+    if card.labels is not None and not (method.support == "logs" and method.adapts and learns is Offline):
         raise UsageError(
             f"labels={card.labels} are what a method learns on from in a held-out task, as iql-alone and "
             f"gc-iql-tuned do; '{name}' does not"

@@ -255,11 +255,11 @@ def test_combinations_that_cannot_work_are_refused_by_name(logged: Path) -> None
         request("gc-iql", "half-cheetah:data=replay")
     with pytest.raises(UsageError, match="learns from logs: say which, as in point-robot-v1:data=replay"):
         request("gc-bc", "point-robot")
-    for name in ("iql", "gc-iql"):
+    for name in ("iql", "gc-iql", "preferences-iql-alone", "sac"):
         with pytest.raises(
             UsageError, match=f"labels=5 are what a method learns on from .* '{name}' does not"
         ):
-            request(name, "point-robot:data=replay,labels=5", "oracle")
+            request(name, "point-robot:data=replay,labels=5")
     with pytest.raises(StorageError, match="no logs there"):
         build(request("gc-cql", "point-maze:data=replay"))
     assert not list(logged.glob("point-maze*"))
