@@ -190,3 +190,24 @@ def test_one_demonstration_is_enough_on_the_classics() -> None:
     assert inverse.shape == (5, 100) and inverse.mean() > 490
     assert better(inverse.ravel(), imitated("bc-demos", pole).ravel()) < 0.01
     assert imitated("iq-learn-discrete", swing).mean() > -83 - 4
+
+
+# goals in hindsight
+
+
+def labelled(method: str, labels: int) -> np.ndarray:
+    """Returns of the same ten held-out tasks, [seeds, tasks]."""
+    return imitated(method, f"point-robot-v1_data=replay,episodes=1,labels={labels}")
+
+
+def test_what_knows_how_to_reach_goals_needs_a_sixteenth_of_the_labels() -> None:
+    few, many = labelled("gc-iql-tuned", 25), labelled("iql-alone", 400)
+    assert few.shape == many.shape == (3, 10)
+    assert better(few.ravel(), many.ravel()) < 0.01
+    assert few.mean(1).min() > many.mean(1).max()  # the worst seed above the best
+
+
+@pytest.mark.parametrize("method", ["gc-iql", "gc-cql"])
+def test_values_of_goals_are_worth_more_than_cloning_towards_them(method: str) -> None:
+    task = "point-robot-v1_data=replay,episodes=1"
+    assert better(imitated(method, task).ravel(), imitated("gc-bc", task).ravel()) < 0.01
