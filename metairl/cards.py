@@ -59,7 +59,10 @@ class Score(Strict):
     source: str  # where the two numbers come from
 
 
-Setting = Literal["horizon", "episodes", "skill", "goals", "data", "demos", "examples", "comparisons"]
+YOUNG = ("physics", "arm", "data", "demos", "examples", "comparisons", "labels")  # than some records
+Setting = Literal[
+    "horizon", "episodes", "skill", "goals", "data", "demos", "examples", "comparisons", "labels"
+]
 
 
 class TaskCard(Strict):
@@ -82,6 +85,7 @@ class TaskCard(Strict):
     demos: Count | None = None  # episodes of them that are shown of a held-out task; None: not said
     examples: Count | None = None  # states of success that are shown of a task; None: not said
     comparisons: Count | None = None  # answers about its logs that a task is inferred from; None: not said
+    labels: Count | None = None  # transitions of a held-out task's logs that tell their reward; None: all
     same_tasks: bool = False  # training and held-out tasks are the same by definition: no test of transfer
     transfer: list[str] = Field(
         default_factory=list
@@ -118,8 +122,7 @@ class TaskCard(Strict):
         """Of everything that decides a return, and of nothing else."""
         words = {"title", "source", "tags", "notes", "settable", "score", "transfer", "same_tasks"}
         content = self.model_dump(exclude=words)
-        young = ("physics", "arm", "data", "demos", "examples", "comparisons")  # younger than some records
-        absent = {part for part in young if content[part] is None}
+        absent = {part for part in YOUNG if content[part] is None}
         return digest({key: value for key, value in content.items() if key not in absent})
 
     @property

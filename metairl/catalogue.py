@@ -79,7 +79,7 @@ def spaces() -> dict[str, Space]:
 
 
 def tuned(method: str, asked: str) -> tuple[dict[str, Any], Path | None]:
-    """What a method was tuned to on a task, however many demonstrations, examples or answers it shows.
+    """What a method was tuned to on a task, whatever it shows of it.
 
     An entry without settings means the card's own.
     """
@@ -95,7 +95,7 @@ def tuned(method: str, asked: str) -> tuple[dict[str, Any], Path | None]:
 
 
 def _tuned_name(asked: str) -> str:
-    shows = {"demos": None, "examples": None, "comparisons": None}
+    shows = {"demos": None, "examples": None, "comparisons": None, "labels": None}
     return _full_name(task(asked).model_copy(update=shows))
 
 
@@ -166,8 +166,9 @@ def _with_setting(card: TaskCard, key: str, value: str) -> TaskCard:
             return card.model_copy(update={"data": value})
     if not value.isdecimal() or int(value) < 1:
         raise UsageError(f"task '{card.id}': '{key}' must be a whole number above 0, not '{value}'")
-    if field == "demos" and card.data is None:
-        raise UsageError(f"task '{card.id}': say of which logs first, as in data=expert,demos={value}")
+    if field in ("demos", "labels") and card.data is None:
+        named = {"demos": "expert", "labels": "replay"}[field]
+        raise UsageError(f"task '{card.id}': say of which logs first, as in data={named},{field}={value}")
     return card.model_copy(update={field: int(value)})
 
 

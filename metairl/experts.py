@@ -14,7 +14,7 @@ mixed          medium and then the last stage
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import torch
 from torch import Generator, Tensor
@@ -121,10 +121,10 @@ def _trained(asked: Request, path: Path, sinks: Sequence[Sink]) -> Stages:
 
 
 def _policy(asked: Request, stage: dict[str, Any], explore: bool) -> Policy:
-    card, spec, method = asked.card, spec_of(asked.card), methods.find(asked.method)
-    agent = methods.build_agent(method, cast(str, asked.encoder), spec, asked.settings, card, asked.seed)
-    agent.networks.load_state_dict(stage["networks"])
-    return agent.policy(explore)
+    recipe: Any = build(asked)[1]
+    recipe.networks.load_state_dict(stage["networks"])  # a reward that was learned beside it among them
+    acting: Policy = recipe.agent.policy(explore)
+    return acting
 
 
 def _diluted(asked: Request, chance: Policy) -> Stages:

@@ -21,6 +21,7 @@ from metairl.episodes import Episode, require_sound
 from metairl.errors import DamagedFile, StorageError
 from metairl.replay import Replay
 from metairl.skill_boxes import NAMES
+from metairl.streams import stream
 from metairl.types import Batch, Spec
 
 
@@ -38,8 +39,8 @@ def name(card: TaskCard, quality: str, split: str) -> str:
 
 def world_sha256(card: TaskCard) -> str:
     """Of what decides what a log holds."""
-    said = {"data": None, "demos": None, "examples": None, "comparisons": None, "episodes": 1}
-    return card.model_copy(update=said).sha256
+    shown = {"demos": None, "examples": None, "comparisons": None, "labels": None}
+    return card.model_copy(update=shown | {"data": None, "episodes": 1}).sha256
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,19 @@ class Logs:
         if lived:
             return replay.segments(which, min(count, replay.length), rng).batch
         return replay.steps(which, count, rng)
+
+
+def labelled(card: TaskCard, spec: Spec, split: str, seed: int) -> Logs:
+    """As many transitions of every task as its card says are labelled; which ones is the seed's."""
+    found = read(card, spec, split)
+    if card.labels is None:
+        return found
+    there = found.replay.lengths.sum(1)
+    if int(there.min()) < card.labels:
+        short = int(there.argmin())
+        has = f"task {short} has {int(there[short])} transitions"
+        raise StorageError(f"{folder(card, split)}: {has}, not {card.labels} to label")
+    return replace(found, replay=found.replay.some(card.labels, stream("labels", card.id, split, seed)))
 
 
 def sha256(card: TaskCard, split: str) -> str:

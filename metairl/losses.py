@@ -47,6 +47,12 @@ def expectile(u: Tensor, tau: float) -> Tensor:
     return torch.where(u > 0, tau, 1 - tau) * u.square()
 
 
+def sought_out(q: Tensor, temperature: float) -> Tensor:
+    """Σ_j p_j q_j² / 2 with p ∝ exp(q / T) held, over the last axis: the highest are drawn to 0 the most."""
+    p = (q.detach() / temperature).softmax(-1)
+    return (p * q.square()).sum(-1) / 2
+
+
 def categorical_entropy(log_prob: Tensor) -> Tensor:
     """−Σ_a π log π over the last axis."""
     return -(log_prob.exp() * log_prob).sum(-1)

@@ -21,6 +21,7 @@ from metairl.learners import (
     bc,
     cql,
     cql_discrete,
+    gc_cql,
     gittins,
     iq_learn,
     iq_learn_discrete,
@@ -44,6 +45,7 @@ from metairl.recipes import (
     beside_demos,
     conservative,
     goals,
+    hindsight,
     hindsight_goals,
     imagined,
     off_policy,
@@ -76,6 +78,7 @@ class Method:
     encoders: tuple[str, ...] = ()  # takes these too, and no others
     pretrains: bool = True  # learns before it meets a held-out task; False: it begins there
     adapts: Any = None  # the recipe's Config for learning on in a held-out task; None: weights stay still
+    onwards: Any = None  # the recipe that learns on there; None: the same
     support: Support = "trial"  # what it may have from a held-out task
     worlds: tuple[str, ...] | None = None  # None: any world
     steps: int = DEFAULT_STEPS  # training budget where none was tuned
@@ -85,6 +88,11 @@ class Method:
     def imitates(self) -> bool:
         """From demonstrations alone: no chart says what its actions lead to."""
         return self.support == "demos" and self.encoder is not None
+
+    @property
+    def chooses_goals(self) -> bool:
+        """In hindsight, from logs whose reward it does not read."""
+        return self.recipe is not None and issubclass(self.recipe[0], hindsight.Hindsight)
 
     @property
     def mode(self) -> str:
@@ -126,6 +134,13 @@ in_a_model = partial(Method, learner=SAC, encoder="none", encoders=("none", "ora
 imitator = partial(Method, recipe=FROM_SHOWN, encoder="none", any_encoder=True, support="demos")
 adversary = partial(Method, learner=PPO, encoder="none", any_encoder=True, support="demos")
 from_logs = partial(Method, recipe=OFFLINE, encoder="none", any_encoder=True, support="logs")
+to_goals = partial(
+    Method,
+    recipe=(hindsight.Hindsight, hindsight.Config),
+    encoder="oracle",
+    support="logs",
+    worlds=CONTINUOUS,
+)
 
 METHODS: dict[str, Method] = {
     "ppo": Method(
@@ -242,6 +257,20 @@ METHODS: dict[str, Method] = {
     ),
     "mopo": in_a_model(
         title="MOPO: SAC in a learned world", paper="arXiv:2005.13239", recipe=IMAGINED, support="logs"
+    ),
+    "gc-bc": to_goals(
+        title="Cloning towards what was reached",
+        paper="arXiv:1912.06088",
+        learner=(bc.BC, bc.Config),
+        recipe=(hindsight.Hindsight, hindsight.Reached),
+    ),
+    "gc-iql": to_goals(
+        title="Implicit Q-learning of goals", paper="arXiv:2110.06169", learner=(iql.IQL, iql.Config)
+    ),
+    "gc-cql": to_goals(
+        title="Actionable models: a conservative Q of goals",
+        paper="arXiv:2104.07749",
+        learner=(gc_cql.GoalCQL, gc_cql.Config),
     ),
     "bc-demos": imitator("Behavioural cloning of demonstrations", "", (bc.BC, bc.Config)),
     "pi-v": imitator("Imitation by policy and value", "arXiv:2409.01369", (pi_v.PiV, pi_v.Config)),
@@ -364,7 +393,17 @@ METHODS |= {  # the same from logs or demonstrations of the held-out task alone
         else method.recipe[1](),
     )
     for name, method in METHODS.items()
-    if method.recipe and (method.support == "logs" or method.imitates)
+    if method.recipe and (method.support == "logs" or method.imitates) and not method.chooses_goals
+}
+
+METHODS |= {  # what knows how to reach goals, then paid for the held-out task
+    f"{name}-tuned": replace(
+        METHODS[name],
+        title=f"{METHODS[name].title}, then the held-out task's reward",
+        adapts=offline.Config(batch_tasks=1, batch=256),
+        onwards=offline.Offline,
+    )
+    for name in ("gc-iql", "gc-cql")
 }
 
 

@@ -3,11 +3,14 @@
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from metairl import catalogue
 from metairl.cards import TaskCard
 from metairl.encoders import ENCODERS
 from metairl.errors import UsageError, nearest
 from metairl.methods import METHODS, Method
+from metairl.recipes.offline import Offline
 from metairl.recipes.preferred_logs import PreferredLogs
+from metairl.worlds.goals import goal_of
 
 SHAPED = ("point-sparse",)  # worlds that tell a denser reward beside the true one
 
@@ -79,6 +82,24 @@ def require_logs(name: str, method: Method, card: TaskCard) -> None:
         if "data" not in card.settable:
             raise UsageError(f"method '{name}' learns from logs, which do not come with '{card.id}'")
         raise UsageError(f"method '{name}' learns from logs: say which, as in {card.id}:data=replay")
+
+
+def require_goals(name: str, method: Method, card: TaskCard) -> None:
+    if method.chooses_goals and goal_of(card) is None:
+        known = ", ".join(other for other in catalogue.task_ids() if goal_of(catalogue.task(other)))
+        raise UsageError(
+            f"method '{name}' learns to arrive at goals, and no goal of '{card.id}' can be read from what is "
+            f"seen there; it can in {known}"
+        )
+
+
+def require_labels(name: str, method: Method, card: TaskCard) -> None:
+    learns = method.onwards or (method.recipe and method.recipe[0])
+    if card.labels is not None and not (method.support == "logs" and method.adapts and learns is Offline):
+        raise UsageError(
+            f"labels={card.labels} are what a method learns on from in a held-out task, as iql-alone and "
+            f"gc-iql-tuned do; '{name}' does not"
+        )
 
 
 def require_episodes(method: Method, encoder: str | None, card: TaskCard) -> None:

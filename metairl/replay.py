@@ -93,6 +93,17 @@ class Replay:
         order = torch.rand(there.shape, generator=rng).where(there, 2.0)
         return self.taken(which, order.argsort(1)[:, :count], self.lived[which].clamp(max=count))
 
+    def some(self, count: int, rng: Generator) -> "Replay":
+        """So many different transitions of every task and no others, a trial each."""
+        there = (torch.arange(self.length) < self.lengths.unsqueeze(-1)).flatten(1)
+        order = torch.rand(there.shape, generator=rng).where(there, 2.0).argsort(1)[:, :count]
+        rows = torch.arange(len(order)).unsqueeze(1)
+        few = Replay(count, 1, self.families, self.shaped)
+        few.lived, few.tasks, few.shown = torch.full_like(self.lived, count), self.tasks, self.shown
+        few.lengths += 1
+        few.kept = {name: values.flatten(1, 2)[rows, order, None] for name, values in self.kept.items()}
+        return few
+
     def with_trials_of(self, other: "Replay") -> "Replay":
         """Trials of both, of the same tasks."""
         both = Replay(self.room + other.room, self.length, self.families)
@@ -126,11 +137,14 @@ class Replay:
 
     def steps(self, which: Tensor, count: int, rng: Generator) -> Batch:
         """So many transitions of each task, each of its kept ones with equal chance."""
+        return self.at(which, *self.places(which, count, rng))
+
+    def places(self, which: Tensor, count: int, rng: Generator) -> tuple[Tensor, Tensor]:
+        """The same by where they are kept: in which trial, [B, T], and which of its steps, [B, T]."""
         ends = self.lengths[which].cumsum(1)  # [B, trials]
         drawn = (torch.rand(len(which), count, generator=rng) * ends[:, -1:]).long()
         place = torch.searchsorted(ends, drawn, right=True)
-        step = drawn - (ends - self.lengths[which]).gather(1, place)
-        return self._picked(which, place, step)
+        return place, drawn - (ends - self.lengths[which]).gather(1, place)
 
     def segments(self, which: Tensor, length: int, rng: Generator) -> Segment:
         """So many consecutive steps of one trial of each task, which begin at a multiple of that many."""
@@ -138,13 +152,13 @@ class Replay:
         lengths = self.lengths[which].gather(1, place)
         first = length * some_steps((lengths.squeeze(1) + length - 1) // length, 1, rng)
         steps = first + torch.arange(length)
-        batch = self._picked(which, place.expand_as(steps), steps.clamp(max=self.length - 1))
+        batch = self.at(which, place.expand_as(steps), steps.clamp(max=self.length - 1))
         batch = replace(batch, counts=(steps < lengths).float())
-        before = self._picked(which, place, (first - 1).clamp(min=0))
+        before = self.at(which, place, (first - 1).clamp(min=0))
         inside = (first > 0).float()
         last = steps[:, -1:].minimum(lengths - 1)
         over = last == lengths - 1
-        led, then = (self._picked(which, place, at) for at in (last, (last + 1).clamp(max=self.length - 1)))
+        led, then = (self.at(which, place, at) for at in (last, (last + 1).clamp(max=self.length - 1)))
         return Segment(
             batch,
             action=before.action[:, 0] * inside,
@@ -160,7 +174,7 @@ class Replay:
         ago = some_steps(self.lived[which].clamp(max=min(recent, self.room)), count, rng)
         place = (self.lived[which].unsqueeze(1) - 1 - ago) % self.room
         step = some_steps(self._before(which, episodes).gather(1, place), 1, rng)
-        return self._picked(which, place, step.squeeze(-1))
+        return self.at(which, place, step.squeeze(-1))
 
     def _before(self, which: Tensor, episodes: int) -> Tensor:
         """Steps of every kept trial's first episodes that count, [B, trials]."""
@@ -204,7 +218,7 @@ class Replay:
         whole[:, : kept.shape[1]] = kept
         return whole
 
-    def _picked(self, which: Tensor, place: Tensor, step: Tensor) -> Batch:
+    def at(self, which: Tensor, place: Tensor, step: Tensor) -> Batch:
         """Steps by where they are kept, [B, T] each."""
         row = ((which.unsqueeze(1) * self.room + place) * self.length + step).flatten()
         chosen = {

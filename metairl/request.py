@@ -27,6 +27,7 @@ from metairl.cards import TaskCard
 from metairl.charts import CHARTS
 from metairl.errors import CardError, Incompatible, UsageError
 from metairl.exemplified import Exemplified
+from metairl.hindsight import without_reward
 from metairl.imitated import Imitated
 from metairl.recipes import adaptation, preferred_logs
 from metairl.recipes.adversarial import Adversarial
@@ -150,6 +151,8 @@ def request(
     refusals.require_logs(method, chosen, card)
     refusals.require_demos(method, chosen, card)
     refusals.require_examples(method, chosen, card)
+    refusals.require_goals(method, chosen, card)
+    refusals.require_labels(method, chosen, card)
     encoder = refusals.choose_encoder(method, chosen, encoder)
     refusals.require_answers(method, chosen, encoder, card)
     refusals.require_episodes(chosen, encoder, card)
@@ -228,7 +231,8 @@ def _source(asked: Request, spec: Spec) -> TrainingTasks | Exemplified | Imitate
         return showing.beside(demos, asked.card, spec, split, asked.diverse)
     if asked.reads_logs:
         found = logs.read(asked.card, spec, "train" if pretrains else "test")
-        return replace(found, comparisons=asked.card.comparisons)
+        found = replace(found, comparisons=asked.card.comparisons)
+        return without_reward(found, asked.card) if methods.find(asked.method).chooses_goals else found
     if asked.reads_examples:
         return Exemplified(asked.card, spec, asked.engine, asked.settings.recipe.tasks, asked.seed)
     return TrainingTasks(asked.card, spec, asked.engine)
@@ -323,7 +327,7 @@ def _copy(
         agent.networks.load_state_dict(learned.state()["networks"])
     adaptation.hold(agent, asked.settings.adapt.layers)
     source = _alone(asked, spec, tasks, index)
-    recipe = chosen.recipe[0](agent, source, asked.settings.alone, seed)
+    recipe = (chosen.onwards or chosen.recipe[0])(agent, source, asked.settings.alone, seed)
     return _judged(agent, recipe), recipe
 
 
@@ -335,7 +339,7 @@ def _alone(asked: Request, spec: Spec, tasks: draws.TaskSet, index: int) -> OneT
             return Imitated(asked.card, spec, asked.engine, tasks.only(index), demos.only(index))
         return showing.beside(demos, asked.card, spec, "test", asked.diverse).only(index)
     if asked.reads_logs:
-        return logs.read(asked.card, spec, "test").only(index)
+        return logs.labelled(asked.card, spec, "test", asked.seed).only(index)
     return OneTask(asked.card, spec, tasks.only(index), asked.engine)
 
 

@@ -6,6 +6,7 @@ P task-parameter width, N numbers of chance. A trial is K episodes on one task, 
 memory is kept between its episodes and cleared between tasks.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Protocol, runtime_checkable
 
@@ -320,6 +321,17 @@ class PlaceWorld(World, Protocol):
     def at(self, places: Tensor, goals: Tensor) -> Tensor:
         """Whether places are at goals, both [..., O]."""
         ...
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What tasks of one kind ask to arrive at, G numbers."""
+
+    achieved: Callable[
+        [Tensor], Tensor
+    ]  # what is seen, [..., O], to the goal that is reached there, [..., G]
+    told: Callable[[Tensor, Tensor], Tensor]  # tasks, [B, P], and goals, [B, G], to tasks that ask for those
+    near: float  # how far from its goal a state may be and be there
 
 
 def laid_flat(memory: State) -> Tensor:

@@ -1,6 +1,7 @@
 """What the pages say of the committed records is so."""
 
 from functools import cache
+from itertools import product
 
 import numpy as np
 import pytest
@@ -190,3 +191,37 @@ def test_one_demonstration_is_enough_on_the_classics() -> None:
     assert inverse.shape == (5, 100) and inverse.mean() > 490
     assert better(inverse.ravel(), imitated("bc-demos", pole).ravel()) < 0.01
     assert imitated("iq-learn-discrete", swing).mean() > -83 - 4
+
+
+# goals in hindsight
+
+
+def labelled(method: str, labels: int) -> np.ndarray:
+    """Returns of the same ten held-out tasks, [seeds, tasks]."""
+    return imitated(method, f"point-robot-v1_data=replay,episodes=1,labels={labels}")
+
+
+def better_in_pairs(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """The p-value of ours being larger on the same tasks, by all changes of sign of their differences."""
+    away = ours - theirs
+    signs = np.array(list(product((1.0, -1.0), repeat=len(away))))
+    return float(np.mean(signs @ away >= away.sum() - 1e-9))
+
+
+def test_a_test_of_pairs_by_hand() -> None:
+    """Sums of ±1 ± 2: one of four is as large as 3; of ±2 ± 1 two are as large as 1."""
+    assert better_in_pairs(np.array([1.0, 2.0]), np.zeros(2)) == 0.25
+    assert better_in_pairs(np.array([2.0, -1.0]), np.zeros(2)) == 0.5
+
+
+def test_what_knows_how_to_reach_goals_needs_a_sixteenth_of_the_labels() -> None:
+    few, many = labelled("gc-iql-tuned", 25), labelled("iql-alone", 400)
+    assert few.shape == many.shape == (3, 10)
+    assert better_in_pairs(few.mean(0), many.mean(0)) < 0.01
+    assert few.mean(1).min() > many.mean(1).max()  # the worst seed above the best
+
+
+@pytest.mark.parametrize("method", ["gc-iql", "gc-cql"])
+def test_values_of_goals_are_worth_more_than_cloning_towards_them(method: str) -> None:
+    task = "point-robot-v1_data=replay,episodes=1"
+    assert better(imitated(method, task).ravel(), imitated("gc-bc", task).ravel()) < 0.01

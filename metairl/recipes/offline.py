@@ -33,7 +33,29 @@ class Tenth(Config):
     best: float = 0.1
 
 
-class Offline(replaying.Replaying):
+class FromLogs(replaying.Replaying):
+    """Whose budget is counted in gradient steps."""
+
+    def __init__(
+        self,
+        agent: Agent[OffPolicyLearner],
+        source: Logs,
+        config: replaying.Config,
+        seed: int,
+        streams: tuple[str, ...] = (),
+    ):
+        super().__init__(agent, config, len(source), seed, streams)
+        self.source = source
+
+    @property
+    def clock(self) -> int:
+        return self.gradient_steps
+
+    def iterate(self, progress: float) -> dict[str, float]:
+        return self.improve(ROUNDS)
+
+
+class Offline(FromLogs):
     def __init__(
         self,
         agent: Agent[OffPolicyLearner],
@@ -42,8 +64,7 @@ class Offline(replaying.Replaying):
         seed: int,
         streams: tuple[str, ...] = (),
     ):
-        super().__init__(agent, config, len(source), seed, streams)
-        self.source = source
+        super().__init__(agent, source, config, seed, streams)
         self.replay = source.best(config.best)
 
     def transitions(self, which: Tensor) -> Batch:
@@ -52,13 +73,6 @@ class Offline(replaying.Replaying):
         if self.source.others is None:
             return own
         return own.beside(self.source.others.steps(which, self.config.batch, self.streams["improve"]))
-
-    @property
-    def clock(self) -> int:
-        return self.gradient_steps
-
-    def iterate(self, progress: float) -> dict[str, float]:
-        return self.improve(ROUNDS)
 
     def evidence(self, which: Tensor) -> Batch:
         assert isinstance(self.agent.encoder, SetEncoder), "what is inferred from evidence"

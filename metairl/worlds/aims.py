@@ -8,6 +8,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from metairl.types import Goal
+
+SAME_SPEED = 0.1  # how far from the wanted one, in metres a second, still is that
+
 
 def forward(speed: Tensor, place: Tensor, sign: Tensor) -> Tensor:
     """As fast as it can along the first axis, or against it where the sign is −1."""
@@ -35,3 +39,15 @@ AIMS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
     "direction": direction,
     "goal": goal,
 }
+
+
+def speed_seen(at: int) -> Goal:
+    """Of the aim `velocity`: how fast the body is when it is seen, which stands there in what is seen."""
+
+    def achieved(obs: Tensor) -> Tensor:
+        return obs[..., at : at + 1]
+
+    def told(task: Tensor, speed: Tensor) -> Tensor:
+        return speed
+
+    return Goal(achieved, told, SAME_SPEED)

@@ -26,6 +26,7 @@ class Body:
     place: Reading  # [B, axes], the place whose change is its velocity
     healthy: Reading  # [B] bool
     contact: Reading  # [B], squared contact forces as its reward counts them
+    speed: int | None = None  # where in what is seen its speed along the first axis stands
 
     def start(self, qpos: Tensor, velocities: int, lanes: int, rng: Generator) -> dict[str, Tensor]:
         """States that episodes begin in: noise around the model's own."""
@@ -107,7 +108,9 @@ def _forces(engine: Engine) -> Tensor:
 
 
 BODIES = {
-    "half-cheetah": Body("half_cheetah.xml", 5, 1, 0.1, True, (), _planar, _along, _always, _weightless),
+    "half-cheetah": Body(
+        "half_cheetah.xml", 5, 1, 0.1, True, (), _planar, _along, _always, _weightless, speed=8
+    ),
     "hopper": Body("hopper.xml", 4, 1, 5e-3, False, (), _planar_clipped, _along, _hopper_stands, _weightless),
     "walker": Body(
         "walker2d_v5.xml",

@@ -11,7 +11,7 @@ success, and the dense reward is told beside the sparse one, for methods that tr
 import torch
 from torch import Generator, Tensor
 
-from metairl.types import Spec, Step, Tasks
+from metairl.types import Goal, Spec, Step, Tasks
 
 STRIDE = 0.1
 NEAR = 0.2  # where a sparse goal begins to pay, and what counts as there
@@ -65,6 +65,18 @@ def at(places: Tensor, goals: Tensor) -> Tensor:
     """Whether places, [..., 2], are at goals."""
     there: Tensor = (places - goals).norm(dim=-1) <= NEAR
     return there
+
+
+def place(obs: Tensor) -> Tensor:
+    """What a point sees is where it is."""
+    return obs
+
+
+def sent_to(task: Tensor, goal: Tensor) -> Tensor:
+    return goal
+
+
+GOAL = Goal(place, sent_to, NEAR)
 
 
 def near(goal: Tensor, count: int, rng: Generator) -> Tensor:

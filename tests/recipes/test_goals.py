@@ -9,8 +9,8 @@ import torch
 from resuming import saved, snapshot
 from torch import Tensor
 
-from metairl import catalogue, draws, exemplified
-from metairl.agent import Informed
+from metairl import catalogue, draws, exemplified, experts
+from metairl.agent import Acting, Informed
 from metairl.encoders import ENCODERS
 from metairl.errors import UsageError
 from metairl.methods import METHODS, find
@@ -40,6 +40,16 @@ def built(name: str, **recipe: object) -> Goals:
     _, made = build(asked(name, **recipe))
     assert isinstance(made, Goals)
     return made
+
+
+def test_its_stages_can_collect_logs_the_reward_left_out() -> None:
+    wanted, recipe = asked("vice"), built("vice")
+    recipe.iterate(0.0)
+    stage = {"networks": recipe.networks.state_dict()}
+    acting = experts._policy(wanted, stage, explore=True)
+    assert isinstance(acting, Acting) and acting.explore
+    same = recipe.agent.networks.state_dict()
+    assert all(torch.equal(value, same[key]) for key, value in acting.agent.networks.state_dict().items())
 
 
 def test_both_methods_are_here() -> None:
