@@ -28,13 +28,16 @@ def choose_encoder(name: str, method: Method, asked: str | None) -> str | None:
         raise UsageError(f"method '{name}' goes with the encoders {known}, not with '{asked}'")
     if asked != method.encoder and not method.any_encoder and not method.encoders:
         raise UsageError(
-            f"method '{name}' is one with encoder '{method.encoder}'; '{asked}' goes with {_that_take_any()}"
+            f"method '{name}' is one with encoder '{method.encoder}'; '{asked}' goes with "
+            + _that_take_any(method.support)
         )
     return asked
 
 
-def _that_take_any() -> str:
-    return " and ".join(name for name, method in METHODS.items() if method.any_encoder)
+def _that_take_any(support: str) -> str:
+    """Of the methods that have as much from a held-out task."""
+    able = (name for name, method in METHODS.items() if method.any_encoder and method.support == support)
+    return " and ".join(able) or "no method like it"
 
 
 def require_world(name: str, method: Method, card: TaskCard) -> None:
