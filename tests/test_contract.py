@@ -320,7 +320,7 @@ def test_combinations_that_cannot_work_are_refused_by_name() -> None:
         choose_encoder("thompson", find("thompson"), "rl2")
     with pytest.raises(UsageError, match=r"no encoder 'rl1'; did you mean 'rl2'\?"):
         choose_encoder("ppo", find("ppo"), "rl1")
-    with pytest.raises(UsageError, match="one with encoder 'pearl'; 'rl2' goes with ppo and sac$"):
+    with pytest.raises(UsageError, match=r"one with encoder 'pearl'; 'rl2' goes with ppo and sac$"):
         choose_encoder("pearl", find("pearl"), "rl2")
     with pytest.raises(UsageError, match="'bandit-5-v1' is a bandit world, for ppo, rl2, rl2-lstm, snail"):
         request("sac", "bandit-5")
