@@ -9,7 +9,7 @@ import json
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
@@ -59,10 +59,10 @@ class Score(Strict):
     source: str  # where the two numbers come from
 
 
-YOUNG = ("physics", "arm", "data", "demos", "examples", "comparisons", "labels")  # than some records
-Setting = Literal[
-    "horizon", "episodes", "skill", "goals", "data", "demos", "examples", "comparisons", "labels"
-]
+Shown = Literal["demos", "examples", "comparisons", "labels", "questions"]  # how much of a task is told
+Setting = Literal["horizon", "episodes", "skill", "goals", "data"] | Shown
+SHOWN: tuple[Shown, ...] = get_args(Shown)
+YOUNG = ("physics", "arm", "data", *SHOWN)  # than some records
 
 
 class TaskCard(Strict):
@@ -85,6 +85,7 @@ class TaskCard(Strict):
     demos: Count | None = None  # episodes of them that are shown of a held-out task; None: not said
     examples: Count | None = None  # states of success that are shown of a task; None: not said
     comparisons: Count | None = None  # answers about its logs that a task is inferred from; None: not said
+    questions: Count | None = None  # that may be asked about training tasks; None: as the method says
     labels: Count | None = None  # transitions of a held-out task's logs that tell their reward; None: all
     same_tasks: bool = False  # training and held-out tasks are the same by definition: no test of transfer
     transfer: list[str] = Field(

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from metairl.cards import BoardCard, Card, TableCard, TaskCard, read, read_toml
+from metairl.cards import SHOWN, BoardCard, Card, TableCard, TaskCard, read, read_toml
 from metairl.errors import CardError, UsageError, nearest
 from metairl.principles import Constitution
 from metairl.skill_boxes import NAMES
@@ -95,8 +95,7 @@ def tuned(method: str, asked: str) -> tuple[dict[str, Any], Path | None]:
 
 
 def _tuned_name(asked: str) -> str:
-    shows = {"demos": None, "examples": None, "comparisons": None, "labels": None}
-    return _full_name(task(asked).model_copy(update=shows))
+    return _full_name(task(asked).model_copy(update=dict.fromkeys(SHOWN)))
 
 
 def _files(folder: str) -> dict[str, Path]:
@@ -166,8 +165,8 @@ def _with_setting(card: TaskCard, key: str, value: str) -> TaskCard:
             return card.model_copy(update={"data": value})
     if not value.isdecimal() or int(value) < 1:
         raise UsageError(f"task '{card.id}': '{key}' must be a whole number above 0, not '{value}'")
-    if field in ("demos", "labels") and card.data is None:
-        named = {"demos": "expert", "labels": "replay"}[field]
+    if field in ("demos", "labels", "comparisons") and card.data is None:
+        named = "expert" if field == "demos" else "replay"
         raise UsageError(f"task '{card.id}': say of which logs first, as in data={named},{field}={value}")
     return card.model_copy(update={field: int(value)})
 

@@ -16,7 +16,7 @@ from torch import Generator, Tensor
 from torch.nn.functional import one_hot
 
 from metairl import data, draws
-from metairl.cards import TaskCard
+from metairl.cards import SHOWN, TaskCard
 from metairl.episodes import Episode, require_sound
 from metairl.errors import DamagedFile, StorageError
 from metairl.replay import Replay
@@ -39,8 +39,7 @@ def name(card: TaskCard, quality: str, split: str) -> str:
 
 def world_sha256(card: TaskCard) -> str:
     """Of what decides what a log holds."""
-    shown = {"demos": None, "examples": None, "comparisons": None, "labels": None}
-    return card.model_copy(update=shown | {"data": None, "episodes": 1}).sha256
+    return card.model_copy(update=dict.fromkeys(SHOWN) | {"data": None, "episodes": 1}).sha256
 
 
 @dataclass(frozen=True)

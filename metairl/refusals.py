@@ -105,6 +105,11 @@ def require_labels(name: str, method: Method, card: TaskCard) -> None:
         )
 
 
+def require_questions(name: str, settings: Any, card: TaskCard) -> None:
+    if card.questions is not None and not hasattr(getattr(settings, "recipe", None), "ask"):
+        raise UsageError(f"questions={card.questions} are for methods that ask them; '{name}' does not")
+
+
 def require_episodes(method: Method, encoder: str | None, card: TaskCard) -> None:
     if method.support != "trial":
         return  # what a task is inferred from comes before its first episode

@@ -160,12 +160,21 @@ def request(
         raise UsageError(f"--steps must be 0 or more, not {steps}")
     kind = choose(engine) if card.simulated else "cpu"
     tuned_steps, tuned_settings = tuning.tuned(method, task, encoder)
-    refusals.require_counts(settings or tuned_settings)
-    refusals.require_shaped(settings or tuned_settings, card)
+    settings = settings or tuned_settings
+    refusals.require_counts(settings)
+    refusals.require_shaped(settings, card)
+    refusals.require_questions(method, settings, card)
     if steps and chosen.recipe and not chosen.pretrains:
         raise UsageError(f"method '{method}' trains on held-out tasks alone: set --adapt.steps, not --steps")
     budget = (steps if steps is not None else tuned_steps) if chosen.recipe and chosen.pretrains else 0
-    return Request(method, catalogue.task_name(task), encoder, seed, budget, settings or tuned_settings, kind)
+    within = _within(settings, card.questions) if card.questions else settings
+    return Request(method, catalogue.task_name(task), encoder, seed, budget, within, kind)
+
+
+def _within(settings: Any, questions: int) -> Any:
+    """The same with no more questions than that to ask."""
+    ask = replace(settings.recipe.ask, labels=questions)
+    return replace(settings, recipe=replace(settings.recipe, ask=ask))
 
 
 def requested(folder: RunFolder) -> Request:

@@ -190,3 +190,13 @@ def test_comparisons_teach_where_to_go() -> None:
         scores.append(np.array(judge(wanted, policy, "test", Spent())[0].returns, dtype=float))
     assert scores[0].mean() > -8
     assert permutation_test(scores[0], scores[1], np.random.default_rng(0)) < 0.001
+
+
+def test_a_task_may_say_how_many_questions_there_are() -> None:
+    """Whatever was tuned; who asks nothing is refused."""
+    few = request("preferences", "point-robot:episodes=1,questions=30")
+    tuned = request("preferences", "point-robot:episodes=1")
+    assert few.settings.recipe.ask == replace(tuned.settings.recipe.ask, labels=30)
+    assert few.steps == tuned.steps and few.settings.learner == tuned.settings.learner
+    with pytest.raises(UsageError, match="questions=30 are for methods that ask them; 'ppo' does not"):
+        request("ppo", "point-robot:questions=30")
