@@ -1,13 +1,12 @@
 """Rewards from states of success: what they read, and who is fooled by them."""
 
-from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
 import pytest
 import torch
 from resuming import saved, snapshot
-from torch import Tensor
+from spoiling import learns_the_same
 
 from metairl import catalogue, draws, exemplified, experts
 from metairl.agent import Acting, Informed
@@ -21,7 +20,6 @@ from metairl.request import Request, build, informed, judge, request, spec_of
 from metairl.rollout import rollout
 from metairl.streams import stream
 from metairl.tuning import settings_from
-from metairl.types import Step
 from metairl.worlds import make
 from metairl.worlds.point_maze import PointMaze
 
@@ -139,19 +137,7 @@ def test_every_network_moves_and_a_resumed_run_is_equal_bit_for_bit(name: str, e
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_the_world_pays_is_never_read(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    learned, step = [], PointMaze.step
-
-    def spoilt(self: PointMaze, action: Tensor) -> Step:
-        came = step(self, action)
-        return replace(came, reward=torch.randn_like(came.reward), success=torch.rand(self.lanes) < 0.5)
-
-    for other in (step, spoilt):
-        monkeypatch.setattr(PointMaze, "step", other)
-        recipe = built(name)
-        for progress in (0.0, 0.3):
-            recipe.iterate(progress)
-        learned.append(snapshot(recipe.networks.state_dict()))
-    assert all(torch.equal(value, learned[1][key]) for key, value in learned[0].items())
+    assert learns_the_same(PointMaze, lambda: built(name), monkeypatch)
 
 
 def trained(name: str, seed: int) -> tuple[float, float]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from resuming import saved, snapshot
+from spoiling import learns_the_same
 from torch import Tensor, tensor
 from torch.testing import assert_close
 
@@ -21,7 +22,7 @@ from metairl.request import Request, build, judge, request
 from metairl.rollout import rollout
 from metairl.streams import stream
 from metairl.tuning import settings_from
-from metairl.types import Sight, Step, Trial
+from metairl.types import Sight, Trial
 from metairl.worlds.point_maze import PointMaze
 
 NAMES = [name for name, method in METHODS.items() if method.support == "told"]
@@ -270,19 +271,7 @@ def flat(state: object) -> object:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_the_world_pays_is_never_read(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    learned, step = [], PointMaze.step
-
-    def spoilt(self: PointMaze, action: Tensor) -> Step:
-        came = step(self, action)
-        return replace(came, reward=torch.randn_like(came.reward), success=torch.rand(self.lanes) < 0.5)
-
-    for other in (step, spoilt):
-        monkeypatch.setattr(PointMaze, "step", other)
-        recipe = built(name)
-        for progress in (0.0, 0.3):
-            recipe.iterate(progress)
-        learned.append(snapshot(recipe.networks.state_dict()))
-    assert all(torch.equal(value, learned[1][key]) for key, value in learned[0].items())
+    assert learns_the_same(PointMaze, lambda: built(name), monkeypatch)
 
 
 def trained(name: str) -> float:
