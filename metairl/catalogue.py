@@ -131,12 +131,19 @@ def _task_id(name: str) -> str:
     return max(versions, key=lambda id: int(id.rpartition("-v")[2]))
 
 
+OF_LOGS = {"demos": "expert", "labels": "replay", "comparisons": "replay"}  # and logs they may be of
+
+
 def _with_settings(card: TaskCard, settings: str) -> TaskCard:
     for key, value in _pairs(card.id, settings):
         if key not in card.settable:
             hint = nearest(key, card.settable) if card.settable else "it has no settings"
             raise UsageError(f"task '{card.id}' has no setting '{key}'; {hint}")
         card = _with_setting(card, key, value)
+    for field, named in OF_LOGS.items():
+        if getattr(card, field) and card.data is None:
+            asked = f"data={named},{field}={getattr(card, field)}"
+            raise UsageError(f"task '{card.id}': say of which logs, as in {asked}")
     return card
 
 
@@ -165,9 +172,6 @@ def _with_setting(card: TaskCard, key: str, value: str) -> TaskCard:
             return card.model_copy(update={"data": value})
     if not value.isdecimal() or int(value) < 1:
         raise UsageError(f"task '{card.id}': '{key}' must be a whole number above 0, not '{value}'")
-    if field in ("demos", "labels", "comparisons") and card.data is None:
-        named = "expert" if field == "demos" else "replay"
-        raise UsageError(f"task '{card.id}': say of which logs first, as in data={named},{field}={value}")
     return card.model_copy(update={field: int(value)})
 
 

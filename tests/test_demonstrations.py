@@ -128,7 +128,7 @@ def test_who_was_taught_by_other_demonstrations_is_another_run(charted: Path, tm
     ("task", "what"),
     [
         ("random-mdp", "learns from demonstrations: say which"),
-        ("random-mdp:demos=3", "say of which logs first, as in data=expert,demos=3"),
+        ("random-mdp:demos=3", "say of which logs, as in data=expert,demos=3"),
         ("random-mdp:data=expert,demos=0", "must be a whole number above 0"),
         ("bandit-5", "works on gridworld"),
     ],

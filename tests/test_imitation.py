@@ -47,7 +47,7 @@ def poles(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_no_demonstrations_no_imitation() -> None:
     with pytest.raises(UsageError, match="learns from demonstrations: say which, as in point-robot-v1:data"):
         request("gail", "point-robot")
-    with pytest.raises(UsageError, match="say of which logs first, as in data=expert,demos=3"):
+    with pytest.raises(UsageError, match="say of which logs, as in data=expert,demos=3"):
         request("gail", "point-robot:demos=3")
 
 
