@@ -193,6 +193,30 @@ def test_one_demonstration_is_enough_on_the_classics() -> None:
     assert imitated("iq-learn-discrete", swing).mean() > -83 - 4
 
 
+# rewards from comparisons
+
+
+def of_the_truth(method: str) -> float:
+    """How much of what the true reward leads to, over random actions, a thousand answers do."""
+    ours, truth, random = (
+        imitated(name, "half-cheetah-vel-v1_episodes=1").mean() for name in (method, "sac+oracle", "random")
+    )
+    return float((ours - random) / (truth - random))
+
+
+def test_a_thousand_answers_are_worth_most_of_the_true_reward() -> None:
+    assert of_the_truth("preferences-sac") > 0.8
+    assert of_the_truth("preferences-sac") > of_the_truth("preferences-sac-uniform")
+
+
+def test_more_answers_lead_further() -> None:
+    scores = [
+        imitated("preferences", f"point-robot-v1_episodes=1,questions={count}").mean()
+        for count in (10, 30, 100, 300, 1000)
+    ]
+    assert scores == sorted(scores)
+
+
 # goals in hindsight
 
 
@@ -214,8 +238,9 @@ def test_a_test_of_pairs_by_hand() -> None:
     assert better_in_pairs(np.array([2.0, -1.0]), np.zeros(2)) == 0.5
 
 
-def test_what_knows_how_to_reach_goals_needs_a_sixteenth_of_the_labels() -> None:
-    few, many = labelled("gc-iql-tuned", 25), labelled("iql-alone", 400)
+@pytest.mark.parametrize("method", ["gc-iql-tuned", "gc-cql-tuned"])
+def test_what_knows_how_to_reach_goals_needs_a_sixteenth_of_the_labels(method: str) -> None:
+    few, many = labelled(method, 25), labelled("iql-alone", 400)
     assert few.shape == many.shape == (3, 10)
     assert better_in_pairs(few.mean(0), many.mean(0)) < 0.01
     assert few.mean(1).min() > many.mean(1).max()  # the worst seed above the best
