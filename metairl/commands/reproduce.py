@@ -30,6 +30,7 @@ class Reproduce:
     engine: Literal["local", "ray", "slurm"] = "local"  # who runs them; slurm prints a script and stops
     address: str | None = None  # of a Ray cluster, HOST:PORT; by default one of this machine's cores
     threads: int | None = None  # of torch in each run; by default the cores are shared out
+    gpus: float = 0.0  # that each run asks Ray for; 0.25: four runs share one
     patience: float = 1800.0  # seconds that a run may write nothing in before it is ended and tried again
     at_most: int | None = None  # training steps that may be planned; more is refused before anything starts
     committed: bool = False  # fill it from committed records alone
@@ -87,7 +88,7 @@ def _run_missing(args: Reproduce, card: TableCard, columns: list[Column], roots:
     if args.at_most is not None and total > args.at_most:
         raise UsageError(f"{total:,} training steps are more than --at-most {args.at_most:,}")
     if not args.dry_run:
-        manner = Manner(args.jobs, args.engine, args.address, args.threads, args.patience)
+        manner = Manner(args.jobs, args.engine, args.address, args.threads, args.gpus, args.patience)
         return make(jobs_of(requests, args.runs), args.runs, manner)
     shelves = [estimates.recorded(shelf) for shelf in ([args.runs], committed())]
     _say_times({asked: estimates.estimate(asked, shelves) for asked in requests})

@@ -33,6 +33,7 @@ class Search:
     engine: Literal["local", "ray", "slurm"] = "local"  # who runs them; slurm prints a script and stops
     address: str | None = None  # of a Ray cluster, HOST:PORT; by default one of this machine's cores
     threads: int | None = None  # of torch in each run; by default the cores are shared out
+    gpus: float = 0.0  # that each run asks Ray for; 0.25: four runs share one
     patience: float = 1800.0  # seconds that a run may write nothing in before it is ended and tried again
     json: bool = False  # print one object
 
@@ -46,7 +47,7 @@ def main(words: list[str]) -> int:
     candidates = search.plan(wanted, out)
     jobs = [job for candidate in candidates if not candidate.out for job in candidate.jobs]
     print(f"{len(jobs)} runs of {wanted.steps:,} training steps, on validation tasks", file=sys.stderr)
-    make(jobs, out, Manner(args.jobs, args.engine, args.address, args.threads, args.patience))
+    make(jobs, out, Manner(args.jobs, args.engine, args.address, args.threads, args.gpus, args.patience))
     if args.engine == "slurm":
         return 0
     if any(not candidate.tried for candidate in candidates):

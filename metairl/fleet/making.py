@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from metairl.errors import UsageError
 from metairl.fleet.crew import Crew, Local
 from metairl.fleet.fleet import Fleet
 from metairl.fleet.jobs import Job, planned
@@ -21,7 +22,12 @@ class Manner:
     engine: Literal["local", "ray", "slurm"] = "local"
     address: str | None = None  # of a Ray cluster
     threads: int | None = None  # of torch in each run; None: the cores are shared out
+    gpus: float = 0.0  # that each run asks Ray for
     patience: float = 1800.0  # seconds without a word before a run is ended and tried again
+
+    def __post_init__(self) -> None:
+        if self.gpus < 0 or (self.gpus and self.engine != "ray"):
+            raise UsageError(f"--gpus {self.gpus} is what a run asks Ray for: 0 or more, with --engine ray")
 
     @property
     def each(self) -> int:
@@ -29,7 +35,7 @@ class Manner:
 
     def crew(self) -> Crew:
         if self.engine == "ray":
-            return OnRay(self.address, self.jobs, self.each)
+            return OnRay(self.address, self.jobs, self.each, self.gpus)
         return Local(self.jobs, self.each)
 
 

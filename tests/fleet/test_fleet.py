@@ -16,7 +16,7 @@ import pytest
 
 from metairl.cli import main
 from metairl.errors import RunConflict, UsageError
-from metairl.fleet import on_ray
+from metairl.fleet import making, on_ray
 from metairl.fleet.crew import Local
 from metairl.fleet.fleet import Fleet, Row
 from metairl.fleet.jobs import Job, glance, jobs_of, planned
@@ -262,6 +262,16 @@ def test_slurm_gets_a_script_whose_tasks_are_the_runs(
     subprocess.run(["bash", "-eu", str(script)], env=known, check=True, capture_output=True)
     assert main(["runs", str(tmp_path), "--json"]) == 0
     assert sorted(row["status"] for row in json.loads(capfd.readouterr().out)) == ["completed", "planned"]
+
+
+def test_a_share_of_a_gpu_is_asked_of_ray_and_of_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(making, "OnRay", lambda *words: asked.extend(words))
+    making.Manner(jobs=4, engine="ray", threads=1, gpus=0.25).crew()
+    assert asked == [None, 4, 1, 0.25]
+    for engine, gpus in (("local", 0.5), ("slurm", 1.0), ("ray", -1.0)):
+        with pytest.raises(UsageError, match=r"is what a run asks Ray for: 0 or more, with --engine ray"):
+            making.Manner(engine=engine, gpus=gpus)
 
 
 @pytest.mark.parametrize(("address", "word"), [("127.0.0.1:1", "no Ray answers"), ("nowhere", "HOST:PORT")])
