@@ -10,6 +10,7 @@ import torch
 
 from metairl import (
     __version__,
+    building,
     catalogue,
     compared,
     draws,
@@ -63,7 +64,7 @@ class Request:
 
     @property
     def sight(self) -> Sight:
-        return methods.sight(methods.find(self.method), self.encoder, self.settings)
+        return building.sight(methods.find(self.method), self.encoder, self.settings)
 
     @property
     def reads_logs(self) -> bool:
@@ -208,8 +209,8 @@ def build(asked: Request) -> tuple[Judged, protocol.Recipe | None]:
     if asked.reads_demos and not asked.imitates:
         return _explaining(asked, spec)
     if chosen.recipe is None or asked.encoder is None:
-        return methods.build_exact(chosen, spec, asked.settings), None
-    agent = methods.build_agent(chosen, asked.encoder, spec, asked.settings, card, asked.seed)
+        return building.build_exact(chosen, spec, asked.settings), None
+    agent = building.build_agent(chosen, asked.encoder, spec, asked.settings, card, asked.seed)
     recipe = chosen.recipe[0](agent, _source(asked, spec), asked.settings.recipe, asked.seed)
     return _judged(agent, recipe), recipe
 
@@ -221,7 +222,7 @@ def _judged(agent: Agent[Any], recipe: Training) -> Policy:
 
 def _explaining(asked: Request, spec: Spec) -> tuple[Explains, protocol.Recipe | None]:
     chosen, card = methods.find(asked.method), asked.card
-    explainer = methods.build_explainer(chosen, spec, asked.settings, asked.seed)
+    explainer = building.build_explainer(chosen, spec, asked.settings, asked.seed)
     if chosen.recipe is None:
         return explainer, None
     chart, shown = showing.every(card, spec, "train")
@@ -331,7 +332,7 @@ def _copy(
     chosen, card, spec = methods.find(asked.method), asked.card, spec_of(asked.card)
     assert chosen.recipe and asked.encoder
     seed = seed_of("adapt", asked.seed, index)
-    agent = methods.build_agent(chosen, asked.encoder, spec, asked.settings, card, seed)
+    agent = building.build_agent(chosen, asked.encoder, spec, asked.settings, card, seed)
     if chosen.pretrains:
         agent.networks.load_state_dict(learned.state()["networks"])
     adaptation.hold(agent, asked.settings.adapt.layers)

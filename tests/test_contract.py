@@ -228,7 +228,7 @@ def through_time(c: Context) -> dict[str, Tensor]:
 
 @pytest.mark.parametrize("name, encoder, task", list(combinations()))
 def test_every_combination_is_judged(name: str, encoder: str | None, task: str) -> None:
-    from metairl.methods import sight
+    from metairl.building import sight
 
     asked = request(name, task, encoder)
     card = asked.card

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from metairl import catalogue, draws, logs, measures, methods, showing, tuning
+from metairl import building, catalogue, draws, logs, measures, showing, tuning
 from metairl.cli import main
 from metairl.errors import DamagedFile, StorageError
 from metairl.learners.chart_planning import HARD, action_values, plan
@@ -187,7 +187,7 @@ def test_a_reward_that_is_spoilt_changes_nothing(name: str, charted: Path) -> No
 
     def explained() -> torch.Tensor:
         asked = request(name, TASK.format(2))
-        explainer = methods.build_explainer(METHODS[name], spec, asked.settings, seed=0)
+        explainer = building.build_explainer(METHODS[name], spec, asked.settings, seed=0)
         shown = showing.chosen(found, spec, 2, stream("spoilt"), Path("here"))
         return explainer.explain(showing.charted(found, spec), shown).policy
 

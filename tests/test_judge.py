@@ -11,10 +11,11 @@ from torch import Generator, Tensor
 
 from metairl import catalogue, draws, protocol
 from metairl.agent import Acting
+from metairl.building import sight
 from metairl.cards import TaskCard
 from metairl.draws import TaskSet
 from metairl.errors import CardError
-from metairl.methods import METHODS, find, sight
+from metairl.methods import METHODS, find
 from metairl.recipes.off_policy import OffPolicy
 from metairl.record import Evaluation, RunFolder, Training, from_line, to_line
 from metairl.request import build, judge, request

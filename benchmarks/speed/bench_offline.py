@@ -15,7 +15,7 @@ from conftest import Note, in_turns, side_by_side
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch.utils.data import DataLoader, TensorDataset
 
-from metairl import catalogue, methods, tuning
+from metairl import building, catalogue, methods, tuning
 from metairl.episodes import Episode
 from metairl.logs import Logs, laid_out
 from metairl.recipes.offline import Offline
@@ -33,7 +33,7 @@ def test_gradient_steps(benchmark: BenchmarkFixture, note: Note, name: str, roun
     method = methods.find(name)
     settings = tuning.settings_type(method, "none")()
     settings = replace(settings, recipe=replace(settings.recipe, batch_tasks=1, batch=BATCH))
-    agent = methods.build_agent(method, "none", SPEC, settings, CARD, seed=0)
+    agent = building.build_agent(method, "none", SPEC, settings, CARD, seed=0)
     recipe = Offline(agent, random_logs(tasks=1), settings.recipe, seed=0)
 
     def ours() -> int:

@@ -43,9 +43,8 @@ def bandit_scores(name: str, settings: object) -> Score:
 def mdp_scores(name: str, settings: object) -> Score:
     asked = request(name, MDPS[-1], settings=settings)
     drawn = draws.draw(asked.card, TUNING_TASKS, stream("tuning", asked.card.id))
-    sight = methods.sight(methods.find(name), None)
-    tasks = draws.TaskSet("tuning", drawn)
-    evaluations = meta_test(build(asked)[0], asked.card, tasks, sight, asked.seed, Spent())
+    tasks = draws.TaskSet(asked.card.id, "train", drawn)
+    evaluations = meta_test(build(asked)[0], asked.card, tasks, asked.sight, asked.seed, Spent())
     so_far = np.cumsum([np.mean(e.returns) for e in evaluations])
     return {task: float(so_far[int(task.partition("=")[2]) - 1]) for task in MDPS}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from resuming import saved, snapshot
+from resuming import goes_on_bit_for_bit, snapshot
 from spoiling import learns_the_same
 
 from metairl import catalogue, draws, exemplified, experts
@@ -116,22 +116,7 @@ def test_the_newest_visits_are_kept_and_no_more() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_network_moves_and_a_resumed_run_is_equal_bit_for_bit(name: str, encoder: str) -> None:
     wanted = asked(name, encoder)
-    policy, straight = build(wanted)
-    assert straight is not None
-    start = snapshot(straight.networks.state_dict())
-    for progress in (0.0, 0.2):
-        straight.iterate(progress)
-    halfway = torch.load(saved(straight.state()), weights_only=True)
-    metrics = straight.iterate(0.4)
-    ends = straight.networks.state_dict()
-    assert {key for key, value in ends.items() if not torch.equal(value, start[key])} == set(start)
-    _, resumed = build(wanted)
-    assert resumed is not None
-    resumed.load(halfway)
-    assert resumed.iterate(0.4) == metrics
-    assert all(torch.equal(ends[key], value) for key, value in resumed.networks.state_dict().items())
-    first, again = (judge(wanted, policy, "validation", Spent()) for _ in range(2))
-    assert [e.returns for e in first] == [e.returns for e in again]
+    goes_on_bit_for_bit(wanted)
     assert not wanted.sight.reward
 
 

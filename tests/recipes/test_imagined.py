@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from metairl import catalogue, dynamics, methods, refusals, tuning
+from metairl import building, catalogue, dynamics, methods, refusals, tuning
 from metairl.errors import CardError, UsageError
 from metairl.learners.random import Random
 from metairl.logs import Logs
@@ -43,7 +43,7 @@ def recipe(encoder: str = "oracle", seed: int = 0, **settings: Any) -> Imagined:
     )
     card = catalogue.task("point-robot:data=replay")
     parts = replace(tuning.settings_type(MOPO, encoder)(), recipe=config)
-    agent = methods.build_agent(MOPO, encoder, spec_of(card), parts, card, seed)
+    agent = building.build_agent(MOPO, encoder, spec_of(card), parts, card, seed)
     return Imagined(agent, logs(), config, seed)
 
 
@@ -210,7 +210,7 @@ def test_alone_it_has_a_model_of_its_own_task() -> None:
     config = recipe().config
     card = catalogue.task("point-robot:data=replay")
     parts = replace(tuning.settings_type(MOPO, "none")(), recipe=config)
-    agent = methods.build_agent(MOPO, "none", spec_of(card), parts, card, 0)
+    agent = building.build_agent(MOPO, "none", spec_of(card), parts, card, 0)
     alone = Imagined(agent, logs().only(1), config, 0)
     alone.iterate(0.0)
     assert alone.imagined.lengths.tolist() == [[15 * 4, 0]]

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from resuming import saved, snapshot
+from resuming import goes_on_bit_for_bit, snapshot
 from spoiling import learns_the_same
 from torch import Tensor, tensor
 from torch.testing import assert_close
@@ -241,32 +241,8 @@ def test_a_goal_that_is_held_out_is_refused() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_network_moves_and_a_resumed_run_is_equal_bit_for_bit(name: str) -> None:
     wanted = asked(name)
-    policy, straight = build(wanted)
-    assert straight is not None
-    start = snapshot(straight.networks.state_dict())
-    for progress in (0.0, 0.2):
-        straight.iterate(progress)
-    halfway = torch.load(saved(straight.state()), weights_only=True)
-    metrics = straight.iterate(0.4)
-    ends = straight.networks.state_dict()
-    assert {key for key, value in ends.items() if not torch.equal(value, start[key])} == set(start)
-    _, resumed = build(wanted)
-    assert resumed is not None
-    resumed.load(halfway)
-    assert resumed.iterate(0.4) == metrics
-    assert flat(straight.state()) == flat(resumed.state())
-    first, again = (judge(wanted, policy, "validation", Spent()) for _ in range(2))
-    assert [e.returns for e in first] == [e.returns for e in again]
+    goes_on_bit_for_bit(wanted)
     assert wanted.sight == Sight(reward=False, task=True)
-
-
-def flat(state: object) -> object:
-    """Comparable, with tensors as lists."""
-    if isinstance(state, dict):
-        return {name: flat(value) for name, value in state.items()}
-    if isinstance(state, list | tuple):
-        return [flat(value) for value in state]
-    return state.tolist() if isinstance(state, Tensor) else state
 
 
 @pytest.mark.parametrize("name", NAMES)
