@@ -92,9 +92,14 @@ class Imagined(offline.Offline):
 
     def _penalty(self, mean: Tensor, std: Tensor) -> Tensor:
         """λ u of what all members say, [M, B, O + 1] -> [B]."""
-        doubted = std if self.config.doubt == "noise" else mean - mean.mean(0)
-        penalty: Tensor = self.config.penalty * doubted.norm(dim=-1).amax(0)
+        penalty: Tensor = self.config.penalty * self._doubt(mean, std)
         return penalty
+
+    def _doubt(self, mean: Tensor, std: Tensor) -> Tensor:
+        """u."""
+        doubted = std if self.config.doubt == "noise" else mean - mean.mean(0)
+        largest: Tensor = doubted.norm(dim=-1).amax(0)
+        return largest
 
 
 def _end_to_end(trial: Trial, tasks: int) -> Trial:
