@@ -1,7 +1,8 @@
 """Offline inverse RL in a learned world (Yue et al. 2023, CLARE, arXiv:2302.04782).
 
     first       an ensemble is fitted to all logs; β of every logged pair        rewards/conservative.py
-    iteration   rollouts of h steps from logged observations, in the ensemble    recipes/imagined.py
+    iteration   rollouts of h steps in the ensemble, a share of them from        recipes/imagined.py
+                demonstrated observations, the others from any logged ones
                 SAC on what is logged and imagined, its policy held near demonstrations, paid
                     r̃ = r_θ(o, a) − p e u(o, a) / max_D u,   p = `penalty`, in imagined steps
                 L_π += c E_E[ −log π(a | o) ]
@@ -12,7 +13,7 @@ the MDP ends, what rest pays follows for ever. Logs are n demonstrations and epi
 `diverse`, of the same tasks, all without reward.
 
 Departures from the code: values reach past one step (there γ is lost in the critic's target); rollouts begin
-in all logs, not in demonstrations alone; β reads as in the paper once, before learning begins.
+in other logs too, not in demonstrations alone; β reads as in the paper once, before learning begins.
 """
 
 from dataclasses import dataclass, replace
@@ -38,6 +39,7 @@ class Config(imagined.Config):
     diverse: str | None = "medium"  # quality of the other logs
     penalty: float = 0.0  # p
     rollouts: int = 1000
+    from_shown: float = 0.5  # share of the rollouts that begin in demonstrations
     scheme: Scheme = "paper"
     threshold: float = 0.5  # u₀
     cloning: float = 0.25  # c
@@ -78,6 +80,11 @@ class Clare(imagined.Imagined):
     def load(self, state: dict[str, Any]) -> None:
         super().load(state)
         self.reward_optimiser.load_state_dict(state["reward_optimiser"])
+
+    def _begin(self, which: Tensor) -> Tensor:
+        shown, chance = round(self.config.from_shown * self.each), self.streams["imagine"]
+        begins = [self.demos.steps(which, shown, chance), self.replay.steps(which, self.each - shown, chance)]
+        return torch.cat([batch.obs for batch in begins], dim=1).flatten(0, 1)
 
     def _moves(self) -> tuple[Moves, Tensor]:
         """What was imagined brings −p e u; what was logged brings nothing."""
