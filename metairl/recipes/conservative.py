@@ -39,7 +39,7 @@ class Config(imagined.Config):
     diverse: str | None = "medium"  # quality of the other logs
     penalty: float = 0.0  # p
     rollouts: int = 1000
-    from_shown: float = 0.5  # share of the rollouts that begin in demonstrations
+    from_shown: float = 0.0  # share of the rollouts that begin in demonstrations
     scheme: Scheme = "paper"
     threshold: float = 0.5  # u₀
     cloning: float = 0.25  # c
