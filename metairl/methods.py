@@ -107,6 +107,7 @@ SAC = (sac.SAC, sac.Config)
 OFF_POLICY = (off_policy.OffPolicy, off_policy.Config)
 OFFLINE = (offline.Offline, offline.Config)
 FROM_SHOWN = (offline.Offline, offline.Shown)
+FROM_MIXED = (offline.Offline, offline.Mixed)
 TENTH = (offline.Offline, offline.Tenth)
 IMAGINED = (imagined.Imagined, imagined.Config)
 ALONE = off_policy.Config(tasks=1, trials=1, ratio=0.5, batch_tasks=1)  # in a single task
@@ -266,8 +267,12 @@ METHODS: dict[str, Method] = {
         learner=(gc_cql.GoalCQL, gc_cql.Config),
     ),
     "bc-demos": imitator("Behavioural cloning of demonstrations", "", (bc.BC, bc.Config)),
+    "bc-mixed": imitator("Behavioural cloning of all logs", "", (bc.BC, bc.Config), recipe=FROM_MIXED),
     "pi-v": imitator("Imitation by policy and value", "arXiv:2409.01369", (pi_v.PiV, pi_v.Config)),
     "iq-learn": imitator("IQ-Learn, offline", "arXiv:2106.12142", IQ_LEARN, worlds=CONTINUOUS),
+    "iq-learn-mixed": imitator(
+        "IQ-Learn, offline, of all logs", "arXiv:2106.12142", IQ_LEARN, recipe=FROM_MIXED, worlds=CONTINUOUS
+    ),
     "iq-learn-discrete": imitator(
         "IQ-Learn, offline, discrete actions",
         "arXiv:2106.12142",

@@ -10,6 +10,7 @@ from metairl.errors import UsageError, nearest
 from metairl.methods import METHODS, Method
 from metairl.recipes.offline import Offline
 from metairl.recipes.preferred_logs import PreferredLogs
+from metairl.worlds.ends import ends_unseen
 from metairl.worlds.goals import goal_of
 
 SHAPED = ("point-sparse",)  # worlds that tell a denser reward beside the true one
@@ -122,12 +123,12 @@ def require_episodes(method: Method, encoder: str | None, card: TaskCard) -> Non
             )
 
 
-def require_whole_episodes(name: str, method: Method, card: TaskCard) -> None:
-    whole = method.recipe and getattr(method.recipe[0], "whole_episodes", False)
-    if whole and card.physics and card.physics.falls:
+def require_ends_seen(name: str, method: Method, card: TaskCard) -> None:
+    sees = method.recipe and getattr(method.recipe[0], "sees_ends", False)
+    if sees and ends_unseen(card):
         raise UsageError(
-            f"method '{name}' needs a world whose episodes do not end early: it learns what comes next, not "
-            f"what ends an episode, and those of '{card.id}' end when the body falls"
+            f"method '{name}' learns what comes next, not what ends an episode: that must be read from what "
+            f"is seen, as a body's fall is; those of '{card.id}' may end early, and nothing reads that there"
         )
 
 

@@ -148,7 +148,7 @@ def request(
     chosen = methods.find(method)
     card = catalogue.task(task)
     refusals.require_world(method, chosen, card)
-    refusals.require_whole_episodes(method, chosen, card)
+    refusals.require_ends_seen(method, chosen, card)
     refusals.require_logs(method, chosen, card)
     refusals.require_demos(method, chosen, card)
     refusals.require_examples(method, chosen, card)

@@ -76,11 +76,12 @@ def test_learned_experts_are_what_their_cards_say() -> None:
     assert score and score.expert_method == "sac"
     assert mean_of("sac+oracle") == pytest.approx(score.expert, abs=0.01)
     assert mean_of("random") == pytest.approx(score.random, abs=0.01)
-    alone = catalogue.task("half-cheetah").score
-    assert alone and alone.expert_method == "sac"
-    for method, value in (("sac", alone.expert), ("random", alone.random)):
-        measured = returns(method, 1, "half-cheetah-v1_horizon=1000")
-        assert measured.mean() == pytest.approx(value, abs=0.01)
+    for body in ("half-cheetah", "hopper"):
+        alone = catalogue.task(body).score
+        assert alone and alone.expert_method == "sac"
+        for method, value in (("sac", alone.expert), ("random", alone.random)):
+            measured = returns(method, 1, f"{body}-v1_horizon=1000")
+            assert measured.mean() == pytest.approx(value, abs=0.01)
 
 
 def better(ours: np.ndarray, theirs: np.ndarray) -> float:
