@@ -362,5 +362,4 @@ def alike(card: TaskCard, other: TaskCard, told: bool) -> bool:
 
 def spec_of(card: TaskCard) -> Spec:
     one = draws.draw(card, 1, torch.Generator())
-    spec = make(card, one, torch.Generator()).spec
-    return replace(spec, families=len(card.skill_goals.train)) if card.arm else spec
+    return replace(make(card, one, torch.Generator()).spec, skills=draws.skills(card))
