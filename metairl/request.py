@@ -164,6 +164,7 @@ def request(
     settings = settings or tuned_settings
     refusals.require_counts(settings)
     refusals.require_shaped(settings, card)
+    refusals.require_heads(method, chosen, settings, card)
     refusals.require_questions(method, settings, card)
     if steps and chosen.recipe and not chosen.pretrains:
         raise UsageError(f"method '{method}' trains on held-out tasks alone: set --adapt.steps, not --steps")
@@ -358,6 +359,13 @@ def alike(card: TaskCard, other: TaskCard, told: bool) -> bool:
     here, there = spec_of(card), spec_of(other)
     same = (here.obs, here.actions, here.discrete) == (there.obs, there.actions, there.discrete)
     return same and (here.params == there.params or not told)
+
+
+def can_act(asked: Request, other: TaskCard) -> bool:
+    """Whether what was trained for a request can act on another card."""
+    if refusals.has_heads(methods.find(asked.method)) and not refusals.heads_serve(asked.card, other):
+        return False
+    return alike(asked.card, other, asked.sight.task)
 
 
 def spec_of(card: TaskCard) -> Spec:
