@@ -191,5 +191,5 @@ def _families(card: TaskCard, tasks: Tensor) -> Tensor:
     """Which training skill each is of, by what its parameters begin with."""
     if card.arm is None:
         return torch.zeros(len(tasks), dtype=torch.long)
-    known = torch.tensor([NAMES.index(skill) for skill in card.skill_goals.train])
-    return (tasks[:, : len(NAMES)].argmax(1, keepdim=True) == known).long().argmax(1)
+    named = tasks[:, : len(NAMES)].argmax(1, keepdim=True)
+    return (named == torch.tensor(draws.skills(card))).long().argmax(1)

@@ -18,6 +18,7 @@ from metairl.learners import (
     cql_discrete,
     gc_cql,
     gittins,
+    heads,
     iq_learn,
     iq_learn_discrete,
     iql,
@@ -119,6 +120,7 @@ IQ_LEARN = (iq_learn.IQLearn, iq_learn.Config)
 BESIDE_DEMOS = (beside_demos.BesideDemos, beside_demos.Config)
 from_demos = partial(Method, support="demos", worlds=CHARTED)
 TELLING = ("oracle", "none", "care")  # encoders without a past: what no reward in a trial could lead to
+with_heads = partial(Method, paper="arXiv:1910.10897", encoder="oracle", worlds=ARM)
 compared = partial(Method, encoder="oracle", encoders=TELLING, support="preferences")
 exemplified = partial(
     Method, learner=PPO, encoder="oracle", any_encoder=True, support="goals", worlds=WITH_GOALS
@@ -151,6 +153,12 @@ METHODS: dict[str, Method] = {
         encoder="none",
         any_encoder=True,
         worlds=CONTINUOUS,
+    ),
+    "ppo-heads": with_heads(
+        title="PPO, a head for every skill", learner=(heads.HeadedPPO, ppo.Config), recipe=ON_POLICY
+    ),
+    "sac-heads": with_heads(
+        title="SAC, a head for every skill", learner=(heads.HeadedSAC, sac.Config), recipe=OFF_POLICY
     ),
     "pearl": Method(
         "PEARL: inferred context, SAC",

@@ -106,6 +106,32 @@ def require_labels(name: str, method: Method, card: TaskCard) -> None:
         )
 
 
+def require_heads(name: str, method: Method, settings: Any, card: TaskCard) -> None:
+    if not has_heads(method):
+        return
+    if settings.encoder.embed:
+        raise UsageError(f"encoder.embed: '{name}' reads which skill it is as it is told; leave it at 0")
+    if not heads_serve(card, card):
+        cards = map(catalogue.task, catalogue.task_ids())
+        known = ", ".join(other.id for other in cards if heads_serve(other, other))
+        raise UsageError(
+            f"method '{name}' has a head for every skill that it trains on; it needs several, and no others "
+            f"in the test: that is {known}, not '{card.id}'"
+        )
+
+
+def has_heads(method: Method) -> bool:
+    return getattr(method.learner[0], "head_per_skill", False)
+
+
+def heads_serve(trained: TaskCard, judged: TaskCard) -> bool:
+    """Whether what trains on a card has several heads, and one for every skill of the other."""
+    if trained.arm is None or judged.arm is None:
+        return False
+    heads, wanted = set(trained.skill_goals.train), judged.skill_goals
+    return len(heads) > 1 and heads.issuperset((*wanted.train, *wanted.test))
+
+
 def require_questions(name: str, settings: Any, card: TaskCard) -> None:
     if card.questions is not None and not hasattr(getattr(settings, "recipe", None), "ask"):
         raise UsageError(f"questions={card.questions} are for methods that ask them; '{name}' does not")
