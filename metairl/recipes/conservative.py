@@ -5,7 +5,7 @@
                 demonstrated observations, the others from any logged ones
                 SAC on what is logged and imagined, its policy held near demonstrations, paid
                     r̃ = r_θ(o, a) − p e u(o, a) / max_D u,   p = `penalty`, in imagined steps
-                L_π += c E_E[ −log π(a | o) ]
+                L_π += c E_E[ −log π(a | o) ],  of other logs too where `everything` is cloned
                 reward steps:   L(r) = E_model[r] − E_E[r] − E_D[β r] + λ E[r²]
 
 e is the share of the variance of what comes next that the model leaves unexplained on held-out logs. Where
@@ -43,6 +43,7 @@ class Config(imagined.Config):
     scheme: Scheme = "paper"
     threshold: float = 0.5  # u₀
     cloning: float = 0.25  # c
+    everything: bool = False  # other logs are cloned too, as many steps of them
     squares: float = 1.0  # λ
     reward_hidden: tuple[int, ...] = (256, 256)  # layers of r
     reward_rate: float = 3e-4  # of its Adam
@@ -96,7 +97,10 @@ class Clare(imagined.Imagined):
     def _descend(self, moves: Moves, aux: Tensor) -> dict[str, Tensor]:
         chance = self.streams["improve"]
         which = self.some_tasks(self.config.batch_tasks)
-        shown, _ = self.agent.moves_apart(self.demos.steps(which, self.config.batch, chance))
+        logged = self.demos.steps(which, self.config.batch, chance)
+        if self.config.everything:
+            logged = logged.beside(self.others.steps(which, self.config.batch, chance))
+        shown, _ = self.agent.moves_apart(logged)
         near = -self.agent.learner.policy(shown.z.detach()).log_prob(shown.action).mean()
         losses = self.agent.learner.losses(moves, chance)
         return self.descend(losses | {"cloned": self.config.cloning * near, "encoder": aux})
