@@ -99,13 +99,17 @@ def _chosen(card: TaskCard, rows: Tensor) -> TaskSet:
     return TaskSet(card.id, "train", _FIXED[card.sha256][rows])
 
 
+def skills(card: TaskCard) -> tuple[int, ...]:
+    """The card's training skills by their places among all names; none where it has no skills."""
+    return tuple(map(NAMES.index, card.skill_goals.train)) if card.arm else ()
+
+
 def families(card: TaskCard, tasks: Tasks) -> Tensor:
     """Which of the card's training skills each task is of, [N]; 0 where it has no skills."""
     first = next(iter(tasks.values()))
     if card.arm is None:
         return torch.zeros(len(first), dtype=torch.long)
-    known = torch.tensor([NAMES.index(name) for name in card.skill_goals.train])
-    return (tasks["goal"][:, :1].long() == known).long().argmax(1)
+    return (tasks["goal"][:, :1].long() == torch.tensor(skills(card))).long().argmax(1)
 
 
 def held_out(card: TaskCard) -> frozenset[str]:

@@ -7,6 +7,7 @@ arXiv:1805.12114; as Yu et al. 2020, arXiv:2005.13239, fit it).
     L_i     = mean[ (μ_i − y)² / σ_i² + log σ_i² ] + b Σ (v⁺_i − v⁻_i) + Σ_l w_l |θ_il|² / 2
     e_i     = mean (μ_i − y)² on the hold-out                           after every pass
     elites  = the E members of least e_i, everyone as it was at its best
+    unexplained = mean of the elites' e_i / mean var y                  on the hold-out
 
 m and s are of the training part. Every member learns from its own bootstrap of it, [M, n] rows drawn with
 replacement, until P passes in a row have left no member better by a share g. Ends are not learned.
@@ -46,6 +47,7 @@ class Dynamics(nn.Module):
     middle: Tensor
     scale: Tensor
     errors: Tensor
+    variance: Tensor
     elites: Tensor
 
     def __init__(self, spec: Spec, told: bool, config: Config):
@@ -59,7 +61,12 @@ class Dynamics(nn.Module):
         self.register_buffer("middle", torch.zeros(width))  # m
         self.register_buffer("scale", torch.ones(width))  # s
         self.register_buffer("errors", torch.full((config.members,), torch.inf))  # e
+        self.register_buffer("variance", torch.tensor(torch.inf))  # mean var y
         self.register_buffer("elites", torch.arange(min(config.elites, config.members)))
+
+    @property
+    def unexplained(self) -> float:
+        return float(self.errors[self.elites].mean() / self.variance)
 
     def reads(self, obs: Tensor, action: Tensor, task: Tensor) -> Tensor:
         """[o, a], or [o, a, c], one row a transition."""
@@ -105,6 +112,7 @@ def fit(model: Dynamics, logs: Replay, rng: Generator) -> None:
     held, rest = order.tensor_split([_held(len(x), config)])
     own = rest[torch.randint(len(rest), (config.members, len(rest)), generator=rng)]  # [M, n]
     model.standardise(x[rest])
+    model.variance.copy_(y[held].var(0, correction=0).mean())
     best, waited = Best(model), 0
     optimiser = torch.optim.Adam(_decayed(model), lr=config.learning_rate, fused=True)
     for _ in range(config.passes):

@@ -23,6 +23,7 @@ from metairl.replay import Replay
 from metairl.skill_boxes import NAMES
 from metairl.streams import stream
 from metairl.types import Batch, Spec
+from metairl.worlds.ends import Ends, ends_of
 
 
 def root() -> Path:
@@ -51,6 +52,7 @@ class Logs:
     few: int | None = None  # episodes of a task that it is inferred from; None: any of them
     comparisons: int | None = None  # answers that a task is inferred from; None: from transitions
     others: Replay | None = None  # of the same tasks, not demonstrated; without reward too
+    ends: Ends | None = None  # whether what a step led to ends an episode; None: nothing that is seen does
 
     def __len__(self) -> int:
         return len(self.replay.lived)
@@ -129,7 +131,7 @@ def _read(card: TaskCard, spec: Spec, split: str, folder: Path) -> Logs:
     for episode in episodes:
         by_task[episode.task].append(episode)
     groups = _trained(card, by_task, folder) if split == "train" else _judged(card, by_task, split, folder)
-    return Logs(laid_out(groups, spec, card), about["sha256"])
+    return Logs(laid_out(groups, spec, card), about["sha256"], ends=ends_of(card))
 
 
 def _trained(card: TaskCard, by_task: dict[str, list[Episode]], folder: Path) -> list[list[Episode]]:
@@ -189,5 +191,5 @@ def _families(card: TaskCard, tasks: Tensor) -> Tensor:
     """Which training skill each is of, by what its parameters begin with."""
     if card.arm is None:
         return torch.zeros(len(tasks), dtype=torch.long)
-    known = torch.tensor([NAMES.index(skill) for skill in card.skill_goals.train])
-    return (tasks[:, : len(NAMES)].argmax(1, keepdim=True) == known).long().argmax(1)
+    named = tasks[:, : len(NAMES)].argmax(1, keepdim=True)
+    return (named == torch.tensor(draws.skills(card))).long().argmax(1)

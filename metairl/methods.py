@@ -18,6 +18,7 @@ from metairl.learners import (
     cql_discrete,
     gc_cql,
     gittins,
+    heads,
     iq_learn,
     iq_learn_discrete,
     iql,
@@ -107,6 +108,7 @@ SAC = (sac.SAC, sac.Config)
 OFF_POLICY = (off_policy.OffPolicy, off_policy.Config)
 OFFLINE = (offline.Offline, offline.Config)
 FROM_SHOWN = (offline.Offline, offline.Shown)
+FROM_MIXED = (offline.Offline, offline.Mixed)
 TENTH = (offline.Offline, offline.Tenth)
 IMAGINED = (imagined.Imagined, imagined.Config)
 ALONE = off_policy.Config(tasks=1, trials=1, ratio=0.5, batch_tasks=1)  # in a single task
@@ -118,6 +120,7 @@ IQ_LEARN = (iq_learn.IQLearn, iq_learn.Config)
 BESIDE_DEMOS = (beside_demos.BesideDemos, beside_demos.Config)
 from_demos = partial(Method, support="demos", worlds=CHARTED)
 TELLING = ("oracle", "none", "care")  # encoders without a past: what no reward in a trial could lead to
+with_heads = partial(Method, paper="arXiv:1910.10897", encoder="oracle", worlds=ARM)
 compared = partial(Method, encoder="oracle", encoders=TELLING, support="preferences")
 exemplified = partial(
     Method, learner=PPO, encoder="oracle", any_encoder=True, support="goals", worlds=WITH_GOALS
@@ -150,6 +153,12 @@ METHODS: dict[str, Method] = {
         encoder="none",
         any_encoder=True,
         worlds=CONTINUOUS,
+    ),
+    "ppo-heads": with_heads(
+        title="PPO, a head for every skill", learner=(heads.HeadedPPO, ppo.Config), recipe=ON_POLICY
+    ),
+    "sac-heads": with_heads(
+        title="SAC, a head for every skill", learner=(heads.HeadedSAC, sac.Config), recipe=OFF_POLICY
     ),
     "pearl": Method(
         "PEARL: inferred context, SAC",
@@ -266,8 +275,12 @@ METHODS: dict[str, Method] = {
         learner=(gc_cql.GoalCQL, gc_cql.Config),
     ),
     "bc-demos": imitator("Behavioural cloning of demonstrations", "", (bc.BC, bc.Config)),
+    "bc-mixed": imitator("Behavioural cloning of all logs", "", (bc.BC, bc.Config), recipe=FROM_MIXED),
     "pi-v": imitator("Imitation by policy and value", "arXiv:2409.01369", (pi_v.PiV, pi_v.Config)),
     "iq-learn": imitator("IQ-Learn, offline", "arXiv:2106.12142", IQ_LEARN, worlds=CONTINUOUS),
+    "iq-learn-mixed": imitator(
+        "IQ-Learn, offline, of all logs", "arXiv:2106.12142", IQ_LEARN, recipe=FROM_MIXED, worlds=CONTINUOUS
+    ),
     "iq-learn-discrete": imitator(
         "IQ-Learn, offline, discrete actions",
         "arXiv:2106.12142",

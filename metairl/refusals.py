@@ -10,6 +10,7 @@ from metairl.errors import UsageError, nearest
 from metairl.methods import METHODS, Method
 from metairl.recipes.offline import Offline
 from metairl.recipes.preferred_logs import PreferredLogs
+from metairl.worlds.ends import ends_unseen
 from metairl.worlds.goals import goal_of
 
 SHAPED = ("point-sparse",)  # worlds that tell a denser reward beside the true one
@@ -105,6 +106,32 @@ def require_labels(name: str, method: Method, card: TaskCard) -> None:
         )
 
 
+def require_heads(name: str, method: Method, settings: Any, card: TaskCard) -> None:
+    if not has_heads(method):
+        return
+    if settings.encoder.embed:
+        raise UsageError(f"encoder.embed: '{name}' reads which skill it is as it is told; leave it at 0")
+    if not heads_serve(card, card):
+        cards = map(catalogue.task, catalogue.task_ids())
+        known = ", ".join(other.id for other in cards if heads_serve(other, other))
+        raise UsageError(
+            f"method '{name}' has a head for every skill that it trains on; it needs several, and no others "
+            f"in the test: that is {known}, not '{card.id}'"
+        )
+
+
+def has_heads(method: Method) -> bool:
+    return getattr(method.learner[0], "head_per_skill", False)
+
+
+def heads_serve(trained: TaskCard, judged: TaskCard) -> bool:
+    """Whether what trains on a card has several heads, and one for every skill of the other."""
+    if trained.arm is None or judged.arm is None:
+        return False
+    heads, wanted = set(trained.skill_goals.train), judged.skill_goals
+    return len(heads) > 1 and heads.issuperset((*wanted.train, *wanted.test))
+
+
 def require_questions(name: str, settings: Any, card: TaskCard) -> None:
     if card.questions is not None and not hasattr(getattr(settings, "recipe", None), "ask"):
         raise UsageError(f"questions={card.questions} are for methods that ask them; '{name}' does not")
@@ -122,12 +149,12 @@ def require_episodes(method: Method, encoder: str | None, card: TaskCard) -> Non
             )
 
 
-def require_whole_episodes(name: str, method: Method, card: TaskCard) -> None:
-    whole = method.recipe and getattr(method.recipe[0], "whole_episodes", False)
-    if whole and card.physics and card.physics.falls:
+def require_ends_seen(name: str, method: Method, card: TaskCard) -> None:
+    sees = method.recipe and getattr(method.recipe[0], "sees_ends", False)
+    if sees and ends_unseen(card):
         raise UsageError(
-            f"method '{name}' needs a world whose episodes do not end early: it learns what comes next, not "
-            f"what ends an episode, and those of '{card.id}' end when the body falls"
+            f"method '{name}' learns what comes next, not what ends an episode: that must be read from what "
+            f"is seen, as a body's fall is; those of '{card.id}' may end early, and nothing reads that there"
         )
 
 

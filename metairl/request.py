@@ -148,7 +148,7 @@ def request(
     chosen = methods.find(method)
     card = catalogue.task(task)
     refusals.require_world(method, chosen, card)
-    refusals.require_whole_episodes(method, chosen, card)
+    refusals.require_ends_seen(method, chosen, card)
     refusals.require_logs(method, chosen, card)
     refusals.require_demos(method, chosen, card)
     refusals.require_examples(method, chosen, card)
@@ -164,6 +164,7 @@ def request(
     settings = settings or tuned_settings
     refusals.require_counts(settings)
     refusals.require_shaped(settings, card)
+    refusals.require_heads(method, chosen, settings, card)
     refusals.require_questions(method, settings, card)
     if steps and chosen.recipe and not chosen.pretrains:
         raise UsageError(f"method '{method}' trains on held-out tasks alone: set --adapt.steps, not --steps")
@@ -360,7 +361,13 @@ def alike(card: TaskCard, other: TaskCard, told: bool) -> bool:
     return same and (here.params == there.params or not told)
 
 
+def can_act(asked: Request, other: TaskCard) -> bool:
+    """Whether what was trained for a request can act on another card."""
+    if refusals.has_heads(methods.find(asked.method)) and not refusals.heads_serve(asked.card, other):
+        return False
+    return alike(asked.card, other, asked.sight.task)
+
+
 def spec_of(card: TaskCard) -> Spec:
     one = draws.draw(card, 1, torch.Generator())
-    spec = make(card, one, torch.Generator()).spec
-    return replace(spec, families=len(card.skill_goals.train)) if card.arm else spec
+    return replace(make(card, one, torch.Generator()).spec, skills=draws.skills(card))

@@ -27,7 +27,7 @@ from metairl import catalogue, checkpoint, methods, protocol, tuning
 from metairl.cards import digest
 from metairl.errors import Incompatible, MetairlError, RunConflict, StorageError
 from metairl.record import SCHEMA, Evaluation, Record, RunFolder, made_by, writing
-from metairl.request import Request, adapted, alike, build, judge, requested
+from metairl.request import Request, adapted, build, can_act, judge, requested
 from metairl.rewards.explained import Judged
 from metairl.track import Sink
 
@@ -113,7 +113,7 @@ class Work:
         told = self.asked.reads_logs or self.asked.reads_demos  # logs of this card are none of another
         lived = self.recipe and not told
         for other in map(catalogue.task, self.asked.card.transfer if lived else ()):
-            if alike(self.asked.card, other, self.asked.sight.task):
+            if can_act(self.asked, other):
                 yield list(judge(self.asked, self.policy, "test", self.spent, other))
 
 

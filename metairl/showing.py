@@ -38,7 +38,7 @@ def demonstrated(card: TaskCard, spec: Spec, split: str, seed: int) -> Logs:
     places = picks(found, card.demos, _choice(card, split, seed))
     every = torch.arange(len(found))
     few = found.replay.taken(every, places, torch.full_like(every, card.demos))
-    return Logs(few, found.sha256).demonstrated(card.demos)
+    return replace(found, replay=few).demonstrated(card.demos)
 
 
 def beside(demos: Logs, card: TaskCard, spec: Spec, split: str, diverse: str | None) -> Logs:

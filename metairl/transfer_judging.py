@@ -17,7 +17,7 @@ from metairl.cards import TaskCard
 from metairl.draws import TaskSet
 from metairl.errors import UsageError
 from metairl.record import Evaluation, RunFolder
-from metairl.request import Request, alike, infers_before, judge, requested
+from metairl.request import Request, can_act, infers_before, judge, requested
 from metairl.rewards.explained import Explains, Judged
 from metairl.run import reopen
 from metairl.streams import stream
@@ -48,7 +48,7 @@ def matrix(folders: Sequence[RunFolder], on: Sequence[str], split: str, threads:
 
 def require_alike(asked: Request, elsewhere: Sequence[str]) -> None:
     for name in elsewhere:
-        if not alike(asked.card, catalogue.task(name), asked.sight.task):
+        if not can_act(asked, catalogue.task(name)):
             raise UsageError(f"what was trained on '{asked.task}' cannot act on '{name}'")
 
 

@@ -29,13 +29,18 @@ class Spec:
     episodes: int  # K
     params: int  # P
     picture: tuple[int, int, int] | None = None  # rows, columns, colours, where O is a picture of bytes
-    families: int = 1  # kinds of tasks that a card can tell apart by name: skills
+    skills: tuple[int, ...] = ()  # where among the parameters each skill of a card is marked, by 1 or 0
     chart: str | None = None  # of finite MDPs whose dynamics may be known: how they are made from parameters
     features: int = 0  # F, of a state on such a chart
 
     @property
     def steps(self) -> int:
         return self.horizon * self.episodes  # T
+
+    @property
+    def families(self) -> int:
+        """Kinds of tasks that a card can tell apart by name: skills."""
+        return max(1, len(self.skills))
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ SMALL_LOGS = (
     ("point-robot", "expert"),
     ("point-robot", "medium"),
     ("tabular-mdp", "expert"),
+    ("tabular-mdp", "medium"),
     ("random-mdp", "expert"),
 )
 

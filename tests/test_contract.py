@@ -34,6 +34,7 @@ from metairl.types import Batch, Context, Features, Outcome, Sight, Spec, Trial
 from metairl.worlds import WORLDS
 
 TASKS = ("bandit-5:pulls=6", "tabular-mdp:episodes=2", "point-robot")
+SKILLED = "mt10:horizon=20"  # for what works on cards with several skills alone
 LOGGED = "point-robot:data=replay,comparisons=2"
 SPEC = Spec(obs=3, actions=4, discrete=True, horizon=4, episodes=2, params=5)
 FEW: dict[str, dict[str, object]] = {
@@ -68,6 +69,9 @@ def combinations() -> Iterator[tuple[str, str | None, str]]:
                 for encoder in ENCODERS if method.any_encoder else (method.encoder,):
                     if catalogue.task(task).episodes > 1 or (encoder != "pearl" and name != "maml"):
                         yield name, encoder, task
+    for name, method in METHODS.items():
+        if method.worlds == (catalogue.task(SKILLED).world,):
+            yield name, method.encoder, SKILLED
 
 
 def offline_combinations() -> Iterator[tuple[str, str]]:

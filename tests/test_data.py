@@ -18,7 +18,7 @@ import pytest
 import torch
 from gymnasium import spaces
 
-from metairl import catalogue, data, draws, logs
+from metairl import catalogue, data, draws, logs, showing
 from metairl.cli import main
 from metairl.demonstrations import collect
 from metairl.episodes import Episode
@@ -224,6 +224,17 @@ def kept(root: Path, monkeypatch: pytest.MonkeyPatch, *episodes: Episode, **abou
     said = ABOUT | {"world_sha256": logs.world_sha256(card)} | about
     data.save(root, logs.name(card, "mine", "train"), spec_of(card), episodes, said)
     return logs.read(card, spec_of(card), "train")
+
+
+@pytest.mark.parametrize("task, ends", [("hopper:horizon=20", True), ("half-cheetah:horizon=7", False)])
+def test_logs_and_what_is_shown_of_them_know_which_ends_are_seen(
+    task: str, ends: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("METAIRL_DATA", str(tmp_path))
+    assert main(["collect", task, "--quality", "random", "--episodes", "2", "--out", str(tmp_path)]) == 0
+    card = catalogue.task(f"{task},data=random,demos=1")
+    read, few = logs.read(card, spec_of(card), "train"), showing.demonstrated(card, spec_of(card), "train", 0)
+    assert [found.ends is not None for found in (read, few, few.only(0))] == [ends] * 3
 
 
 def spoilt(name: str, value: float) -> dict[str, Any]:

@@ -91,6 +91,12 @@ def test_a_linear_system_is_learned_to_its_noise(fitted: Dynamics) -> None:
     torch.testing.assert_close(std, torch.full((3, 1, 3), NOISE), atol=0.03, rtol=0)
 
 
+def test_what_is_left_unexplained_is_the_noise_s_share_of_the_variance(fitted: Dynamics) -> None:
+    """Variances are 0.26, 0.26 + 1/3 and 1, beside the noise."""
+    variance = (0.26 + 0.26 + 1 / 3 + 1) / 3 + NOISE**2
+    assert fitted.unexplained == pytest.approx(NOISE**2 / variance, rel=0.25)
+
+
 def test_what_tasks_pay_is_learned_only_where_the_task_is_told() -> None:
     untold = model(passes=8)
     fit(untold, logged(1000), stream("fit"))

@@ -13,6 +13,9 @@ Departures: the prior is one of the factors, so that no transitions at all is no
 are off by default:
 
     sampling = false    z is the mean of q instead of a draw
+    paid = true         the product is of steps with a reward alone: where rewards are rare, an episode that
+                        finds nothing leaves the prior as it is, and the next draw searches elsewhere.
+                        Losses of a task that has paid nothing yet are at the prior's mean, away from draws
     dynamics            f also reads o′, for tasks that differ in how things move
 """
 
@@ -32,6 +35,7 @@ class Config:
     hidden: tuple[int, ...] = (200, 200, 200)  # layers of f
     kl: float = 0.1  # λ
     sampling: bool = True  # z is drawn from its posterior, else it is the posterior's mean
+    paid: bool = False  # steps that paid nothing say nothing
     dynamics: bool = False  # f reads o′ too
 
     @property
@@ -84,6 +88,8 @@ class Pearl(nn.Module):
 
     def given(self, belief: Tensor, obs: Tensor, chance: Tensor | None) -> Tensor:
         """z_t of what is seen, [B, T, O], under the same sums for all of it, [B, 2L], and one draw."""
+        if chance is not None and self.config.paid:
+            chance = chance * (belief[:, -1:] > 0)
         draw = None if chance is None else chance.unsqueeze(1)
         return self._embedded(belief.unsqueeze(1), self.eyes(obs), draw)
 
@@ -97,7 +103,8 @@ class Pearl(nn.Module):
         seen = [obs, after] if self.config.dynamics else [obs]
         mean, spread = self.factor(torch.cat([*seen, action, reward.unsqueeze(-1)], dim=-1)).chunk(2, dim=-1)
         precision = 1 / softplus(spread).clamp(min=1e-7)
-        return torch.cat([mean * precision, precision], dim=-1)
+        factors = torch.cat([mean * precision, precision], dim=-1)
+        return factors * (reward != 0).unsqueeze(-1) if self.config.paid else factors
 
     def _posterior(self, sums: Tensor) -> tuple[Tensor, Tensor]:
         weighted, precision = sums.chunk(2, dim=-1)

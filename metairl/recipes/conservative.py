@@ -1,18 +1,23 @@
 """Offline inverse RL in a learned world (Yue et al. 2023, CLARE, arXiv:2302.04782).
 
     first       an ensemble is fitted to all logs; β of every logged pair        rewards/conservative.py
-    iteration   rollouts of h steps from logged observations, in the ensemble    recipes/imagined.py
-                SAC on what is logged and imagined, paid by r_θ, its policy held near demonstrations:
-                L_π += c E_E[ −log π(a | o) ]
+    iteration   rollouts of h steps in the ensemble, a share of them from        recipes/imagined.py
+                demonstrated observations, the others from any logged ones
+                SAC on what is logged and imagined, its policy held near demonstrations, paid
+                    r̃ = r_θ(o, a) − p e u(o, a) / max_D u,   p = `penalty`, in imagined steps
+                L_π += c E_E[ −log π(a | o) ],  of other logs too where `everything` is cloned
                 reward steps:   L(r) = E_model[r] − E_E[r] − E_D[β r] + λ E[r²]
 
-Logs are n demonstrations and episodes of another quality, `diverse`, of the same tasks, all without reward.
+e is the share of the variance of what comes next that the model leaves unexplained on held-out logs. Where
+the MDP ends, what rest pays follows for ever. Logs are n demonstrations and episodes of another quality,
+`diverse`, of the same tasks, all without reward.
 
 Departures from the code: values reach past one step (there γ is lost in the critic's target); rollouts begin
-in all logs, not in demonstrations alone; β reads as in the paper once, before learning begins.
+in other logs too, not in demonstrations alone; β reads as in the paper once, before learning begins.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -21,10 +26,10 @@ from torch import Tensor, nn
 from metairl.agent import Agent
 from metairl.learners.sac import SAC
 from metairl.logs import Logs
-from metairl.nn import Ensemble
 from metairl.recipes import imagined
 from metairl.recipes.training import Means
-from metairl.rewards.conservative import Balance, Scheme, reward_loss
+from metairl.rewards.conservative import Balance, Paid, Scheme, reward_loss
+from metairl.rewards.deeds import Potential
 from metairl.streams import seed_of
 from metairl.types import Batch, Moves
 
@@ -32,11 +37,13 @@ from metairl.types import Batch, Moves
 @dataclass(frozen=True)
 class Config(imagined.Config):
     diverse: str | None = "medium"  # quality of the other logs
-    penalty: float = 0.0
+    penalty: float = 0.0  # p
     rollouts: int = 1000
+    from_shown: float = 0.0  # share of the rollouts that begin in demonstrations
     scheme: Scheme = "paper"
     threshold: float = 0.5  # u₀
     cloning: float = 0.25  # c
+    everything: bool = False  # other logs are cloned too, as many steps of them
     squares: float = 1.0  # λ
     reward_hidden: tuple[int, ...] = (256, 256)  # layers of r
     reward_rate: float = 3e-4  # of its Adam
@@ -58,10 +65,11 @@ class Clare(imagined.Imagined):
         super().__init__(agent, replace(source, replay=self.demos.with_trials_of(self.others)), config, seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of("reward", seed))
-            self.reward = Ensemble(1, agent.encoder.width + self.spec.actions, *config.reward_hidden)
+            self.reward = Potential(agent.encoder.width + self.spec.actions, config.reward_hidden)
         self.networks = nn.ModuleDict({"agent": agent.networks, "reward": self.reward})
         self.reward_optimiser = torch.optim.Adam(self.reward.parameters(), config.reward_rate)
-        self.balance: Balance | None = None
+        gamma = agent.learner.config.gamma
+        self.resting = 1 / (1 - gamma)  # k, steps of rest after an end, as values count them
 
     def iterate(self, progress: float) -> dict[str, float]:
         came = super().iterate(progress)
@@ -74,22 +82,38 @@ class Clare(imagined.Imagined):
         super().load(state)
         self.reward_optimiser.load_state_dict(state["reward_optimiser"])
 
+    def _begin(self, which: Tensor) -> Tensor:
+        shown, chance = round(self.config.from_shown * self.each), self.streams["imagine"]
+        begins = [self.demos.steps(which, shown, chance), self.replay.steps(which, self.each - shown, chance)]
+        return torch.cat([batch.obs for batch in begins], dim=1).flatten(0, 1)
+
     def _moves(self) -> tuple[Moves, Tensor]:
+        """What was imagined brings −p e u; what was logged brings nothing."""
         moves, aux = super()._moves()
         with torch.no_grad():
-            return replace(moves, reward=self._paid(moves)), aux
+            after_end = (1 - moves.follows) * (self.resting - 1) * self.reward.at_rest()
+            return replace(moves, reward=moves.reward + self._paid(moves) + after_end), aux
 
     def _descend(self, moves: Moves, aux: Tensor) -> dict[str, Tensor]:
         chance = self.streams["improve"]
         which = self.some_tasks(self.config.batch_tasks)
-        shown, _ = self.agent.moves_apart(self.demos.steps(which, self.config.batch, chance))
+        logged = self.demos.steps(which, self.config.batch, chance)
+        if self.config.everything:
+            logged = logged.beside(self.others.steps(which, self.config.batch, chance))
+        shown, _ = self.agent.moves_apart(logged)
         near = -self.agent.learner.policy(shown.z.detach()).log_prob(shown.action).mean()
         losses = self.agent.learner.losses(moves, chance)
         return self.descend(losses | {"cloned": self.config.cloning * near, "encoder": aux})
 
     def _paid(self, moves: Moves) -> Tensor:
-        paid: Tensor = self.reward(torch.cat([moves.z, moves.action], dim=-1))[0]
+        """r_θ."""
+        paid: Tensor = self.reward(torch.cat([moves.z, moves.action], dim=-1))
         return paid
+
+    def _penalty(self, mean: Tensor, std: Tensor) -> Tensor:
+        if not self.config.penalty:
+            return mean.new_zeros(mean.shape[1])
+        return super()._penalty(mean, std) * self.model.unexplained / self.balance.most
 
     def _learn_reward(self) -> dict[str, float]:
         config, means = self.config, Means()
@@ -97,17 +121,19 @@ class Clare(imagined.Imagined):
         for _ in range(config.reward_steps):
             batches = self._batches()
             beta = {name: self._beta(batches[name], name) for name in ("shown", "others")}
-            r = {
-                name: self._paid(self.agent.moves_apart(batch)[0]).flatten()
-                for name, batch in batches.items()
-            }
+            r = {name: self._paid_for(batch) for name, batch in batches.items()}
             loss = reward_loss(r, beta, share, config.scheme, config.squares)
             self.reward_optimiser.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
             self.reward_optimiser.step()
-            apart = {f"r of {name}": values.mean() for name, values in r.items()}
+            apart = {f"r of {name}": paid.here.mean() for name, paid in r.items()}
             means.add({"reward": loss, **apart})
         return means.read()
+
+    def _paid_for(self, batch: Batch) -> Paid:
+        moves = self.agent.moves_apart(batch)[0]
+        resting = self.resting * float(batch.terminated.mean())
+        return Paid(self._paid(moves).flatten(), self.reward.at_rest(), resting)
 
     def _batches(self) -> dict[str, Batch]:
         which = self.some_tasks(min(self.count, self.config.batch_tasks))
@@ -115,18 +141,18 @@ class Clare(imagined.Imagined):
         kinds = {"shown": self.demos, "others": self.others, "lived": self.imagined}
         return {name: kept.steps(which, each, self.streams["improve"]) for name, kept in kinds.items()}
 
-    @torch.no_grad()
     def _beta(self, batch: Batch, name: str) -> Tensor:
-        if self.balance is None:
-            shown, others = (self._unsure(kept.whole()) for kept in (self.demos, self.others))
-            self.balance = Balance.of(shown, others, self.config.threshold)
         return self.balance.weights(self._unsure(batch), name == "shown")
 
+    @cached_property
+    def balance(self) -> Balance:
+        """Once the model is fitted."""
+        shown, others = (self._unsure(kept.whole()) for kept in (self.demos, self.others))
+        return Balance.of(shown, others, self.config.threshold)
+
+    @torch.no_grad()
     def _unsure(self, batch: Batch) -> Tensor:
         """u of every step that counts, in a row."""
         there = batch.counts > 0
         task = batch.task.unsqueeze(1).expand(-1, there.shape[1], -1)[there]
-        mean, std = self.model.predict(batch.obs[there], batch.action[there], task)
-        doubted = std if self.config.doubt == "noise" else mean - mean.mean(0)
-        unsure: Tensor = doubted.norm(dim=-1).amax(0)
-        return unsure
+        return self._doubt(*self.model.predict(batch.obs[there], batch.action[there], task))

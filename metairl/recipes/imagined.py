@@ -2,14 +2,15 @@
 
     first       an ensemble of M dynamics is fitted to the logs                 metairl/dynamics.py
     iteration   o ~ logs, then h steps of the policy in the ensemble's world     metairl/worlds/learned.py
-                r̃ = r − λ u(o, a)
+                r̃ = r − λ u(o, a); over before where o′ is an end            metairl/worlds/ends.py
                 gradient steps on a share ρ of logged transitions and 1 − ρ of imagined ones, with r̃
 
     u = max_i ‖σ_i(o, a)‖              doubt = "noise", the paper's
     u = max_i ‖μ_i(o, a) − μ̄(o, a)‖    doubt = "spread", of what the members think likely
 
 σ and μ are of next observation and reward together, i of all members. A task that the policy is told is told
-the ensemble too. The budget is counted in gradient steps; fitting costs none.
+the ensemble too. What ends an episode is not learned but read from what is seen, as in the paper's code. The
+budget is counted in gradient steps; fitting costs none.
 
 Departures: as many rollouts begin in every task; fewer of them than in the paper, 10,000 instead of 50,000.
 """
@@ -44,7 +45,7 @@ class Config(offline.Config):
 
 
 class Imagined(offline.Offline):
-    whole_episodes = True  # it is for worlds where none ends early
+    sees_ends = True  # what ends an episode has to be seen
 
     def __init__(self, agent: Agent[OffPolicyLearner], source: Logs, config: Config, seed: int):
         super().__init__(agent, source, config, seed, ("fit", "imagine"))
@@ -82,26 +83,37 @@ class Imagined(offline.Offline):
         """New rollouts of every task; what a step of them pays, on average."""
         chance, which = self.streams["imagine"], torch.arange(self.count)
         task = self.replay.tasks.repeat_interleave(self.each, 0)
-        world = Learned(self.model, self.spec, task, lambda: self._begin(which), self._penalty, chance)
+        ends = self.source.ends
+        world = Learned(self.model, self.spec, task, lambda: self._begin(which), self._penalty, chance, ends)
         lived = rollout(self.agent.policy(explore=True), world, chance, self.agent.sight, final=True)
         self.imagined.add(which, _end_to_end(lived, self.count))
-        return lived.outcome.reward.mean().item()
+        return lived.outcome.reward[lived.outcome.counts].mean().item()
 
     def _begin(self, which: Tensor) -> Tensor:
         return self.replay.steps(which, self.each, self.streams["imagine"]).obs.flatten(0, 1)
 
     def _penalty(self, mean: Tensor, std: Tensor) -> Tensor:
         """λ u of what all members say, [M, B, O + 1] -> [B]."""
-        doubted = std if self.config.doubt == "noise" else mean - mean.mean(0)
-        penalty: Tensor = self.config.penalty * doubted.norm(dim=-1).amax(0)
+        penalty: Tensor = self.config.penalty * self._doubt(mean, std)
         return penalty
+
+    def _doubt(self, mean: Tensor, std: Tensor) -> Tensor:
+        """u."""
+        doubted = std if self.config.doubt == "noise" else mean - mean.mean(0)
+        largest: Tensor = doubted.norm(dim=-1).amax(0)
+        return largest
 
 
 def _end_to_end(trial: Trial, tasks: int) -> Trial:
-    """The lanes of a task, which are neighbours, as one lane: [tasks · n, h] -> [tasks, n · h]."""
+    """The lanes of a task, which are neighbours, as one lane: [tasks · n, h] -> [tasks, n · h].
+
+    Where lanes ended early, steps that count come first.
+    """
+    order = (~trial.outcome.counts).view(tasks, -1).byte().argsort(dim=1, stable=True)
+    rows = torch.arange(tasks).unsqueeze(1)
 
     def joined(x: Tensor) -> Tensor:
-        return x.reshape(tasks, -1, *x.shape[2:])
+        return x.reshape(tasks, -1, *x.shape[2:])[rows, order]
 
     assert trial.after is not None, "what each step led to"
     return Trial(

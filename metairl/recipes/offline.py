@@ -29,6 +29,11 @@ class Shown(Config):
 
 
 @dataclass(frozen=True)
+class Mixed(Shown):
+    diverse: str | None = "medium"
+
+
+@dataclass(frozen=True)
 class Tenth(Config):
     best: float = 0.1
 

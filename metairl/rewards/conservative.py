@@ -8,9 +8,13 @@ What is taken from demonstrations that the model gets wrong is given to all pair
 
     scheme "equal"      β = 0: maximum entropy in the model
     scheme "constant"   demonstrated 1, other logs −0.5, model −0.2, whatever the model says
+
+An end, which a share f_d of the steps of d leads to, is followed by k steps of rest, as in rewards/deeds.py:
+
+    E_d[r] = (mean_d r + f_d k r(rest)) / (1 + f_d k),   k = 1 / (1 − γ)
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -50,20 +54,37 @@ class Balance:
         return torch.where(share > self.threshold, self.taken, weight) if shown else weight
 
 
+@dataclass(frozen=True)
+class Paid:
+    """What some pairs earn, and the rest that follows those of them that ended."""
+
+    here: Tensor  # [n], r
+    at_rest: Tensor  # []
+    resting: float = 0.0  # f k, steps of rest for each of the pairs
+
+    def mean(self) -> Tensor:
+        """E[r]."""
+        return (self.here.mean() + self.resting * self.at_rest) / (1 + self.resting)
+
+    def mean_square(self) -> Tensor:
+        """E[r²]."""
+        return replace(self, here=self.here.square(), at_rest=self.at_rest.square()).mean()
+
+
 def reward_loss(
-    r: dict[str, Tensor], beta: dict[str, Tensor], share: float, scheme: Scheme, squares: float
+    r: dict[str, Paid], beta: dict[str, Tensor], share: float, scheme: Scheme, squares: float
 ) -> Tensor:
-    """L(r) of rewards of demonstrated pairs, of other logged ones and of pairs lived in the model, [n] each.
+    """L(r) of rewards of demonstrated pairs, of other logged ones and of pairs lived in the model.
 
     L = E_model[r] − E_E[r] − E_D[β r] + λ E_{model, D}[r²],   a share N_E / N of D is demonstrated
 
     E_D[β r] is of the two kinds of logs apart, since a batch has as many of each.
     """
-    ridge = squares * torch.cat(list(r.values())).square().mean()
+    ridge = squares * torch.stack([paid.mean_square() for paid in r.values()]).mean()
     if scheme == "constant":
         return ridge - torch.stack([CONSTANT[name] * r[name].mean() for name in CONSTANT]).sum()
     leaned = r["lived"].mean() - r["shown"].mean()
     if scheme == "paper":
-        shown, others = ((beta[name] * r[name]).mean() for name in ("shown", "others"))
+        shown, others = ((beta[name] * r[name].here).mean() for name in ("shown", "others"))
         leaned = leaned - share * shown - (1 - share) * others
     return leaned + ridge

@@ -1,6 +1,7 @@
 """Gymnasium's v5 bodies, unmodified: where each begins, what is seen of it, when it has fallen.
 
-Every function is of an engine's fields alone, so it serves one engine as it serves the other.
+Every function is of an engine's fields alone, so it serves one engine as it serves the other. Whether a body
+stands is a function of its positions and velocities, so it can be asked of what is seen as well.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from torch import Generator, Tensor
 from metairl.worlds.engine import FORCES, Engine
 
 Reading = Callable[[Engine], Tensor]
+Stands = Callable[[Tensor, Tensor], Tensor]  # positions without its place, and velocities, to [B] bool
 
 
 @dataclass(frozen=True)
@@ -22,9 +24,9 @@ class Body:
     noise: float  # of the state that an episode begins in
     gaussian: bool  # noise of velocities, else uniform like that of positions
     reads: tuple[str, ...]  # derived fields
-    observe: Reading  # [B, O], without where it is
+    observe: Reading  # [B, O], its positions without its place, its velocities, then the rest
     place: Reading  # [B, axes], the place whose change is its velocity
-    healthy: Reading  # [B] bool
+    stands: Stands | None  # None: it has no way to fall
     contact: Reading  # [B], squared contact forces as its reward counts them
     speed: int | None = None  # where in what is seen its speed along the first axis stands
 
@@ -36,6 +38,12 @@ class Body:
         else:
             speed = 2 * torch.rand(lanes, velocities, generator=rng) - 1
         return {"qpos": qpos + self.noise * away, "qvel": self.noise * speed}
+
+    def healthy(self, engine: Engine) -> Tensor:
+        """[B] bool."""
+        if self.stands is None:
+            return torch.ones_like(engine.lost)
+        return self.stands(engine.field("qpos")[:, self.axes :], engine.field("qvel"))
 
 
 def _planar(engine: Engine) -> Tensor:
@@ -50,22 +58,17 @@ def _along(engine: Engine) -> Tensor:
     return engine.field("qpos")[:, :1]
 
 
-def _always(engine: Engine) -> Tensor:
-    return torch.ones_like(engine.lost)
-
-
 def _weightless(engine: Engine) -> Tensor:
     return torch.zeros_like(engine.field("qpos")[:, 0])
 
 
-def _hopper_stands(engine: Engine) -> Tensor:
-    qpos, qvel = engine.field("qpos"), engine.field("qvel")
-    bounded = (qpos[:, 2:].abs() < 100).all(1) & (qvel.abs() < 100).all(1)
-    return bounded & (qpos[:, 1] > 0.7) & (qpos[:, 2].abs() < 0.2)
+def _hopper_stands(positions: Tensor, velocities: Tensor) -> Tensor:
+    bounded = (positions[:, 1:].abs() < 100).all(1) & (velocities.abs() < 100).all(1)
+    return bounded & (positions[:, 0] > 0.7) & (positions[:, 1].abs() < 0.2)
 
 
-def _walker_stands(engine: Engine) -> Tensor:
-    z, angle = engine.field("qpos")[:, 1], engine.field("qpos")[:, 2]
+def _walker_stands(positions: Tensor, velocities: Tensor) -> Tensor:
+    z, angle = positions[:, 0], positions[:, 1]
     return (z > 0.8) & (z < 2.0) & (angle.abs() < 1.0)
 
 
@@ -78,8 +81,8 @@ def _torso(engine: Engine) -> Tensor:
     return engine.field("xpos")[:, 1, :2]
 
 
-def _ant_stands(engine: Engine) -> Tensor:
-    z = engine.field("qpos")[:, 2]
+def _ant_stands(positions: Tensor, velocities: Tensor) -> Tensor:
+    z = positions[:, 0]
     return (z >= 0.2) & (z <= 1.0)
 
 
@@ -98,8 +101,8 @@ def _centre_of_mass(engine: Engine) -> Tensor:
     return ((mass * engine.field("xipos")).sum(1) / mass.sum(1))[:, :2]
 
 
-def _humanoid_stands(engine: Engine) -> Tensor:
-    z = engine.field("qpos")[:, 2]
+def _humanoid_stands(positions: Tensor, velocities: Tensor) -> Tensor:
+    z = positions[:, 0]
     return (z > 1.0) & (z < 2.0)
 
 
@@ -109,7 +112,7 @@ def _forces(engine: Engine) -> Tensor:
 
 BODIES = {
     "half-cheetah": Body(
-        "half_cheetah.xml", 5, 1, 0.1, True, (), _planar, _along, _always, _weightless, speed=8
+        "half_cheetah.xml", 5, 1, 0.1, True, (), _planar, _along, None, _weightless, speed=8
     ),
     "hopper": Body("hopper.xml", 4, 1, 5e-3, False, (), _planar_clipped, _along, _hopper_stands, _weightless),
     "walker": Body(

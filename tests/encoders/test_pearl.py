@@ -82,6 +82,22 @@ def test_transitions_that_do_not_count_say_nothing(encoder: Pearl) -> None:
     torch.testing.assert_close(encoder.believe(some)[0], encoder.believe(fewer)[0])
 
 
+def test_where_asked_for_steps_that_paid_nothing_say_nothing(encoder: Pearl) -> None:
+    paying = torch.tensor([[1.0, 0.0, 1.0, 0.0, 0.0, 0.0]])
+    context, batch = lived(torch.zeros(1, 6, LATENT))
+    batch = replace(batch, reward=batch.reward * paying)
+    context = replace(context, prev_reward=torch.cat([paying[:, :1] * 0, batch.reward[:, :-1]], dim=1))
+    told, _ = encoder.believe(replace(batch, counts=paying))
+    encoder.config = replace(encoder.config, paid=True)
+    torch.testing.assert_close(encoder.believe(batch)[0], told)
+    total, *_ = encoder(context, encoder.initial(1)).state
+    torch.testing.assert_close(total, told)
+    unpaid, _ = encoder.believe(replace(batch, reward=batch.reward * 0))
+    z = encoder.given(torch.cat([unpaid, told]), batch.obs[:, :1].expand(2, 1, 2), torch.ones(2, LATENT))
+    assert not z[0, 0, 2:].any()
+    assert z[1, 0, 2:].all()
+
+
 def lived(chance: Tensor | None) -> tuple[Context, Batch]:
     """A trial of two episodes of three steps, as it was known and as transitions."""
     batch = transitions(lanes=1, count=6)

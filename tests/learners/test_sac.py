@@ -11,7 +11,7 @@ from metairl.nn import Ensemble, Squashed, follow, frozen_copy
 from metairl.streams import stream
 from metairl.types import Moves, Spec
 
-SPEC = Spec(obs=2, actions=1, discrete=False, horizon=3, episodes=1, params=1, families=2)
+SPEC = Spec(obs=2, actions=1, discrete=False, horizon=3, episodes=1, params=2, skills=(0, 1))
 
 
 def constant(critic: Ensemble, *says: float) -> None:

@@ -2,13 +2,15 @@
 
 import io
 from dataclasses import replace
+from math import isfinite
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from metairl import building, catalogue, dynamics, methods, refusals, tuning
+from metairl import building, catalogue, draws, dynamics, methods, refusals, tuning
+from metairl.cards import TaskCard
 from metairl.errors import CardError, UsageError
 from metairl.learners.random import Random
 from metairl.logs import Logs
@@ -19,9 +21,12 @@ from metairl.request import request, spec_of
 from metairl.rollout import rollout
 from metairl.streams import stream
 from metairl.types import NoConfig, Outcome, Sight, Trial
+from metairl.worlds import make
+from metairl.worlds.ends import ends_of
 from metairl.worlds.point import Point
 
 TASKS, EPISODES = 3, 2
+HOPPER = catalogue.task("hopper:horizon=30,data=random")
 MOPO = methods.find("mopo")
 
 
@@ -36,15 +41,28 @@ def logs(tasks: int = TASKS) -> Logs:
     return Logs(kept, "")
 
 
+def hops() -> Logs:
+    """Random actions of a hopper, until it falls."""
+    kept = Replay(EPISODES, HOPPER.horizon, torch.zeros(1, dtype=torch.long))
+    for episode in range(EPISODES):
+        world = make(HOPPER, draws.draw(HOPPER, 1, stream("tasks")), stream("world", episode))
+        policy = Random(world.spec, NoConfig())
+        kept.add(torch.tensor([0]), rollout(policy, world, stream("act", episode), Sight(), final=True))
+    return Logs(kept, "", ends=ends_of(HOPPER))
+
+
 def recipe(encoder: str = "oracle", seed: int = 0, **settings: Any) -> Imagined:
+    return built(catalogue.task("point-robot:data=replay"), logs(), encoder, seed, **settings)
+
+
+def built(card: TaskCard, source: Logs, encoder: str, seed: int = 0, **settings: Any) -> Imagined:
     few = dynamics.Config(members=3, elites=2, hidden=(8,), passes=2)
     config = imagined.Config(
         **{"model": few, "rollouts": 15, "horizon": 4, "rounds": 10, "keep": 2, "batch_tasks": 2, **settings}
     )
-    card = catalogue.task("point-robot:data=replay")
     parts = replace(tuning.settings_type(MOPO, encoder)(), recipe=config)
     agent = building.build_agent(MOPO, encoder, spec_of(card), parts, card, seed)
-    return Imagined(agent, logs(), config, seed)
+    return Imagined(agent, source, config, seed)
 
 
 def saved(state: dict[str, Any]) -> dict[str, Any]:
@@ -138,6 +156,49 @@ def test_lanes_of_a_task_are_laid_end_to_end() -> None:
     assert joined.task.tolist() == [[7], [8]]
 
 
+def test_only_steps_that_count_are_kept() -> None:
+    """Of a task's two rollouts the first ends in its second step of three, and its third is none of it."""
+    step = torch.arange(6.0).view(2, 3)
+    no = torch.zeros(2, 3, dtype=torch.bool)
+    ended, counts = no.clone(), ~no
+    ended[0, 1], counts[0, 2] = True, False
+    came = Outcome(step, ended, ended, no, counts, no)
+    lived = Trial(step[..., None], step[..., None], came, torch.ones(2, 1), 1, step[..., None] + 0.5)
+    kept = Replay(1, 6, torch.zeros(1, dtype=torch.long))
+    kept.add(torch.tensor([0]), imagined._end_to_end(lived, 1))
+    assert kept.lengths.tolist() == [[5]]
+    first = {name: kept.kept[name][0, 0, :5].flatten().tolist() for name in ("obs", "reward", "after")}
+    assert first == {"obs": [0, 1, 3, 4, 5], "reward": [0, 1, 3, 4, 5], "after": [0.5, 1.5, 3.5, 4.5, 5.5]}
+    assert kept.kept["terminated"][0, 0, :5].tolist() == [0, 1, 0, 0, 0]
+    assert kept.steps(torch.tensor([0]), 500, stream("some")).reward.unique().tolist() == [0, 1, 3, 4, 5]
+
+
+def test_a_hopper_is_imagined_until_it_falls_and_values_stop_there() -> None:
+    mopo, fallen = built(HOPPER, hops(), "none"), ends_of(HOPPER)
+    assert fallen
+    for progress in (0.0, 0.5):
+        assert all(isfinite(value) for value in mopo.iterate(progress).values())
+    kept = mopo.imagined.whole()
+    there = kept.counts > 0
+    ended = kept.terminated[there].bool()
+    assert 0 < ended.sum() < len(ended) < 2 * 15 * 4
+    assert torch.equal(ended, fallen(kept.after[there]))
+    assert not fallen(kept.obs[there]).any()
+    moves, _ = mopo.agent.moves_apart(kept)
+    assert torch.equal(moves.follows, 1 - kept.terminated)
+    gone = replace(moves, after=torch.where(kept.terminated[..., None] > 0, 1000.0, moves.after))
+    one, other = (mopo.agent.learner.losses(m, stream("loss"))["critic"] for m in (moves, gone))
+    assert torch.equal(one, other)
+
+
+def test_what_was_imagined_pays_what_counts() -> None:
+    """The mean of a step's reward is of the steps that are kept."""
+    mopo = built(HOPPER, hops(), "none", keep=1)
+    said = mopo.iterate(0.0)["imagined"]
+    batch = mopo.imagined.whole()
+    assert said == pytest.approx(batch.reward[batch.counts > 0].mean().item(), rel=1e-5)
+
+
 def test_the_penalty_is_the_largest_length_of_any_members() -> None:
     mean = torch.tensor([[[0.0, 0.0]], [[0.0, 3.0]], [[0.0, 6.0]]])  # of three members; μ̄ is 3
     std = torch.tensor([[[3.0, 4.0]], [[0.0, 1.0]], [[4.0, 0.0]]])
@@ -182,10 +243,13 @@ def test_encoders_that_infer_tasks_are_refused(encoder: str) -> None:
         request("mopo-alone", "point-robot:data=replay", "oracle")
 
 
-def test_worlds_whose_episodes_end_early_are_refused() -> None:
-    for task in ("hopper-rand-params", "walker-rand-params", "humanoid-dir"):
-        with pytest.raises(UsageError, match="'mopo' needs a world whose episodes do not end early"):
-            request("mopo", f"{task}:data=replay")
+def test_worlds_are_refused_whose_ends_nothing_reads() -> None:
+    for task in ("hopper", "hopper-rand-params", "walker-rand-params", "humanoid-dir", "half-cheetah"):
+        assert request("mopo", f"{task}:data=replay").card.id == f"{task}-v1"
+    for task in ("cartpole", "snail-maze"):
+        with pytest.raises(UsageError, match=f"'{task}-v1' may end early, and nothing reads that there"):
+            refusals.require_ends_seen("mopo", MOPO, catalogue.task(task))
+        refusals.require_ends_seen("iql", methods.find("iql"), catalogue.task(task))
     with pytest.raises(UsageError, match="works on point and"):
         request("mopo", "tabular-mdp:data=replay")
 

@@ -1,6 +1,6 @@
 """A learned world is a world, and pays what its model says less a penalty."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -26,6 +26,21 @@ class Told:
         strides = torch.tensor([1.0, 10.0, 100.0]).view(3, 1, 1)
         mean = torch.cat([obs + strides, (action * task).expand(3, -1, -1)], dim=-1)
         return mean, torch.full_like(mean, self.sigma)
+
+
+def ends_at_two(obs: Tensor) -> Tensor:
+    return obs[:, 0] >= 2
+
+
+def ending() -> Learned:
+    """The n-th time that lanes begin, lane i begins at −100 n − 10 i; a step moves it by 1, five at most."""
+    task, started = torch.zeros(2, 1), iter(range(100))
+
+    def begin() -> Tensor:
+        return torch.tensor([0.0, -10.0]).unsqueeze(1).expand(2, 2) - 100.0 * next(started)
+
+    told, spec = Told(elites=torch.tensor([0])), replace(SPEC, horizon=5)
+    return Learned(told, spec, task, begin, free, stream("learned"), ends_at_two)
 
 
 def free(mean: Tensor, std: Tensor) -> Tensor:
@@ -60,6 +75,39 @@ def test_a_rollout_lives_in_it_as_in_any_world() -> None:
     assert torch.equal(trial.after[:, :-1], trial.obs[:, 1:])
     assert trial.outcome.counts.all()
     torch.testing.assert_close(trial.outcome.reward, trial.action[..., 0] * trial.task)
+
+
+def test_a_lane_is_over_where_its_end_is_seen_and_begins_anew_alone() -> None:
+    """Lane 0 ends at 2, in its second step; then both live for five steps, each by its own clock."""
+    learned = ending()
+    assert learned.reset()[:, 0].tolist() == [0, -10]
+    steps = [learned.step(torch.zeros(2, 1)) for _ in range(10)]
+
+    def when(part: str, lane: int) -> list[int]:
+        return [t + 1 for t, step in enumerate(steps) if getattr(step, part)[lane]]
+
+    assert when("terminated", 0) == [2] and when("truncated", 0) == [7]
+    assert when("terminated", 1) == [] and when("truncated", 1) == [5, 10]
+    led, seen = ([getattr(step, name)[:, 0].tolist() for step in steps[:5]] for name in ("final_obs", "obs"))
+    assert led == [[1, -9], [2, -8], [-99, -7], [-98, -6], [-97, -5]]
+    assert seen == [[1, -9], [-100, -8], [-99, -7], [-98, -6], [-97, -210]]
+
+
+def test_an_end_in_the_last_step_is_an_end_and_no_time_limit() -> None:
+    learned = ending()
+    learned.reset()
+    learned.age += 3
+    step = [learned.step(torch.zeros(2, 1)) for _ in range(2)][1]
+    assert step.terminated.tolist() == [True, False] and step.truncated.tolist() == [False, True]
+
+
+def test_a_rollout_counts_until_the_first_end() -> None:
+    trial = rollout(Random(SPEC, NoConfig()), ending(), stream("act"), Sight(), final=True)
+    assert trial.after is not None
+    assert trial.outcome.counts.tolist() == [[True, True, False, False, False], [True] * 5]
+    assert trial.outcome.terminated[0].tolist() == [False, True, False, False, False]
+    assert not trial.outcome.terminated[1].any()
+    assert trial.obs[0, :2, 0].tolist() == [0, 1] and trial.after[0, :2, 0].tolist() == [1, 2]
 
 
 def test_elites_alone_are_believed_each_as_often() -> None:

@@ -10,10 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from metairl import catalogue, draws
 from metairl.cards import Physics
 from metairl.errors import CardError
 from metairl.streams import stream
 from metairl.worlds import engine as engines
+from metairl.worlds import make
 from metairl.worlds.bodies import BODIES
 from metairl.worlds.locomotion import Locomotion
 from metairl.worlds.model import compiled, factor
@@ -57,9 +59,23 @@ def begin_alike(world: Locomotion, env: Any) -> None:
 @pytest.mark.filterwarnings("ignore:compiler attribute 'settotalmass'")  # of half_cheetah.xml
 @pytest.mark.parametrize("body", OFFICIAL)
 def test_a_thousand_steps_are_gymnasiums(body: str) -> None:
-    env: Any = gymnasium.make(OFFICIAL[body].id).unwrapped
     physics = Physics(body=body, aim="forward", **OFFICIAL[body].weights)
     world = Locomotion({"forward": torch.ones(1, 1)}, 200, 1, stream("parity"), physics)
+    assert ends_alike(world, gymnasium.make(OFFICIAL[body].id).unwrapped) >= 5
+
+
+@pytest.mark.filterwarnings("ignore:compiler attribute 'settotalmass'")
+@pytest.mark.parametrize("name", ["half-cheetah", "hopper"])
+def test_cards_of_one_task_are_gymnasiums(name: str) -> None:
+    card, env = catalogue.task(name), gymnasium.make(OFFICIAL[name].id)
+    assert env.spec and card.horizon == env.spec.max_episode_steps
+    world = make(card, draws.task_set(card, "test")[slice(1)], stream("parity"))
+    assert isinstance(world, Locomotion)
+    assert ends_alike(world, env.unwrapped) >= (5 if card.physics and card.physics.falls else 1)
+
+
+def ends_alike(world: Locomotion, env: Any) -> int:
+    """How many episodes ended in a thousand random steps, all of which were the same in both."""
     obs = world.reset()
     begin_alike(world, env)
     torch.testing.assert_close(obs[0], torch.tensor(env._get_obs()).float(), rtol=1e-6, atol=1e-6)
@@ -76,7 +92,7 @@ def test_a_thousand_steps_are_gymnasiums(body: str) -> None:
             torch.testing.assert_close(
                 step.obs[0], torch.tensor(env._get_obs()).float(), rtol=1e-6, atol=1e-6
             )
-    assert ends >= 5
+    return ends
 
 
 def states(model: mujoco.MjModel, lanes: int) -> dict[str, Tensor]:

@@ -1,0 +1,78 @@
+"""CLARE's recipe: what its policy is paid."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from metairl import building, catalogue, dynamics, methods, tuning
+from metairl.learners.random import Random
+from metairl.logs import Logs
+from metairl.recipes.conservative import Clare, Config
+from metairl.replay import Replay
+from metairl.request import spec_of
+from metairl.rollout import rollout
+from metairl.streams import stream
+from metairl.types import NoConfig, Sight
+from metairl.worlds.point import Point
+
+CLARE = methods.find("clare")
+
+
+def walked(name: str) -> Replay:
+    """Twenty random steps towards nowhere."""
+    kept = Replay(1, 20, torch.zeros(1, dtype=torch.long))
+    world = Point({"goal": torch.zeros(1, 2)}, 20, 1, stream(name))
+    policy = Random(world.spec, NoConfig())
+    kept.add(torch.arange(1), rollout(policy, world, stream(name), Sight(), final=True))
+    return kept.demonstrated()
+
+
+def clare(penalty: float = 0.0, fitted: bool = True) -> Clare:
+    few = dynamics.Config(members=3, elites=2, hidden=(8,), passes=2)
+    config = Config(model=few, rollouts=8, horizon=4, batch_tasks=1, batch=16, penalty=penalty, real=0.5)
+    card = catalogue.task("point-robot:data=replay,demos=1")
+    settings: Any = tuning.settings_type(CLARE, "none")()
+    agent = building.build_agent(CLARE, "none", spec_of(card), replace(settings, recipe=config), card, 0)
+    made = Clare(agent, Logs(walked("shown"), "", few=1, others=walked("others")), config, 0)
+    if fitted:
+        dynamics.fit(made.model, made.replay, stream("fit"))
+    return made
+
+
+def test_an_imagined_step_is_fined_for_doubt() -> None:
+    """p e u / max_D u, where three members say 0, 1 and 5 of the first number: μ̄ = 2, u = 3."""
+    recipe = clare(penalty=2.0)
+    recipe.config = replace(recipe.config, doubt="spread")
+    recipe.model.variance.fill_(4.0)
+    recipe.model.errors.fill_(1.0)
+    recipe.balance = replace(recipe.balance, most=6.0)
+    mean = torch.tensor([0.0, 1.0, 5.0]).view(3, 1, 1)
+    fine = recipe._penalty(mean, torch.zeros_like(mean))
+    assert fine.tolist() == pytest.approx([2 * (1 / 4) * 3 / 6])
+
+
+def test_without_a_fine_doubt_costs_nothing() -> None:
+    recipe = clare(penalty=0.0)
+    mean = torch.randn(3, 5, 3)
+    assert not recipe._penalty(mean, mean).any()
+
+
+def test_an_end_pays_what_rest_pays_for_ever() -> None:
+    """γ / (1 − γ) r(rest), at the steps that ended and at no others."""
+    recipe = clare()
+    recipe._imagine()
+    ends = recipe.imagined.kept["terminated"]
+    assert not ends.any()
+    recipe.streams["improve"].manual_seed(0)
+    on = recipe._moves()[0]
+    ends.fill_(1.0)
+    recipe.streams["improve"].manual_seed(0)
+    over = recipe._moves()[0]
+    gamma = recipe.agent.learner.config.gamma
+    ended = 1 - over.follows
+    assert 0 < ended.sum() < ended.numel()
+    with torch.no_grad():
+        rest = recipe.reward.at_rest() * gamma / (1 - gamma)
+    torch.testing.assert_close(over.reward - on.reward, ended * rest)

@@ -1,0 +1,112 @@
+"""What ends an episode early, read from what is seen, against the engine's state and Gymnasium's own word."""
+
+from dataclasses import replace
+from typing import Any
+
+import gymnasium
+import pytest
+import torch
+from torch import Tensor
+
+from metairl import catalogue, draws
+from metairl.cards import TaskCard
+from metairl.streams import stream
+from metairl.worlds import make
+from metairl.worlds.bodies import BODIES
+from metairl.worlds.ends import ends_of, ends_unseen
+from metairl.worlds.locomotion import Locomotion
+
+LANES = 200
+OFFICIAL = {
+    "hopper": "Hopper-v5",
+    "walker-rand-params": "Walker2d-v5",
+    "ant-dir": "Ant-v5",
+    "ant-goal": "Ant-v5",  # which sees its place
+    "humanoid-dir": "Humanoid-v5",
+}
+
+
+def falling(name: str) -> TaskCard:
+    """The card, where an episode ends when the body falls."""
+    card = catalogue.task(name)
+    assert card.physics
+    return card.model_copy(update={"physics": card.physics.model_copy(update={"falls": True})})
+
+
+def somewhere(card: TaskCard) -> Locomotion:
+    """Bodies in any state, most of them far from where episodes begin."""
+    rng = stream("states")
+    world = make(card, draws.draw(card, LANES, rng), rng)
+    assert isinstance(world, Locomotion)
+    qpos = world.origin + 2 * torch.rand(LANES, len(world.origin), generator=rng) - 1
+    qpos[:20, -1] = 150.0  # a joint wound up, which no hopper survives
+    qvel = 20 * torch.randn(LANES, world.velocities, generator=rng)
+    world.engine.put(world.everyone, {"qpos": qpos, "qvel": qvel})
+    return world
+
+
+def official(name: str, world: Locomotion) -> Tensor:
+    env: Any = gymnasium.make(OFFICIAL[name]).unwrapped
+    healthy = []
+    for qpos, qvel in zip(*(world.engine.field(part) for part in ("qpos", "qvel")), strict=True):
+        env.set_state(qpos.numpy(), qvel.numpy())
+        healthy.append(bool(env.is_healthy))
+    return torch.tensor(healthy)
+
+
+@pytest.mark.parametrize("name", OFFICIAL)
+def test_a_body_that_is_seen_stands_where_the_one_that_is_simulated_does(name: str) -> None:
+    card = falling(name)
+    world, fallen = somewhere(card), ends_of(card)
+    assert fallen
+    healthy = world.body.healthy(world.engine)
+    assert 0.1 < healthy.float().mean() < 0.9
+    assert torch.equal(healthy, official(name, world))
+    assert torch.equal(~healthy, fallen(world._see()))
+
+
+def test_positions_and_velocities_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    handed: list[Tensor] = []
+
+    def stands(positions: Tensor, velocities: Tensor) -> Tensor:
+        handed.extend((positions, velocities))
+        return positions[:, 0] > 0
+
+    card = falling("ant-goal")
+    world = somewhere(card)
+    monkeypatch.setitem(BODIES, "ant", replace(BODIES["ant"], stands=stands))
+    fallen = ends_of(card)
+    assert fallen and fallen(world._see()).any()
+    assert torch.equal(handed[0], world.engine.field("qpos")[:, 2:].float())
+    assert torch.equal(handed[1], world.engine.field("qvel").float())
+
+
+@pytest.mark.parametrize("name", ["hopper", "walker-rand-params"])
+def test_episodes_end_where_what_a_step_led_to_says_so(name: str) -> None:
+    card = catalogue.task(name)
+    world, fallen = make(card, draws.draw(card, 50, stream("tasks")), stream("world")), ends_of(card)
+    assert fallen
+    world.reset()
+    rng, ends = stream("act"), 0
+    for _ in range(60):
+        step = world.step(2 * torch.rand(50, world.spec.actions, generator=rng) - 1)
+        assert torch.equal(step.terminated, fallen(step.final_obs))
+        ends += int(step.terminated.sum())
+    assert ends > 20
+
+
+def test_where_nothing_falls_nothing_ends() -> None:
+    for name in ("half-cheetah", "ant-goal", "point-robot", "ml1"):
+        card = catalogue.task(name)
+        assert ends_of(card) is None and not ends_unseen(card)
+    assert ends_of(falling("half-cheetah")) is None
+
+
+def test_worlds_whose_ends_nothing_reads() -> None:
+    cards = map(catalogue.task, catalogue.task_ids())
+    assert {card.world for card in cards if ends_unseen(card)} == {
+        "acrobot",
+        "cart-pole",
+        "maze",
+        "maze-grid",
+    }
