@@ -10,14 +10,16 @@ from metairl import catalogue
 from metairl.record import Evaluation, RunFolder
 from metairl.stats import permutation_test
 
-ACCEPTED = catalogue.PACKAGE.parent / "results" / "records"
+RESULTS = catalogue.PACKAGE.parent / "results"
+ACCEPTED = RESULTS / "records"
+ABLATIONS = RESULTS / "ablations"  # with settings other than those of benchmarks/tuned
 TRAINED = ("rl2", "rl2-lstm", "snail")
 SMALL, LARGE = "test", "snail-maze-grid-large-v1:test"
 
 
 def judged(method: str, task: str) -> list[Evaluation]:
     """All that committed runs were judged by, whichever board or table they are kept for."""
-    runs = sorted(ACCEPTED.glob(f"*/{method}/{task}/seed-*"))
+    runs = sorted([*ACCEPTED.glob(f"*/{method}/{task}/seed-*"), *ABLATIONS.glob(f"{method}/{task}/seed-*")])
     assert runs and len({run.parent for run in runs}) == 1
     return [r for run in runs for r in RunFolder(run).records() if isinstance(r, Evaluation)]
 
