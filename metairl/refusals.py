@@ -106,6 +106,16 @@ def require_labels(name: str, method: Method, card: TaskCard) -> None:
         )
 
 
+def require_rewards(name: str, method: Method, settings: Any) -> None:
+    """Where steps that paid nothing say nothing, something has to pay."""
+    asked = getattr(getattr(settings, "encoder", None), "paid", False)
+    if asked and method.support not in ("trial", "logs"):
+        raise UsageError(
+            f"encoder.paid: '{name}' infers a task from what no reward is told of, so nothing would ever be "
+            "known; it is for methods that see rewards, as pearl and iql do"
+        )
+
+
 def require_heads(name: str, method: Method, settings: Any, card: TaskCard) -> None:
     if not has_heads(method):
         return

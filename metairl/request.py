@@ -164,6 +164,7 @@ def request(
     settings = settings or tuned_settings
     refusals.require_counts(settings)
     refusals.require_shaped(settings, card)
+    refusals.require_rewards(method, chosen, settings)
     refusals.require_heads(method, chosen, settings, card)
     refusals.require_questions(method, settings, card)
     if steps and chosen.recipe and not chosen.pretrains:

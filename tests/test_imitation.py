@@ -70,6 +70,17 @@ def test_draws_of_several_episodes_are_refused() -> None:
         build(request("gail", "point-robot:data=expert,demos=1,episodes=2", "pearl"))
 
 
+def test_what_is_shown_without_rewards_is_not_read_by_them() -> None:
+    def ask(method: str, task: str) -> Request:
+        settings = request(method, task, "pearl").settings
+        settings = replace(settings, encoder=replace(settings.encoder, paid=True))
+        return request(method, task, "pearl", settings=settings)
+
+    with pytest.raises(UsageError, match=r"encoder\.paid: 'bc-demos' infers a task from what no"):
+        ask("bc-demos", POINT.format(1))
+    assert ask("iql", "point-robot:data=replay").settings.encoder.paid
+
+
 @pytest.mark.usefixtures("logged")
 @pytest.mark.parametrize("encoder", ["none", "oracle"])
 def test_recovered_rewards_are_planned_for_where_there_is_a_chart(encoder: str) -> None:
