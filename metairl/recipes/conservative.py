@@ -5,7 +5,8 @@
                 demonstrated observations, the others from any logged ones
                 SAC on what is logged and imagined, its policy held near demonstrations, paid
                     r̃ = r_θ(o, a) − p e u(o, a) / max_D u,   p = `penalty`, in imagined steps
-                L_π += c E_E[ −log π(a | o) ],  of other logs too where `everything` is cloned
+                L_π += c E_E[ d ],  d = −log π(a | o), or ‖mode of π(o) − a‖² where π is held "near";
+                    of other logs too where `everything` is cloned
                 reward steps:   L(r) = E_model[r] − E_E[r] − E_D[β r] + λ E[r²]
 
 e is the share of the variance of what comes next that the model leaves unexplained on held-out logs. Where
@@ -18,7 +19,7 @@ in other logs too, not in demonstrations alone; β reads as in the paper once, b
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -43,6 +44,7 @@ class Config(imagined.Config):
     scheme: Scheme = "paper"
     threshold: float = 0.5  # u₀
     cloning: float = 0.25  # c
+    held: Literal["likely", "near"] = "likely"  # d
     everything: bool = False  # other logs are cloned too, as many steps of them
     squares: float = 1.0  # λ
     reward_hidden: tuple[int, ...] = (256, 256)  # layers of r
@@ -101,9 +103,15 @@ class Clare(imagined.Imagined):
         if self.config.everything:
             logged = logged.beside(self.others.steps(which, self.config.batch, chance))
         shown, _ = self.agent.moves_apart(logged)
-        near = -self.agent.learner.policy(shown.z.detach()).log_prob(shown.action).mean()
         losses = self.agent.learner.losses(moves, chance)
-        return self.descend(losses | {"cloned": self.config.cloning * near, "encoder": aux})
+        return self.descend(losses | {"cloned": self.config.cloning * self._apart(shown), "encoder": aux})
+
+    def _apart(self, shown: Moves) -> Tensor:
+        """How far the policy is from doing what was done."""
+        pi = self.agent.learner.policy(shown.z.detach())
+        near = self.config.held == "near"
+        apart: Tensor = (pi.mode() - shown.action).square().sum(-1) if near else -pi.log_prob(shown.action)
+        return apart.mean()
 
     def _paid(self, moves: Moves) -> Tensor:
         """r_θ."""

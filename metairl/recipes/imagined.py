@@ -59,6 +59,7 @@ class Imagined(offline.Offline):
         self.imagined = Replay(config.keep, self.each * config.horizon, logged.families)
 
     def iterate(self, progress: float) -> dict[str, float]:
+        self.slow_down(progress)
         if self.gradient_steps == 0:
             dynamics.fit(self.model, self.replay, self.streams["fit"])
         error = self.model.errors[self.model.elites].mean().item()

@@ -20,6 +20,7 @@ ROUNDS = 100  # gradient steps an iteration
 class Config(replaying.Config):
     batch: int = 16  # transitions of each task that losses are of
     context: int = 200  # m, transitions that a task is inferred from; of a held-out one its support
+    falling: bool = False  # the rate falls linearly to zero over the budget
     best: float = 1.0  # share of every task's episodes, those of highest return, that are learned from
 
 
@@ -71,6 +72,14 @@ class Offline(FromLogs):
     ):
         super().__init__(agent, source, config, seed, streams)
         self.replay = source.best(config.best)
+
+    def iterate(self, progress: float) -> dict[str, float]:
+        self.slow_down(progress)
+        return super().iterate(progress)
+
+    def slow_down(self, progress: float) -> None:
+        if self.config.falling:
+            super().slow_down(progress)
 
     def transitions(self, which: Tensor) -> Batch:
         """As many of others as were demonstrated, where there are others."""

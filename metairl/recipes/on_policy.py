@@ -63,10 +63,6 @@ class OnPolicy(Training):
         lost = (trial.outcome.lost & counts).sum().item()
         return {"return": total} | improved | {"lost": lost}
 
-    def slow_down(self, progress: float) -> None:
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.config.learning_rate * (1 - progress)
-
     def improve(
         self, trial: Trial, read: Reading, progress: float, beside: Beside = nothing
     ) -> dict[str, float]:

@@ -36,6 +36,11 @@ class Training:
         """One iteration; `progress` in [0, 1) is the share of the budget already spent."""
         raise NotImplementedError
 
+    def slow_down(self, progress: float) -> None:
+        """The rate falls linearly to zero over the budget."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.optimiser.defaults["lr"] * (1 - progress)
+
     def descend(self, losses: dict[str, Tensor]) -> dict[str, Tensor]:
         """One step down the sum of the losses; where gradients are scaled, also their norm before it."""
         self.optimiser.zero_grad(set_to_none=True)

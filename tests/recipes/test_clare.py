@@ -1,6 +1,7 @@
 """CLARE's recipe: what its policy is paid."""
 
 from dataclasses import replace
+from math import log, pi
 from typing import Any
 
 import pytest
@@ -29,9 +30,10 @@ def walked(name: str) -> Replay:
     return kept.demonstrated()
 
 
-def clare(penalty: float = 0.0, fitted: bool = True) -> Clare:
+def clare(penalty: float = 0.0, fitted: bool = True, **options: Any) -> Clare:
     few = dynamics.Config(members=3, elites=2, hidden=(8,), passes=2)
-    config = Config(model=few, rollouts=8, horizon=4, batch_tasks=1, batch=16, penalty=penalty, real=0.5)
+    small: dict[str, Any] = {"rollouts": 8, "horizon": 4, "batch_tasks": 1, "batch": 16, "rounds": 2}
+    config = Config(model=few, penalty=penalty, real=0.5, reward_steps=1, **small, **options)
     card = catalogue.task("point-robot:data=replay,demos=1")
     settings: Any = tuning.settings_type(CLARE, "none")()
     agent = building.build_agent(CLARE, "none", spec_of(card), replace(settings, recipe=config), card, 0)
@@ -76,3 +78,31 @@ def test_an_end_pays_what_rest_pays_for_ever() -> None:
     with torch.no_grad():
         rest = recipe.reward.at_rest() * gamma / (1 - gamma)
     torch.testing.assert_close(over.reward - on.reward, ended * rest)
+
+
+def test_held_near_what_was_done() -> None:
+    """‖(0, 0) − (0.6, 0.8)‖² = 1 at one step of two, ‖(0, 0) − (0, 0.5)‖² = 0.25 at the other."""
+    recipe = clare(held="near")
+    for weight in recipe.agent.learner.policy.parameters():
+        weight.data.zero_()
+    shown, _ = recipe.agent.moves_apart(recipe.demos.some_trials(torch.arange(1), 1, stream("some")).whole())
+    done = torch.tensor([[0.6, 0.8], [0.0, 0.5]]).repeat(shown.action.shape[1] // 2, 1)
+    apart = recipe._apart(replace(shown, action=done.unsqueeze(0)))
+    assert apart.item() == pytest.approx((1 + 0.25) / 2)
+
+
+def test_held_to_what_is_likely() -> None:
+    """−log of the density of (0, 0) under two squashed normals of unit spread: log 2π."""
+    recipe = clare(held="likely")
+    for weight in recipe.agent.learner.policy.parameters():
+        weight.data.zero_()
+    shown, _ = recipe.agent.moves_apart(recipe.demos.some_trials(torch.arange(1), 1, stream("some")).whole())
+    apart = recipe._apart(replace(shown, action=torch.zeros_like(shown.action)))
+    assert apart.item() == pytest.approx(log(2 * pi), rel=1e-5)
+
+
+@pytest.mark.parametrize(("falling", "left"), [(True, 0.75), (False, 1.0)])
+def test_a_rate_falls_over_the_budget_where_it_is_asked_to(falling: bool, left: float) -> None:
+    recipe = clare(falling=falling, learning_rate=0.01, doubt="spread")
+    recipe.iterate(0.25)
+    assert [group["lr"] for group in recipe.optimiser.param_groups] == pytest.approx([0.01 * left])
