@@ -124,7 +124,8 @@ def levelled(chart: Chart, reward: Tensor, discount: float) -> Tensor:
     moves = chances.new_zeros(lanes, states, states).scatter_add(2, chart.successors, chances)
     discount = min(discount, STEADY)
     value = torch.linalg.solve(torch.eye(states).to(moves) - discount * moves, reward.mean(-1))
-    return reward + discount * expected_after(chart, value) - value.unsqueeze(-1)
+    better: Tensor = reward + discount * expected_after(chart, value) - value.unsqueeze(-1)
+    return better
 
 
 def agreement(true: Charted, best: Plan, policy: Tensor) -> Tensor:

@@ -45,7 +45,8 @@ class PiV(nn.Module):
 
     def chosen(self, z: Tensor, action: Tensor) -> Tensor:
         """What stands in Q's place."""
-        return self.policy(z).log_prob(action) + self.worth(z)
+        chosen: Tensor = self.policy(z).log_prob(action) + self.worth(z)
+        return chosen
 
     def worth(self, z: Tensor) -> Tensor:
         value: Tensor = self.value(z).squeeze(-1)
