@@ -168,6 +168,7 @@ Metric = Literal[
     "agreement",
     "correlation",
     "epic",
+    "starc",
     "area",  # this and what follows: see metairl.transfer
     "jump-start",
     "steps-to-threshold",

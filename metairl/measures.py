@@ -5,11 +5,17 @@
     in-wind             the same where every step is blown to one side with probability 0.3, whatever is done.
                         The recovered reward is planned for anew; a policy without one acts as it did
     agreement           share of the optimal policy's steps at which π does something optimal too
-    correlation         Pearson's, of the recovered and the true reward over states
+    correlation         Pearson's, of the recovered and the true reward over states; of actions the mean
     epic                √((1 − ρ) / 2), ρ the correlation of rewards after shaping is taken out of both
                         (Gleave et al. 2021, arXiv:2006.13900); 0 the same, 1 the opposite
+    starc               the same of what actions are better than chance by, A = Q − V of acting at random: no
+                        shaping moves it, nor for which s′ a reward pays what it pays on average
+                        (Skalse et al. 2024, arXiv:2309.15257, value-adjusted levelling)
 
-A reward that is of states alone is canonical but for a constant: there epic is a function of correlation.
+A reward that is of states alone is canonical but for a constant: there epic is a function of correlation. One
+of states and actions is averaged over actions before. One that reads s′ too, Q(s, a) − γ V(s′), is taken of
+every triple for epic, on average over s′ for correlation and starc, as the wind leads for in-wind. So epic
+takes V away altogether, and what is left is by how much one action is preferred to another.
 """
 
 from collections.abc import Sequence
@@ -21,14 +27,23 @@ from torch import Tensor
 from metairl.cards import TaskCard
 from metairl.charts import CHARTS, Charted
 from metairl.draws import TaskSet
-from metairl.learners.chart_planning import HARD, Plan, action_values, plan, value_of, visits_by_step
-from metairl.recipes.adversarial import Recovering
+from metairl.learners.chart_planning import (
+    HARD,
+    Plan,
+    action_values,
+    expected_after,
+    plan,
+    value_of,
+    visits_by_step,
+)
 from metairl.record import Evaluation
+from metairl.recovering import Recovered, Recovering
 from metairl.rewards.explained import Explained
 from metairl.types import Chart, Policy
 from metairl.worlds import make
 
 WIND = 0.3
+STEADY = 0.9999  # γ at most, where something goes on for ever
 TIE = 1e-6  # action values as near as this are both best
 
 
@@ -71,16 +86,46 @@ def measured_each(
 
 
 def _recovered(policy: Recovering, true: Charted, card: TaskCard, tasks: TaskSet) -> dict[str, Tensor]:
-    """Of a reward that reads what is seen and done, in every state of the chart."""
+    """Of a reward that was learned beside a policy, in every state of the chart."""
     lanes, states, actions = len(true.chart), true.reward.shape[1], true.chart.chances.shape[2]
     seen = torch.eye(states).expand(lanes, -1, -1)
     told = make(card, tasks[:], torch.Generator()).task
     table = policy.table(seen, told, actions).to(true.reward)
-    alike = correlation(table.mean(-1), true.reward)
+    paid = table.expected(true.chart)
+    alike = correlation(paid.mean(-1), true.reward)
     chart = windy(true.chart)
-    best, own = (plan(chart, reward, card.horizon, HARD).policy for reward in (true.reward, table))
+    rewards = (true.reward, table.expected(chart))
+    best, own = (plan(chart, reward, card.horizon, HARD).policy for reward in rewards)
     lost = value_of(chart, true.reward, best) - value_of(chart, true.reward, own)
-    return {"in-wind": lost, "correlation": alike, "epic": distance(alike)}
+    far = distance(alike) if table.then is None else _epic_each(table, true.reward)
+    apart = starc(true.chart, paid, true.reward, table.discount)
+    return {"in-wind": lost, "correlation": alike, "epic": far, "starc": apart}
+
+
+def _epic_each(table: Recovered, reward: Tensor) -> Tensor:
+    """Of what was recovered and of rewards [B, S]; a task at a time, since it has S² A triples."""
+    found = []
+    for lane in range(len(reward)):
+        own, true = table.triples(lane), reward[lane, None, :, None, None]
+        found.append(epic(own, true.expand_as(own), table.discount))
+    return torch.cat(found)
+
+
+def starc(chart: Chart, first: Tensor, second: Tensor, discount: float) -> Tensor:
+    """Of rewards [B, S, A], or [B, S] of states alone, on a chart."""
+    wide = second.unsqueeze(-1).expand_as(first)
+    return distance(correlation(*(levelled(chart, reward, discount) for reward in (first, wide))))
+
+
+def levelled(chart: Chart, reward: Tensor, discount: float) -> Tensor:
+    """r(s, a) + γ Σ_s′ P(s′ | s, a) V(s′) − V(s), V that of acting at random for ever, γ < 1."""
+    lanes, states, most = chart.successors.shape
+    chances = chart.chances.mean(2).expand(lanes, states, most)
+    moves = chances.new_zeros(lanes, states, states).scatter_add(2, chart.successors, chances)
+    discount = min(discount, STEADY)
+    value = torch.linalg.solve(torch.eye(states).to(moves) - discount * moves, reward.mean(-1))
+    better: Tensor = reward + discount * expected_after(chart, value) - value.unsqueeze(-1)
+    return better
 
 
 def agreement(true: Charted, best: Plan, policy: Tensor) -> Tensor:

@@ -51,8 +51,8 @@ def _measure(name: str) -> Callable[[Evaluation], list[float]]:
     return of
 
 
-SOMETIMES = ("successful-length", "steps-to-threshold", "correlation", "epic")
-MEASURES = ("value-difference", "in-wind", "agreement", "correlation", "epic")
+SOMETIMES = ("successful-length", "steps-to-threshold", "correlation", "epic", "starc")
+MEASURES = ("value-difference", "in-wind", "agreement", "correlation", "epic", "starc")
 METRICS: dict[str, Callable[[Evaluation], list[float]]] = {
     "return": lambda e: e.returns,
     "score": lambda e: e.returns,  # normalised below, by the card

@@ -31,7 +31,6 @@ from metairl.exemplified import Exemplified
 from metairl.hindsight import without_reward
 from metairl.imitated import Imitated
 from metairl.recipes import adaptation, preferred_logs
-from metairl.recipes.adversarial import Adversarial
 from metairl.recipes.asking import TEACHERS
 from metairl.recipes.off_policy import OffPolicy
 from metairl.recipes.on_policy import OnPolicy
@@ -219,7 +218,7 @@ def build(asked: Request) -> tuple[Judged, protocol.Recipe | None]:
 
 def _judged(agent: Agent[Any], recipe: Training) -> Policy:
     """As it acts when it matters, with the reward that it recovered where it did."""
-    return recipe.recovering() if isinstance(recipe, Adversarial) else agent.policy(explore=False)
+    return recipe.recovering() or agent.policy(explore=False)
 
 
 def _explaining(asked: Request, spec: Spec) -> tuple[Explains, protocol.Recipe | None]:

@@ -82,16 +82,6 @@ def test_what_is_shown_without_rewards_is_not_read_by_them() -> None:
 
 
 @pytest.mark.usefixtures("logged")
-@pytest.mark.parametrize("encoder", ["none", "oracle"])
-def test_recovered_rewards_are_planned_for_where_there_is_a_chart(encoder: str) -> None:
-    asked = request("airl", "random-mdp:data=expert,demos=1", encoder)
-    judged = judge(asked, build(asked)[0], "validation", Spent())[0]
-    assert judged.measures is not None
-    assert set(judged.measures) == {"value-difference", "in-wind", "correlation", "epic"}
-    assert all(len(values) == len(judged.returns) for values in judged.measures.values())
-
-
-@pytest.mark.usefixtures("logged")
 def test_more_demonstrations_than_there_are_is_refused_by_the_task() -> None:
     with pytest.raises(StorageError, match="has 2 episodes in its logs, not 3"):
         build(request("bc-demos", POINT.format(3)))

@@ -182,7 +182,7 @@ def test_what_is_learned_in_turns_is_the_soft_optimal_policy(
     assert apart(oracle, policy) <= 0.01
     if kind is airl.AIRL:
         with torch.no_grad():
-            found = reward.recovered(lived).view(oracle.leads.shape)[:, 0, 0]
+            found = reward.recovered(lived.z, lived.action).view(oracle.leads.shape)[:, 0, 0]
         assert float(torch.corrcoef(torch.stack([found, oracle.reward]))[0, 1]) >= 0.98
 
 

@@ -85,6 +85,11 @@ def action_values(chart: Chart, reward: Tensor, best: Plan) -> Tensor:
     return q
 
 
+def expected_after(chart: Chart, value: Tensor) -> Tensor:
+    """Σ_s′ P(s′ | s, a) V(s′), [B, S, A], of V [B, S]."""
+    return _backup(chart)(value).transpose(1, 2)
+
+
 def visits_by_step(chart: Chart, policy: Tensor) -> Tensor:
     """d [B, H, S] of a policy [B, H, S, A]: where it is at every step."""
     seen = policy.new_empty(policy.shape[:3])

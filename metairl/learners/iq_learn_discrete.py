@@ -56,9 +56,15 @@ class DiscreteIQLearn(nn.Module):
         tau = self.config.temperature
         return tau * (q / tau).logsumexp(-1)
 
+    def chosen(self, z: Tensor, action: Tensor) -> Tensor:
+        q: Tensor = self.critic(z)
+        return (q * action).sum(-1)
+
+    def worth(self, z: Tensor) -> Tensor:
+        return self.value(self.critic(z))
+
     def reward(self, m: Moves, rng: Generator) -> Tensor:
-        chosen: Tensor = (self.critic(m.z) * m.action).sum(-1)
-        return chosen - self.config.gamma * m.follows * self.value(self.critic(m.after))
+        return self.chosen(m.z, m.action) - self.config.gamma * m.follows * self.worth(m.after)
 
     def losses(self, m: Moves, rng: Generator) -> dict[str, Tensor]:
         config = self.config

@@ -43,18 +43,22 @@ class PiV(nn.Module):
     def last_layer(self) -> Iterator[Tensor]:
         yield from (*self.policy.last_layer(), *self.value[-1].parameters())
 
-    def reward(self, m: Moves, rng: Generator) -> Tensor:
-        return self._recovered(m, self.policy(m.z).log_prob(m.action))
+    def chosen(self, z: Tensor, action: Tensor) -> Tensor:
+        """What stands in Q's place."""
+        chosen: Tensor = self.policy(z).log_prob(action) + self.worth(z)
+        return chosen
 
-    def _recovered(self, m: Moves, log_prob: Tensor) -> Tensor:
-        here, then = (self.value(z).squeeze(-1) for z in (m.z, m.after))
-        recovered: Tensor = log_prob + here - self.config.gamma * m.follows * then
-        return recovered
+    def worth(self, z: Tensor) -> Tensor:
+        value: Tensor = self.value(z).squeeze(-1)
+        return value
+
+    def reward(self, m: Moves, rng: Generator) -> Tensor:
+        return self.chosen(m.z, m.action) - self.config.gamma * m.follows * self.worth(m.after)
 
     def losses(self, m: Moves, rng: Generator) -> dict[str, Tensor]:
         shown = m.counts * m.shown
         log_prob = self.policy(m.z).log_prob(m.action)
-        r = self._recovered(m, log_prob)
+        r = log_prob + self.worth(m.z) - self.config.gamma * m.follows * self.worth(m.after)
         return {
             "policy": -mean(log_prob, shown),
             "reward": self.config.weight * mean(r.square(), shown),

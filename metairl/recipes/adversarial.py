@@ -15,13 +15,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from metairl.agent import Acting, Agent, Reading
+from metairl.agent import Agent, Reading
 from metairl.errors import UsageError
 from metairl.exemplified import Exemplified
 from metairl.imitated import Imitated
 from metairl.learners.ppo import PPO
 from metairl.recipes import on_policy
 from metairl.recipes.training import Means
+from metairl.recovering import Recovering, recovering
 from metairl.replay import some_steps
 from metairl.rewards import airl, gail, gcl, success
 from metairl.rewards.deeds import Deeds
@@ -63,25 +64,6 @@ REWARDS: dict[type, Any] = {
 }
 
 
-@dataclass(frozen=True)
-class Recovering(Acting):
-    """A policy with the reward that was learned beside it."""
-
-    reward: Any
-
-    @torch.no_grad()
-    def table(self, obs: Tensor, task: Tensor, actions: int) -> Tensor:
-        """What the demonstrators seem to be after, of every action in every state seen, [B, S, A]."""
-        z = self.agent.seen(obs, task, None)
-        some = torch.zeros(z.shape[:2])
-        each = torch.eye(actions).expand(*some.shape, -1, -1)
-        columns = [
-            self.reward.recovered(Deeds(z, each[..., a, :], z, some, some, some, some))
-            for a in range(actions)
-        ]
-        return torch.stack(columns, dim=-1)
-
-
 class Adversarial(on_policy.OnPolicy):
     config: Any
     source: Imitated | Exemplified
@@ -114,8 +96,8 @@ class Adversarial(on_policy.OnPolicy):
         """Which tasks are lived in next."""
         return torch.randint(len(self.source), (self.config.trials,), generator=self.streams["choose"])
 
-    def recovering(self) -> Recovering:
-        return Recovering(self.agent, False, self.reward)
+    def recovering(self) -> Recovering | None:
+        return recovering(self.agent, self.reward.recovered, None)
 
     def reading(self, trial: Trial, evidence: Batch | None) -> Reading:
         return self.agent.reading(trial) if evidence is None else self.agent.reading_inferred(trial, evidence)

@@ -11,6 +11,7 @@ from torch import Tensor
 from metairl.agent import Agent, OffPolicyLearner, SetEncoder
 from metairl.logs import Logs
 from metairl.recipes import replaying
+from metairl.recovering import Recovering, Recovers, recovering
 from metairl.types import Batch
 
 ROUNDS = 100  # gradient steps an iteration
@@ -87,6 +88,12 @@ class Offline(FromLogs):
         if self.source.others is None:
             return own
         return own.beside(self.source.others.steps(which, self.config.batch, self.streams["improve"]))
+
+    def recovering(self) -> Recovering | None:
+        learner = self.agent.learner
+        return (
+            recovering(self.agent, learner.chosen, learner.worth) if isinstance(learner, Recovers) else None
+        )
 
     def evidence(self, which: Tensor) -> Batch:
         assert isinstance(self.agent.encoder, SetEncoder), "what is inferred from evidence"

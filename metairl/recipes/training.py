@@ -9,6 +9,7 @@ from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 
 from metairl.recipes.conflicts import gradients_of, projected
+from metairl.recovering import Recovering
 from metairl.streams import stream
 
 
@@ -31,6 +32,10 @@ class Training:
     @property
     def clock(self) -> int:
         return self.env_steps
+
+    def recovering(self) -> Recovering | None:
+        """The policy with the reward that was learned beside it; None: none was."""
+        return None
 
     def iterate(self, progress: float) -> dict[str, float]:
         """One iteration; `progress` in [0, 1) is the share of the budget already spent."""

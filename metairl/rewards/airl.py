@@ -51,13 +51,13 @@ class AIRL(nn.Module):
         rest: Tensor = self.g.at_rest() + (self.config.gamma - 1) * self.h.at_rest()
         return rest
 
-    def recovered(self, deeds: Deeds) -> Tensor:
-        read = torch.cat([deeds.z, deeds.action], dim=-1) if self.config.acts else deeds.z
+    def recovered(self, z: Tensor, action: Tensor) -> Tensor:
+        read = torch.cat([z, action], dim=-1) if self.config.acts else z
         reward: Tensor = self.g(read)
         return reward
 
     def _logit(self, deeds: Deeds) -> Tensor:
         then = torch.where(deeds.ended > 0, self.h.at_rest(), self.h(deeds.after))
-        f = self.recovered(deeds) + self.config.gamma * then - self.h(deeds.z)
+        f = self.recovered(deeds.z, deeds.action) + self.config.gamma * then - self.h(deeds.z)
         logit: Tensor = f - deeds.log_prob.clamp(-self.config.surest, self.config.surest)
         return logit

@@ -54,7 +54,7 @@ class Adversary(Protocol):
         """The same of a step of rest, []."""
         ...
 
-    def recovered(self, deeds: Deeds) -> Tensor:
+    def recovered(self, z: Tensor, action: Tensor) -> Tensor:
         """What the demonstrators seem to be after, [B, T]."""
         ...
 

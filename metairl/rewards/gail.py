@@ -38,21 +38,21 @@ class GAIL(nn.Module):
     def losses(self, shown: Deeds, lived: Deeds) -> dict[str, Tensor]:
         rest = self.h.at_rest()
         return {
-            "shown": expected(softplus(-self._logit(shown)), softplus(-rest), shown),
-            "lived": expected(softplus(self._logit(lived)), softplus(rest), lived),
+            "shown": expected(softplus(-self._logit(shown.z, shown.action)), softplus(-rest), shown),
+            "lived": expected(softplus(self._logit(lived.z, lived.action)), softplus(rest), lived),
         }
 
     def pays(self, deeds: Deeds) -> Tensor:
-        return self._paid(self._logit(deeds))
+        return self.recovered(deeds.z, deeds.action)
 
     def pays_at_rest(self) -> Tensor:
         return self._paid(self.h.at_rest())
 
-    def recovered(self, deeds: Deeds) -> Tensor:
-        return self.pays(deeds)
+    def recovered(self, z: Tensor, action: Tensor) -> Tensor:
+        return self._paid(self._logit(z, action))
 
-    def _logit(self, deeds: Deeds) -> Tensor:
-        logit: Tensor = self.h(torch.cat([deeds.z, deeds.action], dim=-1))
+    def _logit(self, z: Tensor, action: Tensor) -> Tensor:
+        logit: Tensor = self.h(torch.cat([z, action], dim=-1))
         return logit
 
     def _paid(self, logit: Tensor) -> Tensor:

@@ -59,14 +59,14 @@ class GCL(nn.Module):
         return 1 / torch.cat(sums).softmax(0).square().sum()
 
     def pays(self, deeds: Deeds) -> Tensor:
-        reward: Tensor = self.r(torch.cat([deeds.z, deeds.action], dim=-1))
-        return reward
+        return self.recovered(deeds.z, deeds.action)
 
     def pays_at_rest(self) -> Tensor:
         return self.r.at_rest()
 
-    def recovered(self, deeds: Deeds) -> Tensor:
-        return self.pays(deeds)
+    def recovered(self, z: Tensor, action: Tensor) -> Tensor:
+        reward: Tensor = self.r(torch.cat([z, action], dim=-1))
+        return reward
 
     def _density(self, deeds: Deeds) -> Tensor:
         """log q of every trial, [B]; no gradient passes."""

@@ -45,13 +45,13 @@ class Success(nn.Module):
         }
 
     def pays(self, deeds: Deeds) -> Tensor:
-        return self._paid(self.f(deeds.z))
+        return self.recovered(deeds.z, deeds.action)
 
     def pays_at_rest(self) -> Tensor:
         return self._paid(self.f.at_rest())
 
-    def recovered(self, deeds: Deeds) -> Tensor:
-        return self.pays(deeds)
+    def recovered(self, z: Tensor, action: Tensor) -> Tensor:
+        return self._paid(self.f(z))
 
     def chance(self, z: Tensor) -> Tensor:
         """p, [B, T]."""

@@ -84,7 +84,7 @@ def test_airl_by_hand() -> None:
     paid = model.pays(deeds(ended=True))
     torch.testing.assert_close(paid, torch.tensor([[0.6, 0.6, 0.3 + 3.6 - 2 + 0.5]]))
     assert model.pays_at_rest().item() == pytest.approx(1.0 + 3.6 - 4.0)
-    assert model.recovered(deeds())[0, 0].item() == pytest.approx(0.3)
+    assert model.recovered(deeds().z, deeds().action)[0, 0].item() == pytest.approx(0.3)
 
 
 def test_gcl_weighs_by_who_could_have_done_it() -> None:
