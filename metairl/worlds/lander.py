@@ -1,36 +1,37 @@
 """A lander that is to come to rest between its flags, after Gymnasium's LunarLander-v3, in batches.
 
-One rigid body of mass m and inertia I over flat ground at height 0: its centre p = (x, y) with velocity v, its
-angle θ to the left with rate ω. In metres and seconds; a step is h = 0.02.
+One rigid body of mass m and inertia I over flat ground at height 0: its centre p = (x, y) has velocity v, its
+angle θ to the left has rate ω. Metres, seconds; a step is h = 0.02.
 
-    up, side     u = (−sin θ, cos θ), s = (cos θ, sin θ)
+    axes         s = (cos θ, sin θ) to its right, u = (−sin θ, cos θ) up
     engines      main    v ← v + 1.733 u / m
-                 side    v ← v ± 0.24 s / m,  ω ← ω ∓ 0.24 (0.467 cos² θ + 0.567 sin² θ − b) / I      left −
+                 side    v ← v ± 0.24 s / m,  ω ← ω ∓ 0.24 (0.467 cos² θ + 0.567 sin² θ − b) / I;  left: − and +
     gravity      v ← v + h (0, g)
-    ground       on each foot at p + r whose depth d = −(y + r_y) is above 0, some passes over both:
-                 w = (v_x − ω r_y, v_y + ω r_x), its velocity
-                 N ← N + (min(0.2 (d − 0.005) / h, 0.27) − w_y) / (1 / m + r_x² / I), kept in [0, 58 h]
-                 F ← F − w_x / (1 / m + r_y² / I), kept in ±0.14 N
-                 v ← v + (F, N) / m,  ω ← ω + (r_x N − r_y F) / I                                     of what came to them
+    ground       on each foot at p + a whose depth d = −(y + a_y) is above 0, some passes over both:
+                 w = (v_x − ω a_y, v_y + ω a_x), how it moves
+                 N ← N + (min(0.2 (d − 0.005) / h, 0.27) − w_y) / (1 / m + a_x² / I), kept in [0, 58 h]
+                 F ← F − w_x / (1 / m + a_y² / I), kept in ±0.14 N
+                 v ← v + (ΔF, ΔN) / m,  ω ← ω + (a_x ΔN − a_y ΔF) / I
     move         p ← p + h v,  θ ← θ + h ω
     rest         n ← n + 1 where a foot touches, |v| < 0.01 and |ω| < 2°, else 0
 
 So a leg gives way under more than 58 N, stands up again at 0.27 m/s and does not spring. There, legs are bodies
-that a motor of 40 Nm folds in at 0.3 rad/s; 58 N is what bears an upright landing at 2 m/s and not at 2.5, as
-theirs do. What is seen is of the body's own origin o = p − b u, from 0.6 m above the ground:
+that a motor of 40 Nm folds in at 0.3 rad/s; 58 N bears an upright landing at 2 m/s and not at 2.5, as theirs do.
+Landings that lean are harder here: at 0.2 rad theirs bear 1 m/s, ours 0.2. What is seen is of the hull's own
+origin o = p − b u:
 
-    seen         (o_x / 10, (o_y − 0.6) / 6.67, v_x / 5, v_y / 7.5, θ, ω / 2.5, whether each foot touches)
+    seen         o_x / 10, (o_y − 0.6) / 6.67, v_x / 5, v_y / 7.5, θ, ω / 2.5, whether each foot touches
     worth        Φ = −100 (|seen position| + |seen velocity| + |θ|) + 10 for each foot that touches
-    r            Φ′ − Φ − 0.3 for the main engine, −0.03 for a side one;  −100 for a crash (the hull touches the
-                 ground, or o is 10 m away);  +100 for 25 steps of rest
+    r            Φ′ − Φ − 0.3 for the main engine, − 0.03 for a side one; at an end −100 for a crash (the hull
+                 touches the ground, or |o_x| ≥ 10), +100 for 25 steps of rest
 
-The first foot is the one to the right, as there. Episodes begin 10 m above the ground with a push of up to 4 m/s
-each way, which turns the lander too, as what Gymnasium does with its legs in the first step does.
+The first foot is the right one, as there. Episodes begin 10 m above the ground with a push of up to 4 m/s each
+way, which turns the lander too, as what Gymnasium does with legs in the first step does. m, I and b are those of
+its polygons and densities with legs as they are in flight.
 
-m, I and b are those of Gymnasium's polygons and densities with legs as they are in flight. Departures: flat ground
-everywhere, rigid legs, no dispersion of the engines; neither Box2D nor its first step, in which nothing is done.
-In free flight, engines undispersed there too, positions are within 1 cm of theirs after fifty steps of the same
-actions from where episodes begin, while legs fold in, and within 0.2 mm once they have. A task is gravity.
+Departures: flat ground everywhere, rigid legs, no dispersion of the engines, no Box2D, and not the idle step that
+Gymnasium begins with. In free flight, engines undispersed there too, positions are within 1 cm of theirs after
+fifty steps of the same actions while legs still fold in, and within 0.2 mm once they have. A task is gravity.
 """
 
 from math import pi
@@ -84,7 +85,7 @@ class Lander(Classic):
         origin = state[:, :2] - BELOW * axes(state)[1]
         height = origin[:, 1] - FLOAT
         moving = torch.column_stack([origin[:, 0], height, state[:, 2:6]]) / state.new_tensor(SCALES)
-        return torch.cat([moving, (depths(state) > 0)], dim=1).float()
+        return torch.cat([moving, depths(state) > 0], dim=1).float()
 
     def ended(self, state: Tensor) -> Tensor:
         origin = state[:, :2] - BELOW * axes(state)[1]
@@ -105,7 +106,7 @@ def axes(state: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def feet(state: Tensor) -> Tensor:
-    """r of both feet, [B, 2 feet, 2]."""
+    """a of both feet, [B, 2 feet, 2]."""
     side, up = axes(state)
     below = -(FOOT[1] + BELOW) * up
     return torch.stack([below + FOOT[0] * side, below - FOOT[0] * side], dim=1)
@@ -153,4 +154,5 @@ def rested(state: Tensor) -> Tensor:
 def worth(seen: Tensor) -> Tensor:
     """Φ."""
     away, fast, tilted = seen[:, :2].norm(dim=1), seen[:, 2:4].norm(dim=1), seen[:, 4].abs()
-    return -100 * (away + fast + tilted) + 10 * seen[:, 6:].sum(1)
+    value: Tensor = -100 * (away + fast + tilted) + 10 * seen[:, 6:].sum(1)
+    return value
