@@ -1,11 +1,11 @@
 """A lander that is to come to rest between its flags, after Gymnasium's LunarLander-v3, in batches.
 
-One rigid body of mass m and inertia I over flat ground at height 0: its centre p = (x, y) has velocity v, its
-angle θ to the left has rate ω. Metres, seconds; a step is h = 0.02.
+One rigid body of mass m and inertia I over flat ground at height 0: its centre p = (x, y) has velocity v,
+its angle θ to the left has rate ω. Metres, seconds; a step is h = 0.02.
 
     axes         s = (cos θ, sin θ) to its right, u = (−sin θ, cos θ) up
     engines      main    v ← v + 1.733 u / m
-                 side    v ← v ± 0.24 s / m,  ω ← ω ∓ 0.24 (0.467 cos² θ + 0.567 sin² θ − b) / I;  left: − and +
+                 side    v ← v ± 0.24 s / m,  ω ← ω ∓ 0.24 (0.467 cos² θ + 0.567 sin² θ − b) / I, left − +
     gravity      v ← v + h (0, g)
     ground       on each foot at p + a whose depth d = −(y + a_y) is above 0, some passes over both:
                  w = (v_x − ω a_y, v_y + ω a_x), how it moves
@@ -15,23 +15,24 @@ angle θ to the left has rate ω. Metres, seconds; a step is h = 0.02.
     move         p ← p + h v,  θ ← θ + h ω
     rest         n ← n + 1 where a foot touches, |v| < 0.01 and |ω| < 2°, else 0
 
-So a leg gives way under more than 58 N, stands up again at 0.27 m/s and does not spring. There, legs are bodies
-that a motor of 40 Nm folds in at 0.3 rad/s; 58 N bears an upright landing at 2 m/s and not at 2.5, as theirs do.
-Landings that lean are harder here: at 0.2 rad theirs bear 1 m/s, ours 0.2. What is seen is of the hull's own
-origin o = p − b u:
+So a leg gives way under more than 58 N, stands up again at 0.27 m/s and does not spring. There, legs are
+bodies that a motor of 40 Nm folds in at 0.3 rad/s; 58 N bears an upright landing at 2 m/s and not at 2.5, as
+theirs do. Landings that lean are harder here: at 0.2 rad theirs bear 1 m/s, ours 0.2. What is seen is of the
+hull's own origin o = p − b u:
 
     seen         o_x / 10, (o_y − 0.6) / 6.67, v_x / 5, v_y / 7.5, θ, ω / 2.5, whether each foot touches
     worth        Φ = −100 (|seen position| + |seen velocity| + |θ|) + 10 for each foot that touches
     r            Φ′ − Φ − 0.3 for the main engine, − 0.03 for a side one; at an end −100 for a crash (the hull
                  touches the ground, or |o_x| ≥ 10), +100 for 25 steps of rest
 
-The first foot is the right one, as there. Episodes begin 10 m above the ground with a push of up to 4 m/s each
-way, which turns the lander too, as what Gymnasium does with legs in the first step does. m, I and b are those of
-its polygons and densities with legs as they are in flight.
+The first foot is the right one, as there. Episodes begin 10 m above the ground with a push of up to 4 m/s
+each way, which turns the lander too, as what Gymnasium does with legs in the first step does. m, I and b are
+those of its polygons and densities with legs as they are in flight.
 
-Departures: flat ground everywhere, rigid legs, no dispersion of the engines, no Box2D, and not the idle step that
-Gymnasium begins with. In free flight, engines undispersed there too, positions are within 1 cm of theirs after
-fifty steps of the same actions while legs still fold in, and within 0.2 mm once they have. A task is gravity.
+Departures: flat ground everywhere, rigid legs, no dispersion of the engines, no Box2D, and not the idle step
+that Gymnasium begins with. In free flight, engines undispersed there too, positions are within 1 cm of
+theirs after fifty steps of the same actions while legs still fold in, and within 0.2 mm once they have. A
+task is gravity.
 """
 
 from math import pi
