@@ -44,6 +44,7 @@ OF_WORLD = {  # who shows how it is done, where nobody else is asked for
     "cart-pole": ("ppo", "none"),
     "tokens": ("any-right", None),
     "acrobot": ("ppo", "none"),
+    "lander": ("ppo", "none"),
 } | dict.fromkeys(CHARTS, ("optimal", None))
 
 

@@ -97,7 +97,7 @@ class Method:
 
 CHARTED = tuple(CHARTS)
 BANDIT, TABULAR, GRID, MAZE = ("bandit",), ("tabular",), ("maze-grid",), ("maze",)
-DISCRETE = ("cart-pole", "acrobot", "tokens", *TABULAR, *CHARTED)
+DISCRETE = ("cart-pole", "acrobot", "lander", "tokens", *TABULAR, *CHARTED)
 POINT, ARM = ("point", "point-sparse"), ("meta-world",)
 WITH_GOALS = (*POINT, "point-maze")
 CONTINUOUS = (*WITH_GOALS, "locomotion", *ARM)

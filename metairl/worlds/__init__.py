@@ -13,6 +13,7 @@ from metairl.worlds.bandit import Bandit
 from metairl.worlds.charted import Charted
 from metairl.worlds.classic import Acrobot, CartPole
 from metairl.worlds.engine import Kind
+from metairl.worlds.lander import Lander
 from metairl.worlds.locomotion import Locomotion
 from metairl.worlds.maze import Maze
 from metairl.worlds.maze_grid import MazeGrid
@@ -26,6 +27,7 @@ WORLDS: dict[str, Callable[..., World]] = {
     "acrobot": Acrobot,
     "bandit": Bandit,
     "cart-pole": CartPole,
+    "lander": Lander,
     "locomotion": Locomotion,
     "maze": Maze,
     "maze-grid": MazeGrid,

@@ -40,10 +40,10 @@ class Classic:
         return self.seen(self.state)
 
     def step(self, action: Tensor) -> Step:
-        self.state = self.moved(self.state, action)
+        before, self.state = self.state, self.moved(self.state, action)
         self.age += 1
         ended = self.ended(self.state)
-        reward, final = self.reward(ended), self.seen(self.state)
+        reward, final = self.reward(before, action, self.state, ended), self.seen(self.state)
         late = (self.age >= self.spec.horizon) & ~ended
         over, obs = ended | late, final
         if over.any():
@@ -77,7 +77,7 @@ class Classic:
     def ended(self, state: Tensor) -> Tensor:
         raise NotImplementedError
 
-    def reward(self, ended: Tensor) -> Tensor:
+    def reward(self, before: Tensor, action: Tensor, after: Tensor, ended: Tensor) -> Tensor:
         raise NotImplementedError
 
 
@@ -103,7 +103,7 @@ class CartPole(Classic):
     def ended(self, state: Tensor) -> Tensor:
         return (state[:, 0].abs() > self.furthest) | (state[:, 2].abs() > self.steepest)
 
-    def reward(self, ended: Tensor) -> Tensor:
+    def reward(self, before: Tensor, action: Tensor, after: Tensor, ended: Tensor) -> Tensor:
         return torch.ones(len(ended))
 
 
@@ -145,5 +145,5 @@ class Acrobot(Classic):
         first, second = state[:, 0], state[:, 1]
         return -first.cos() - (first + second).cos() > cos(0)
 
-    def reward(self, ended: Tensor) -> Tensor:
+    def reward(self, before: Tensor, action: Tensor, after: Tensor, ended: Tensor) -> Tensor:
         return ended.float() - 1
