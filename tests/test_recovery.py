@@ -16,6 +16,7 @@ from torch import Tensor
 
 from metairl.learners import bc, iq_learn_discrete, pi_v
 from metairl.rewards import airl, gail, gcl
+from metairl.rewards.conservative import Balance, Paid, reward_loss
 from metairl.rewards.deeds import Adversary, Deeds
 from metairl.types import Moves, Spec
 
@@ -243,3 +244,55 @@ def test_guided_costs_explain_whole_trials(oracle: Oracle) -> None:
         explained = model.pays(once).sum(1).softmax(0)
     assert float((explained - chance).abs().sum() / 2) <= 0.01
     assert 1 < float(model.size(shown, lived)) <= 2 * len(shown.z)
+
+
+def conservative(oracle: Oracle, doubted: Tensor) -> Tensor:
+    """The soft-optimal policy for CLARE's reward, learned in turns; other logs are of acting by chance.
+
+    The model is right, but doubts some states. Many pairs stand for where a policy goes.
+    """
+    states, actions, _ = oracle.leads.shape
+    chance = torch.full_like(oracle.expert, 1 / actions)
+    shown, others = (pairs(oracle, policy) for policy in (oracle.expert, chance))
+    unsure = doubted.float().repeat_interleave(actions)
+    unsure_of = {"shown": unsure[shown], "others": torch.cat([unsure[others], torch.ones(1)])}
+    balance = Balance.of(unsure_of["shown"], unsure_of["others"], threshold=0.5)
+    beta = {
+        "shown": balance.weights(unsure[shown], shown=True),
+        "others": balance.weights(unsure[others], shown=False),
+    }
+    r = torch.zeros(states * actions, requires_grad=True)
+    optimiser = torch.optim.Adam([r], 0.02)
+    fall = torch.optim.lr_scheduler.PolynomialLR(optimiser, 2000)
+    value = torch.zeros(states)
+    for _ in range(2000):
+        with torch.no_grad():
+            for _ in range(5):
+                q = r.view(states, actions) + GAMMA * oracle.leads @ value
+                value = q.logsumexp(-1)
+        policy = q.log_softmax(-1).exp()
+        rows = {"shown": shown, "others": others, "lived": pairs(oracle, policy)}
+        paid = {name: Paid(r[at], torch.zeros(())) for name, at in rows.items()}
+        optimiser.zero_grad()
+        reward_loss(paid, beta, share=0.5, scheme="paper", squares=1e-4).backward()
+        optimiser.step()
+        fall.step()
+    return policy
+
+
+def pairs(oracle: Oracle, policy: Tensor, count: int = 20_000) -> Tensor:
+    """Numbers s · A + a, each as often as the policy comes to it."""
+    often = (oracle.visits(policy).sum(-1).flatten() * count).round().long()
+    return torch.arange(len(often)).repeat_interleave(often)
+
+
+@pytest.mark.parametrize("oracle", ORACLES)
+def test_clare_that_trusts_its_model_finds_the_soft_optimal_policy(oracle: Oracle) -> None:
+    assert apart(oracle, conservative(oracle, doubted=torch.zeros(len(oracle.begins)))) <= 0.01
+
+
+def test_clare_goes_less_where_its_model_is_in_doubt() -> None:
+    oracle = chain()
+    there = torch.tensor([0, 0, 0, 0, 1])
+    careful = oracle.visits(conservative(oracle, there)).sum((1, 2))
+    assert careful[4] < oracle.visits(oracle.expert).sum((1, 2))[4] / 2
