@@ -180,10 +180,11 @@ def imitated(method: str, task: str, measure: str | None = None) -> np.ndarray:
     return np.array([(r.measures or {})[measure] if measure else r.returns for r in tested], dtype=float)
 
 
-def test_other_tasks_teach_what_one_demonstration_means() -> None:
+@pytest.mark.parametrize("encoder", ["pearl", "rl2"])
+def test_other_tasks_teach_what_one_demonstration_means(encoder: str) -> None:
     """Of the same ten held-out tasks."""
     task = "half-cheetah-vel-v1_data=expert,demos=1,episodes=1"
-    taught, alone = imitated("pi-v+pearl", task)[:, :10], imitated("pi-v-alone", task)
+    taught, alone = imitated(f"pi-v+{encoder}", task)[:, :10], imitated("pi-v-alone", task)
     assert taught.shape == alone.shape == (3, 10)
     assert better(taught.ravel(), alone.ravel()) < 0.01
 
