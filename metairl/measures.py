@@ -8,14 +8,15 @@
     correlation         Pearson's, of the recovered and the true reward over states; of actions the mean
     epic                √((1 − ρ) / 2), ρ the correlation of rewards after shaping is taken out of both
                         (Gleave et al. 2021, arXiv:2006.13900); 0 the same, 1 the opposite
-    starc               the same of what actions are better than chance by, A = Q − V of acting at random: no
-                        shaping moves it, nor for which s′ a reward pays what it pays on average
-                        (Skalse et al. 2024, arXiv:2309.15257, value-adjusted levelling)
+    starc               √((1 − ρ) / 2), ρ the correlation of the advantages A(s, a) of acting at random under
+                        both rewards, γ the method's: no shaping by that γ moves it, nor for which s′ a reward
+                        pays what it pays on average (Skalse et al. 2024, arXiv:2309.15257)
 
-A reward that is of states alone is canonical but for a constant: there epic is a function of correlation. One
-of states and actions is averaged over actions before. One that reads s′ too, Q(s, a) − γ V(s′), is taken of
-every triple for epic, on average over s′ for correlation and starc, as the wind leads for in-wind. So epic
-takes V away altogether, and what is left is by how much one action is preferred to another.
+A reward that is of states alone correlates as its canonical form does: its epic is a function of correlation.
+One of states and actions is averaged over actions before, so its epic does not see what actions are paid. One
+that reads s′ too, Q(s, a) − γ V(s′), is taken of every triple for epic, on average over s′ for correlation
+and starc, as the wind leads for in-wind. So epic takes V away altogether, and what is left is by how much one
+action is preferred to another. Plans are of an episode, undiscounted.
 """
 
 from collections.abc import Sequence

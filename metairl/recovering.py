@@ -67,7 +67,7 @@ class Recovering(Acting):
 
     @torch.no_grad()
     def table(self, obs: Tensor, task: Tensor, actions: int) -> Recovered:
-        """What the demonstrators seem to be after, of every action in every state seen, [B, S, O]."""
+        """What the demonstrators seem to be after, of every action in every state, as seen: obs [B, S, O]."""
         z = self.agent.seen(obs, task, None)
         each = torch.eye(actions).expand(*z.shape[:2], -1, -1)
         columns = [self.now(z, each[..., a, :]) for a in range(actions)]

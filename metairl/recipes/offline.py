@@ -21,7 +21,9 @@ ROUNDS = 100  # gradient steps an iteration
 class Config(replaying.Config):
     batch: int = 16  # transitions of each task that losses are of
     context: int = 200  # m, transitions that a task is inferred from; of a held-out one its support
-    falling: bool = False  # the rate falls linearly to zero over the budget
+    falling: bool = (
+        False  # the agent's rate falls linearly over the budget, once an iteration, to zero at its end
+    )
     best: float = 1.0  # share of every task's episodes, those of highest return, that are learned from
 
 

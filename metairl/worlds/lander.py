@@ -8,7 +8,7 @@ its angle θ to the left has rate ω. Metres, seconds; a step is h = 0.02.
                  side    v ← v ± 0.24 s / m,  ω ← ω ∓ 0.24 (0.467 cos² θ + 0.567 sin² θ − b) / I, left − +
     gravity      v ← v + h (0, g)
     ground       on each foot at p + a whose depth d = −(y + a_y) is above 0, some passes over both:
-                 w = (v_x − ω a_y, v_y + ω a_x), how it moves
+                 w = (v_x − ω a_y, v_y + ω a_x), how it moves, anew before F
                  N ← N + (min(0.2 (d − 0.005) / h, 0.27) − w_y) / (1 / m + a_x² / I), kept in [0, 58 h]
                  F ← F − w_x / (1 / m + a_y² / I), kept in ±0.14 N
                  v ← v + (ΔF, ΔN) / m,  ω ← ω + (a_x ΔN − a_y ΔF) / I
@@ -17,8 +17,8 @@ its angle θ to the left has rate ω. Metres, seconds; a step is h = 0.02.
 
 So a leg gives way under more than 58 N, stands up again at 0.27 m/s and does not spring. There, legs are
 bodies that a motor of 40 Nm folds in at 0.3 rad/s; 58 N bears an upright landing at 2 m/s and not at 2.5, as
-theirs do. Landings that lean are harder here: at 0.2 rad theirs bear 1 m/s, ours 0.2. What is seen is of the
-hull's own origin o = p − b u:
+theirs do. Landings that lean are harder here: at 0.2 rad theirs bear 1 m/s, ours 0.2. Where it is seen is the
+hull's own origin o = p − b u, how fast it is p's; n is not seen:
 
     seen         o_x / 10, (o_y − 0.6) / 6.67, v_x / 5, v_y / 7.5, θ, ω / 2.5, whether each foot touches
     worth        Φ = −100 (|seen position| + |seen velocity| + |θ|) + 10 for each foot that touches
