@@ -7,7 +7,7 @@ import torch
 from metairl.agent import Agent
 from metairl.cards import TaskCard
 from metairl.encoders import ENCODERS, support
-from metairl.methods import Method
+from metairl.method import Method
 from metairl.recipes import preferred_logs
 from metairl.rewards.explained import Explains
 from metairl.streams import seed_of

@@ -7,7 +7,8 @@ from metairl import catalogue
 from metairl.cards import TaskCard
 from metairl.encoders import ENCODERS
 from metairl.errors import UsageError, nearest
-from metairl.methods import METHODS, Method
+from metairl.method import Method
+from metairl.methods import METHODS
 from metairl.recipes.offline import Offline
 from metairl.recipes.preferred_logs import PreferredLogs
 from metairl.worlds.ends import ends_unseen

@@ -9,7 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 from metairl import catalogue
 from metairl.encoders import ENCODERS
 from metairl.errors import CardError, nearest
-from metairl.methods import Method, find
+from metairl.method import Method
+from metairl.methods import find
 from metairl.recipes import adaptation
 
 

@@ -52,6 +52,17 @@ def test_no_demonstrations_no_imitation() -> None:
 
 
 @pytest.mark.usefixtures("logged")
+@pytest.mark.parametrize(("falling", "left"), [(True, 0.25), (False, 1.0)])
+def test_a_rate_falls_offline_where_it_is_asked_to(falling: bool, left: float) -> None:
+    asked = request("bc-demos", POINT.format(1))
+    own = replace(asked.settings.recipe, falling=falling, batch_tasks=2, batch=8)
+    _, recipe = build(replace(asked, settings=replace(asked.settings, recipe=own)))
+    assert isinstance(recipe, offline.Offline)
+    recipe.iterate(0.75)
+    assert recipe.optimiser.param_groups[0]["lr"] == pytest.approx(own.learning_rate * left)
+
+
+@pytest.mark.usefixtures("logged")
 @pytest.mark.parametrize("method", ["gail", "airl", "gcl"])
 def test_a_reward_s_gradients_do_not_count_in_the_policy_s(method: str) -> None:
     """A policy's gradient is scaled down by its norm, which is to be its own."""

@@ -15,7 +15,7 @@ from metairl.replay import Replay
 from metairl.request import spec_of
 from metairl.rollout import rollout
 from metairl.streams import stream
-from metairl.types import NoConfig, Sight
+from metairl.types import Moves, NoConfig, Sight
 from metairl.worlds.point import Point
 
 CLARE = methods.find("clare")
@@ -80,23 +80,25 @@ def test_an_end_pays_what_rest_pays_for_ever() -> None:
     torch.testing.assert_close(over.reward - on.reward, ended * rest)
 
 
-def test_held_near_what_was_done() -> None:
-    """‖(0, 0) − (0.6, 0.8)‖² = 1 at one step of two, ‖(0, 0) − (0, 0.5)‖² = 0.25 at the other."""
-    recipe = clare(held="near")
+def flat(held: str) -> tuple[Clare, Moves]:
+    """One whose policy is around (0, 0) everywhere, of unit spread before it is squashed; what was shown."""
+    recipe = clare(held=held)
     for weight in recipe.agent.learner.policy.parameters():
         weight.data.zero_()
-    shown, _ = recipe.agent.moves_apart(recipe.demos.some_trials(torch.arange(1), 1, stream("some")).whole())
+    return recipe, recipe.agent.moves_apart(recipe.demos.whole())[0]
+
+
+def test_held_near_what_was_done() -> None:
+    """‖(0, 0) − (0.6, 0.8)‖² = 1 at one step of two, ‖(0, 0) − (0, 0.5)‖² = 0.25 at the other."""
+    recipe, shown = flat("near")
     done = torch.tensor([[0.6, 0.8], [0.0, 0.5]]).repeat(shown.action.shape[1] // 2, 1)
     apart = recipe._apart(replace(shown, action=done.unsqueeze(0)))
     assert apart.item() == pytest.approx((1 + 0.25) / 2)
 
 
 def test_held_to_what_is_likely() -> None:
-    """−log of the density of (0, 0) under two squashed normals of unit spread: log 2π."""
-    recipe = clare(held="likely")
-    for weight in recipe.agent.learner.policy.parameters():
-        weight.data.zero_()
-    shown, _ = recipe.agent.moves_apart(recipe.demos.some_trials(torch.arange(1), 1, stream("some")).whole())
+    """−log of the density of (0, 0): log 2π."""
+    recipe, shown = flat("likely")
     apart = recipe._apart(replace(shown, action=torch.zeros_like(shown.action)))
     assert apart.item() == pytest.approx(log(2 * pi), rel=1e-5)
 
