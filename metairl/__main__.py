@@ -1,5 +1,5 @@
 import sys
 
-from metairl.cli import main
+from metairl.cli.main import main
 
 sys.exit(main())

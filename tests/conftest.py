@@ -42,7 +42,7 @@ def one_thread() -> None:
 @pytest.fixture(scope="session")
 def logged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Logs of small tasks, as `metairl collect` makes them."""
-    from metairl.cli import main
+    from metairl.cli.main import main
 
     root = tmp_path_factory.mktemp("datasets")
     with pytest.MonkeyPatch.context() as patch:

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from metairl.protocol import Spent
-from metairl.request import Request, build, judge
+from metairl.evaluation.protocol import Spent
+from metairl.experiments.request import Request, build, judge
 
 
 def saved(state: dict[str, object]) -> object:

@@ -9,7 +9,7 @@ import torch
 from resuming import snapshot
 from torch import Tensor
 
-from metairl.types import Step
+from metairl.core.types import Step
 
 
 def learns_the_same(world: type[Any], built: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> bool:

@@ -7,13 +7,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from metairl import draws, protocol
-from metairl.errors import UsageError
-from metairl.recipes.adaptation import Config, adapt, hold
-from metairl.recipes.training import Training
-from metairl.record import Evaluation, RunFolder
-from metairl.request import Request, adapted, build, request
-from metairl.run import execute
+from metairl.core.errors import UsageError
+from metairl.core.records import Evaluation, RunFolder
+from metairl.evaluation import protocol
+from metairl.experiments.request import Request, adapted, build, request
+from metairl.experiments.run import execute
+from metairl.tasks import sampling
+from metairl.training.fine_tuning import Config, adapt, hold
+from metairl.training.loop import Training
 
 TASKS, POINTS, STEPS = 3, 2, 160
 
@@ -53,7 +54,7 @@ def test_it_begins_with_what_was_learned_and_leaves_that_alone() -> None:
     recipe = learned(asked)
     before = weights(recipe)
     found = curve(asked, recipe)
-    tasks = draws.TaskSet(asked.card.id, "test", draws.task_set(asked.card, "test")[slice(TASKS)])
+    tasks = sampling.TaskSet(asked.card.id, "test", sampling.task_set(asked.card, "test")[slice(TASKS)])
     still = protocol.meta_test(
         recipe.agent.policy(False), asked.card, tasks, asked.sight, 0, protocol.Spent()
     )

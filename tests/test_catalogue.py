@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from metairl import catalogue, draws, methods, tuning
-from metairl.cards import TaskCard
-from metairl.errors import CardError, UsageError
-from metairl.request import build, request
-from metairl.streams import stream
+from metairl.core.errors import CardError, UsageError
+from metairl.core.rng import stream
+from metairl.experiments.request import build, request
+from metairl.methods import registry, settings
+from metairl.tasks import catalogue, sampling
+from metairl.tasks.cards import TaskCard
 
 ROOT = catalogue.PACKAGE.parent
 GOOD = (ROOT / "tasks" / "bandit-5-v1.toml").read_text().replace("bandit-5-v1", "mine-v1")
@@ -98,22 +99,22 @@ def test_the_hash_moves_with_what_decides_a_return_and_with_nothing_else(shelf: 
 @pytest.mark.parametrize("name", catalogue.task_ids())
 def test_every_card_draws_disjoint_and_repeatable_tasks(name: str) -> None:
     card = catalogue.task(name)
-    test, again = draws.task_set(card, "test"), draws.task_set(card, "test")
+    test, again = sampling.task_set(card, "test"), sampling.task_set(card, "test")
     assert test.sha256 == again.sha256
     assert len(test) == card.split.test
-    train = draws.train_tasks(card, 2000, stream("train", "tasks", 0))
-    draws.require_unseen(train, draws.held_out(card))
+    train = sampling.train_tasks(card, 2000, stream("train", "tasks", 0))
+    sampling.require_unseen(train, sampling.held_out(card))
     if card.same_tasks:
-        assert {*train.digests} == {*test.digests} and not draws.held_out(card)
+        assert {*train.digests} == {*test.digests} and not sampling.held_out(card)
         return
     elsewhere = sum(catalogue.task(other).split.test for other in card.transfer)
-    assert len(draws.held_out(card)) == card.split.validation + card.split.test + elsewhere
+    assert len(sampling.held_out(card)) == card.split.validation + card.split.test + elsewhere
 
 
 def law(words: str, split: str = "train", count: int = 20_000) -> torch.Tensor:
     laws = GOOD[GOOD.index("[parameters") : GOOD.index("[split]")]
     card = TaskCard.model_validate(tomllib.loads(GOOD.replace(laws, f"[parameters.x]\n{words}\n")))
-    return draws.draw(card, count, stream("law"), split)["x"]
+    return sampling.draw(card, count, stream("law"), split)["x"]
 
 
 def test_multipliers_lie_around_one() -> None:
@@ -142,7 +143,7 @@ def test_one_of_a_few_is_drawn_in_training_and_takes_turns_elsewhere() -> None:
 
 
 def test_laws() -> None:
-    mdp = draws.draw(catalogue.task("tabular-mdp"), 2000, stream("laws"))
+    mdp = sampling.draw(catalogue.task("tabular-mdp"), 2000, stream("laws"))
     transitions, means = mdp["transitions"], mdp["reward_means"]
     assert transitions.shape == (2000, 10, 5, 10) and means.shape == (2000, 10, 5)
     torch.testing.assert_close(transitions.sum(-1), torch.ones(2000, 10, 5))
@@ -159,11 +160,11 @@ def test_own_tasks_are_tuned_for_beside_the_suite_and_no_card_is_replaced(
     tuned.mkdir(parents=True)
     (tuned / "rl2.toml").write_text('["bandit-3"]\nsteps = 7\n')
     monkeypatch.setenv("METAIRL_PATH", str(tmp_path))
-    assert tuning.tuned("rl2", "bandit-3", "rl2")[0] == 7
-    assert tuning.tuned("rl2", "bandit-5", "rl2")[0] == 3_000_000
+    assert settings.tuned("rl2", "bandit-3", "rl2")[0] == 7
+    assert settings.tuned("rl2", "bandit-5", "rl2")[0] == 3_000_000
     (tuned / "rl2.toml").write_text('["bandit-5"]\nsteps = 7\n')
     with pytest.raises(CardError, match="'bandit-5' is tuned already"):
-        tuning.tuned("rl2", "bandit-5", "rl2")
+        settings.tuned("rl2", "bandit-5", "rl2")
     (tmp_path / "tasks" / "bandit-5-v1.toml").write_text(GOOD.replace("mine-v1", "bandit-5-v1"))
     with pytest.raises(CardError, match="there is a 'bandit-5-v1' already"):
         catalogue.task("bandit-5")
@@ -182,7 +183,7 @@ def test_a_card_cannot_transfer_to_another_kind_of_task(monkeypatch: pytest.Monk
 )
 def test_every_tuned_key_exists(path: Path) -> None:
     for task in tomllib.loads(path.read_text()):
-        tuning.tuned(path.stem, task, methods.find(path.stem).encoder)
+        settings.tuned(path.stem, task, registry.find(path.stem).encoder)
 
 
 @pytest.mark.parametrize("name", catalogue.tables())
@@ -192,7 +193,7 @@ def test_every_table_names_tasks_and_methods_that_exist(name: str) -> None:
         catalogue.task(column.task)
     for row in table.rows:
         if row.method:
-            methods.find(row.method)
+            registry.find(row.method)
 
 
 MAPS = """
@@ -228,9 +229,9 @@ def drawn_card(maps: str) -> str:
 def test_a_card_may_draw_its_own_mazes(shelf: Path) -> None:
     (shelf / "mine-v1.toml").write_text(drawn_card(MAPS))
     card = catalogue.task("mine")
-    assert draws.task_set(card, "test").tasks["plan"][0, 1].tolist() == [1, 3, 0, 2, 1]
-    assert len(draws.held_out(card)) == 2
-    assert draws.train_tasks(card, 50, stream("maps")).tasks["plan"].shape == (50, 5, 5)
+    assert sampling.task_set(card, "test").tasks["plan"][0, 1].tolist() == [1, 3, 0, 2, 1]
+    assert len(sampling.held_out(card)) == 2
+    assert sampling.train_tasks(card, 50, stream("maps")).tasks["plan"].shape == (50, 5, 5)
     _, recipe = build(request("rl2", "mine"))
     assert recipe is not None and recipe.iterate(0.0)["return"] < 2
 
@@ -269,9 +270,9 @@ def test_training_mazes_that_are_test_mazes_are_refused_before_a_run(shelf: Path
 
 def test_tasks_to_come_back_to_are_different_while_there_are_others() -> None:
     card = catalogue.task("ml1:skill=reach")
-    all_of_them = draws.different_train_tasks(card, 50, stream("different"))
+    all_of_them = sampling.different_train_tasks(card, 50, stream("different"))
     assert len(set(all_of_them.digests)) == 50
-    again = draws.different_train_tasks(card, 120, stream("different")).digests
+    again = sampling.different_train_tasks(card, 120, stream("different")).digests
     assert sorted(again.count(digest) for digest in set(again)) == [2] * 30 + [3] * 20
-    endless = draws.different_train_tasks(catalogue.task("point-robot"), 50, stream("different"))
+    endless = sampling.different_train_tasks(catalogue.task("point-robot"), 50, stream("different"))
     assert len(set(endless.digests)) == 50

@@ -13,15 +13,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from metairl.agent import Agent
-from metairl.cards import TaskCard
-from metairl.catalogue import task
-from metairl.encoders.none import Nothing
-from metairl.episodes import Episode
-from metairl.learners import bc, cql_discrete, iql
-from metairl.logs import Logs, laid_out
-from metairl.recipes.offline import Config, Offline
-from metairl.types import NoConfig, Sight, Spec
+from metairl.agents.agent import Agent
+from metairl.agents.encoders.none import Nothing
+from metairl.agents.offline import bc, cql_discrete, iql
+from metairl.core.types import NoConfig, Sight, Spec
+from metairl.data.episodes import Episode
+from metairl.data.offline_dataset import Logs, laid_out
+from metairl.tasks.cards import TaskCard
+from metairl.tasks.catalogue import task
+from metairl.training.offline import Config, Offline
 
 STATES, GAMMA, HORIZON = 5, 0.9, 20
 SPEC = Spec(obs=STATES, actions=3, discrete=True, horizon=HORIZON, episodes=1, params=1)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from metairl import catalogue
-from metairl.cli import VERBS, main
+from metairl.cli.main import VERBS, main
+from metairl.tasks import catalogue
 
 
 def metairl(*words: str) -> subprocess.CompletedProcess[str]:

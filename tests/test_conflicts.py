@@ -6,9 +6,9 @@ import torch
 from torch import tensor
 from torch.testing import assert_close
 
-from metairl.recipes.conflicts import gradients_of, projected
-from metairl.request import build, request
-from metairl.streams import stream
+from metairl.core.rng import stream
+from metairl.experiments.request import build, request
+from metairl.training.pcgrad import gradients_of, projected
 
 
 def test_what_does_not_conflict_is_averaged() -> None:

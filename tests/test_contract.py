@@ -8,40 +8,41 @@ import torch
 from resuming import saved, snapshot
 from torch import Tensor
 
-from metairl import catalogue, draws, dynamics
-from metairl.agent import Acting, Agent
-from metairl.encoders import ENCODERS
-from metairl.errors import UsageError
-from metairl.learners import ppo
-from metairl.methods import METHODS, find
-from metairl.protocol import Spent, meta_test
-from metairl.recipes import (
-    asking,
-    hindsight_goals,
+from metairl.agents.agent import Acting, Agent
+from metairl.agents.encoders import ENCODERS
+from metairl.agents.rl import ppo
+from metairl.core.errors import UsageError
+from metairl.core.rng import stream
+from metairl.core.types import Batch, Context, Features, Outcome, Sight, Spec, Trial
+from metairl.envs import WORLDS
+from metairl.evaluation.protocol import Spent, meta_test
+from metairl.experiments.request import build, judge, request
+from metairl.methods.registry import METHODS, find
+from metairl.methods.requirements import choose_encoder, require_world
+from metairl.methods.settings import settings_from
+from metairl.tasks import catalogue, sampling
+from metairl.training import (
+    dynamics_ensemble,
     off_policy,
     offline,
+    offline_preferences,
     on_policy,
+    preference_queries,
     preferences,
-    preferred_logs,
     self_play,
     uniform_goals,
+    visited_goals,
 )
-from metairl.refusals import choose_encoder, require_world
-from metairl.request import build, judge, request
-from metairl.streams import stream
-from metairl.tuning import settings_from
-from metairl.types import Batch, Context, Features, Outcome, Sight, Spec, Trial
-from metairl.worlds import WORLDS
 
 TASKS = ("bandit-5:pulls=6", "tabular-mdp:episodes=2", "point-robot")
 SKILLED = "mt10:horizon=20"  # for what works on cards with several skills alone
 LOGGED = "point-robot:data=replay,comparisons=2"
 SPEC = Spec(obs=3, actions=4, discrete=True, horizon=4, episodes=2, params=5)
 FEW: dict[str, dict[str, object]] = {
-    name: {"rollouts": 40, "rounds": 3, "model": dynamics.Config(hidden=(8,), passes=1)}
+    name: {"rollouts": 40, "rounds": 3, "model": dynamics_ensemble.Config(hidden=(8,), passes=1)}
     for name in ("mopo", "mopo-alone")
 } | {
-    name: {"ask": preferred_logs.AtOnce(labels=40, rounds=5, length=4)}
+    name: {"ask": offline_preferences.AtOnce(labels=40, rounds=5, length=4)}
     for name in ("preferences-iql", "preferences-iql-alone")
 }
 LANES, STEPS = 6, SPEC.steps
@@ -50,13 +51,13 @@ LITTLE = {"tasks": 12, "trials": 4, "ratio": 0.02, "batch_tasks": 6, "batch": 8}
 SMALL: dict[type, dict[str, object]] = {  # what is tested here does not need more
     on_policy.Config: {"trials": 24, "epochs": 2, "minibatches": 2},
     off_policy.Config: LITTLE | {"context": 5},
-    preferences.Truth: {"trials": 8, "ask": asking.Truth(**FEW_QUESTIONS)},
-    preferences.Judged: {"trials": 8, "ask": asking.Judged(**FEW_QUESTIONS)},
-    preferences.Relabelled: LITTLE | {"ask": asking.Truth(**FEW_QUESTIONS)},
-    preferences.Anyhow: LITTLE | {"ask": asking.Anyhow(**FEW_QUESTIONS)},
+    preferences.Truth: {"trials": 8, "ask": preference_queries.Truth(**FEW_QUESTIONS)},
+    preferences.Judged: {"trials": 8, "ask": preference_queries.Judged(**FEW_QUESTIONS)},
+    preferences.Relabelled: LITTLE | {"ask": preference_queries.Truth(**FEW_QUESTIONS)},
+    preferences.Anyhow: LITTLE | {"ask": preference_queries.Anyhow(**FEW_QUESTIONS)},
     self_play.Config: {"trials": 8},
     uniform_goals.Config: {"trials": 8},
-    hindsight_goals.Config: {"trials": 8},
+    visited_goals.Config: {"trials": 8},
 }
 
 
@@ -232,11 +233,11 @@ def through_time(c: Context) -> dict[str, Tensor]:
 
 @pytest.mark.parametrize("name, encoder, task", list(combinations()))
 def test_every_combination_is_judged(name: str, encoder: str | None, task: str) -> None:
-    from metairl.building import sight
+    from metairl.methods.build import sight
 
     asked = request(name, task, encoder)
     card = asked.card
-    few = draws.TaskSet(card.id, "validation", draws.draw(card, 20, stream("few")))
+    few = sampling.TaskSet(card.id, "validation", sampling.draw(card, 20, stream("few")))
     seen = sight(find(name), asked.encoder, asked.settings)
     first, again = (meta_test(build(asked)[0], card, few, seen, 0, Spent()) for _ in range(2))
     assert [e.returns for e in first] == [e.returns for e in again]
@@ -310,7 +311,7 @@ def test_support_is_of_the_judged_tasks_in_their_order_and_reward_is_absent_afte
 
     monkeypatch.setattr(Acting, "informed", noted)
     judge(asked, policy, "test", Spent())
-    tasks = draws.task_set(asked.card, "test").tasks["goal"]
+    tasks = sampling.task_set(asked.card, "test").tasks["goal"]
     torch.testing.assert_close(given[0], tasks.to(given[0]))
     assert not asked.sight.reward and not asked.sight.task
     with pytest.raises(UsageError, match="infers tasks from their logs, and 'point-robot-v1' has none"):

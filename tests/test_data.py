@@ -18,15 +18,17 @@ import pytest
 import torch
 from gymnasium import spaces
 
-from metairl import catalogue, data, draws, logs, showing
-from metairl.cli import main
-from metairl.demonstrations import collect
-from metairl.episodes import Episode
-from metairl.errors import DamagedFile, StorageError
-from metairl.experts import Stages
-from metairl.learners.zero import Zero
-from metairl.request import build, request, spec_of
-from metairl.types import NoConfig
+from metairl.agents.exact.zero import Zero
+from metairl.cli.main import main
+from metairl.core.errors import DamagedFile, StorageError
+from metairl.core.types import NoConfig
+from metairl.data import demonstrations, offline_dataset
+from metairl.data import minari as data
+from metairl.data.collection import collect
+from metairl.data.episodes import Episode
+from metairl.experiments.experts import Stages
+from metairl.experiments.request import build, request, spec_of
+from metairl.tasks import catalogue, sampling
 
 ABOUT = {"quality": "expert", "task": "b", "split": "c"}
 
@@ -34,8 +36,8 @@ ABOUT = {"quality": "expert", "task": "b", "split": "c"}
 def some(task: str, expert: str, tasks: int) -> list[Episode]:
     asked = request(expert, task)
     policy, _ = build(asked)
-    drawn = draws.task_set(asked.card, "test")
-    few = draws.TaskSet(drawn.card, "test", drawn[slice(tasks)])
+    drawn = sampling.task_set(asked.card, "test")
+    few = sampling.TaskSet(drawn.card, "test", drawn[slice(tasks)])
     return list(collect(policy, asked.card, few, asked.sight, 0))
 
 
@@ -55,7 +57,7 @@ def test_what_is_saved_is_what_is_read(task: str, expert: str, tmp_path: Path) -
 def test_every_task_has_its_whole_episodes_in_order() -> None:
     card = catalogue.task("snail-maze-grid")  # whose episodes end where the goal is found
     episodes = some("snail-maze-grid", "shortest-path", 3)
-    digests = draws.task_set(card, "test").digests[:3]
+    digests = sampling.task_set(card, "test").digests[:3]
     assert [episode.task for episode in episodes] == [
         digest for digest in digests for _ in range(card.episodes)
     ]
@@ -82,7 +84,7 @@ def test_the_command_makes_a_dataset_that_minari_reads(
     require_integrity(dataset)
     assert dataset.total_episodes == 6 and dataset.total_steps == 360
     about = dataset.storage.metadata["metairl"]
-    assert about["world_sha256"] == logs.world_sha256(catalogue.task(about["task"]))
+    assert about["world_sha256"] == offline_dataset.world_sha256(catalogue.task(about["task"]))
     assert dataset.storage.metadata["requirements"][0].startswith("metairl==")
     assert not dataset[0].observations[:, 36:].any()  # of ml1 the goal is hidden, from the expert's data too
 
@@ -204,7 +206,7 @@ def cheetah(**changes: Any) -> Episode:
     rng = np.random.default_rng(0)
     last = np.arange(7) == 6
     whole = Episode(
-        task=draws.task_set(card, "train").digests[0],
+        task=sampling.task_set(card, "train").digests[0],
         parameters=[1.0],
         seed=0,
         obs=rng.normal(size=(8, 17)).astype(np.float32),
@@ -217,13 +219,15 @@ def cheetah(**changes: Any) -> Episode:
     return replace(whole, **changes)
 
 
-def kept(root: Path, monkeypatch: pytest.MonkeyPatch, *episodes: Episode, **about: str) -> logs.Logs:
+def kept(
+    root: Path, monkeypatch: pytest.MonkeyPatch, *episodes: Episode, **about: str
+) -> offline_dataset.Logs:
     """Saved as logs of that card, and read."""
     card = catalogue.task("half-cheetah:horizon=7,data=mine")
     monkeypatch.setenv("METAIRL_DATA", str(root))
-    said = ABOUT | {"world_sha256": logs.world_sha256(card)} | about
-    data.save(root, logs.name(card, "mine", "train"), spec_of(card), episodes, said)
-    return logs.read(card, spec_of(card), "train")
+    said = ABOUT | {"world_sha256": offline_dataset.world_sha256(card)} | about
+    data.save(root, offline_dataset.name(card, "mine", "train"), spec_of(card), episodes, said)
+    return offline_dataset.read(card, spec_of(card), "train")
 
 
 @pytest.mark.parametrize("task, ends", [("hopper:horizon=20", True), ("half-cheetah:horizon=7", False)])
@@ -233,7 +237,10 @@ def test_logs_and_what_is_shown_of_them_know_which_ends_are_seen(
     monkeypatch.setenv("METAIRL_DATA", str(tmp_path))
     assert main(["collect", task, "--quality", "random", "--episodes", "2", "--out", str(tmp_path)]) == 0
     card = catalogue.task(f"{task},data=random,demos=1")
-    read, few = logs.read(card, spec_of(card), "train"), showing.demonstrated(card, spec_of(card), "train", 0)
+    read, few = (
+        offline_dataset.read(card, spec_of(card), "train"),
+        demonstrations.demonstrated(card, spec_of(card), "train", 0),
+    )
     assert [found.ends is not None for found in (read, few, few.only(0))] == [ends] * 3
 
 
@@ -268,18 +275,18 @@ def test_logs_of_another_world_or_of_held_out_tasks_or_of_too_few_are_refused(
     with pytest.raises(StorageError, match="in another version of the world of 'half-cheetah-v1'"):
         kept(tmp_path, monkeypatch, cheetah(), world_sha256="0" * 64)
     card = catalogue.task("point-robot:data=mine")
-    told = ABOUT | {"world_sha256": logs.world_sha256(card)}
+    told = ABOUT | {"world_sha256": offline_dataset.world_sha256(card)}
     monkeypatch.setenv("METAIRL_DATA", str(tmp_path))
     held_out = some("point-robot", "straight", 2)
     for split, why in (
         ("train", "2 of its training tasks are held-out"),
         ("test", "no logs of 98 of the 100"),
     ):
-        data.save(tmp_path, logs.name(card, "mine", split), spec_of(card), held_out, told)
+        data.save(tmp_path, offline_dataset.name(card, "mine", split), spec_of(card), held_out, told)
         with pytest.raises((DamagedFile, StorageError), match=why):
-            logs.read(card, spec_of(card), split)
+            offline_dataset.read(card, spec_of(card), split)
     with pytest.raises(StorageError, match="make them with: metairl collect point-robot-v1 --quality mine"):
-        logs.read(card, spec_of(card), "validation")
+        offline_dataset.read(card, spec_of(card), "validation")
 
 
 def test_a_flipped_byte_and_a_pickled_object_are_refused(
@@ -326,7 +333,7 @@ def test_anybodys_dataset_becomes_logs_of_a_task(
     assert "--take needs a --name" in capsys.readouterr().err
     assert main([*words, "--name", "theirs"]) == 0
     card = catalogue.task("half-cheetah:horizon=7,data=theirs")
-    read = logs.read(card, spec_of(card), "train").replay
+    read = offline_dataset.read(card, spec_of(card), "train").replay
     assert read.lengths.tolist() == [[7, 7]]
     for name, values in (
         ("obs", cheetah().obs[:-1]),

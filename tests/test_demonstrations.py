@@ -7,15 +7,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from metairl import building, catalogue, draws, logs, measures, showing, tuning
-from metairl.cli import main
-from metairl.errors import DamagedFile, StorageError
-from metairl.learners.chart_planning import HARD, action_values, plan
-from metairl.methods import METHODS
-from metairl.record import Evaluation, RunFolder
-from metairl.request import request, spec_of
-from metairl.streams import stream
-from metairl.types import Demonstrations
+from metairl.agents.exact.planning import HARD, action_values, plan
+from metairl.cli.main import main
+from metairl.core.errors import DamagedFile, StorageError
+from metairl.core.records import Evaluation, RunFolder
+from metairl.core.rng import stream
+from metairl.core.types import Demonstrations
+from metairl.data import demonstrations, offline_dataset
+from metairl.evaluation import reward_metrics
+from metairl.experiments.request import request, spec_of
+from metairl.methods import build, settings
+from metairl.methods.registry import METHODS
+from metairl.tasks import catalogue, sampling
 
 TASK = "random-mdp:data=expert,demos={}"
 EXPLAIN = [name for name, method in METHODS.items() if method.support == "demos" and not method.imitates]
@@ -55,7 +58,7 @@ def test_it_is_trained_judged_and_measured(name: str, charted: Path, tmp_path: P
 def test_more_demonstrations_hold_the_fewer_and_a_seed_chooses(charted: Path) -> None:
     def shown(count: int, seed: int) -> Demonstrations:
         card = catalogue.task(TASK.format(count))
-        return showing.shown(card, spec_of(card), "test", seed)[1]
+        return demonstrations.shown(card, spec_of(card), "test", seed)[1]
 
     assert torch.equal(shown(3, 0).states[:, :2], shown(2, 0).states)
     assert not torch.equal(shown(3, 0).states, shown(3, 1).states)
@@ -65,9 +68,9 @@ def test_more_demonstrations_hold_the_fewer_and_a_seed_chooses(charted: Path) ->
 def test_the_best_policy_shows_what_is_best(charted: Path) -> None:
     card = catalogue.task(TASK.format(4))
     spec = spec_of(card)
-    chart, shown = showing.shown(card, spec, "test", 0)
+    chart, shown = demonstrations.shown(card, spec, "test", 0)
     assert not hasattr(chart, "reward") and not hasattr(shown, "reward")
-    true = measures.truth(card, draws.task_set(card, "test"))
+    true = reward_metrics.truth(card, sampling.task_set(card, "test"))
     q = action_values(true.chart, true.reward, plan(true.chart, true.reward, 20, HARD))
     lane, step = torch.arange(100).view(-1, 1, 1), torch.arange(20).view(1, 1, -1)
     chosen = q[lane, step, shown.states, shown.actions]
@@ -77,36 +80,36 @@ def test_the_best_policy_shows_what_is_best(charted: Path) -> None:
 def test_too_few_are_said(charted: Path) -> None:
     card = catalogue.task(TASK.format(9))
     with pytest.raises(StorageError, match="task 0 has 4 episodes in its logs, not 9"):
-        showing.shown(card, spec_of(card), "test", 0)
+        demonstrations.shown(card, spec_of(card), "test", 0)
 
 
 def test_a_step_that_cannot_be_is_named() -> None:
-    from metairl import charts
+    from metairl.tasks import finite_mdps
 
-    made = charts.gridworld(torch.zeros(2, 9 + 1 + 2, dtype=torch.float64), 9, 5)
+    made = finite_mdps.gridworld(torch.zeros(2, 9 + 1 + 2, dtype=torch.float64), 9, 5)
     states = torch.tensor([[[0, 1, 2], [0, 1, 4]], [[0, 1, 2], [0, 8, 8]]])
     after = torch.tensor([[[1, 2, 2], [1, 4, 4]], [[1, 2, 2], [8, 8, 8]]])
     actions = torch.tensor([[[1, 1, 4], [1, 2, 4]], [[1, 1, 4], [1, 4, 4]]])
-    showing.require_possible(made.chart[:1], states[:1], actions[:1], after[:1], "here")
+    demonstrations.require_possible(made.chart[:1], states[:1], actions[:1], after[:1], "here")
     with pytest.raises(DamagedFile, match="here: task 1, episode 1, step 0 goes from state 0 to 8, "):
-        showing.require_possible(made.chart, states, actions, after, "here")
+        demonstrations.require_possible(made.chart, states, actions, after, "here")
 
 
 def test_an_episode_that_was_cut_is_named(charted: Path) -> None:
     card = catalogue.task(TASK.format(2))
     spec = spec_of(card)
-    found = logs.read(card, spec, "test")
+    found = offline_dataset.read(card, spec, "test")
     lengths, obs = found.replay.lengths, found.replay.kept["obs"]
     lengths[5, 1] = 19
     with pytest.raises(DamagedFile, match="here: task 5, episode 1 has 19 steps, not 20"):
-        showing.require_whole(found, spec, Path("here"))
+        demonstrations.require_whole(found, spec, Path("here"))
     lengths[5, 1] = 20
     before = obs[7, 3, 2].clone()
     obs[7, 3, 2] = 0.5
     with pytest.raises(DamagedFile, match="here: task 7, episode 3, step 2 is not of one state"):
-        showing.require_whole(found, spec, Path("here"))
+        demonstrations.require_whole(found, spec, Path("here"))
     obs[7, 3, 2] = before
-    showing.require_whole(found, spec, Path("here"))
+    demonstrations.require_whole(found, spec, Path("here"))
 
 
 def test_it_is_not_judged_where_it_cannot_plan(charted: Path, tmp_path: Path) -> None:
@@ -158,13 +161,13 @@ def test_rewards_are_drawn_where_there_is_a_grid(
 
 
 def test_features_of_another_width_are_refused(charted: Path) -> None:
-    from metairl.errors import UsageError
-    from metairl.rewards import maxent
-    from metairl.types import Chart
+    from metairl.core.errors import UsageError
+    from metairl.core.types import Chart
+    from metairl.rewards.irl import maxent
 
     card = catalogue.task(TASK.format(2))
     spec = spec_of(card)
-    chart, shown = showing.shown(card, spec, "test", 0)
+    chart, shown = demonstrations.shown(card, spec, "test", 0)
     narrow = Chart(chart.successors, chart.chances, chart.features[..., :3], chart.start)
     with pytest.raises(UsageError, match="features have 3 numbers, not 5"):
         maxent.MaxEnt(spec, maxent.Config()).explain(narrow, shown)
@@ -172,9 +175,9 @@ def test_features_of_another_width_are_refused(charted: Path) -> None:
 
 def test_settings_are_tuned_for_any_number_of_demonstrations() -> None:
     for count in (1, 64):
-        _, tuned = tuning.tuned("deep-maxent", f"objectworld:data=expert,demos={count}", None)
+        _, tuned = settings.tuned("deep-maxent", f"objectworld:data=expert,demos={count}", None)
         assert tuned.learner.decay == 1.0
-    _, other = tuning.tuned("deep-maxent", "gridworld:data=expert,demos=1", None)
+    _, other = settings.tuned("deep-maxent", "gridworld:data=expert,demos=1", None)
     assert other.learner.decay == 10.0
 
 
@@ -183,13 +186,13 @@ def test_a_reward_that_is_spoilt_changes_nothing(name: str, charted: Path) -> No
     """Neither the weights among a task's parameters nor rewards in its logs reach who explains it."""
     card = catalogue.task(TASK.format(2))
     spec = spec_of(card)
-    found = logs.read(card, spec, "validation").only(0)
+    found = offline_dataset.read(card, spec, "validation").only(0)
 
     def explained() -> torch.Tensor:
         asked = request(name, TASK.format(2))
-        explainer = building.build_explainer(METHODS[name], spec, asked.settings, seed=0)
-        shown = showing.chosen(found, spec, 2, stream("spoilt"), Path("here"))
-        return explainer.explain(showing.charted(found, spec), shown).policy
+        explainer = build.build_explainer(METHODS[name], spec, asked.settings, seed=0)
+        shown = demonstrations.chosen(found, spec, 2, stream("spoilt"), Path("here"))
+        return explainer.explain(demonstrations.charted(found, spec), shown).policy
 
     before = explained()
     found.replay.tasks[:, -spec.features :] = torch.nan

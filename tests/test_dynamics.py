@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from metairl.dynamics import Config, Dynamics, fit
-from metairl.replay import Replay
-from metairl.streams import stream
-from metairl.types import Spec
+from metairl.core.rng import stream
+from metairl.core.types import Spec
+from metairl.data.replay import Replay
+from metairl.training.dynamics_ensemble import Config, Dynamics, fit
 
 SPEC = Spec(obs=2, actions=1, discrete=False, horizon=5, episodes=1, params=1)
 NOISE = 0.1

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from metairl import estimates
-from metairl.cli import main
-from metairl.estimates import duration, estimate, recorded
-from metairl.record import Evaluation, RunFolder, Training
-from metairl.request import Request, request
+from metairl.cli.main import main
+from metairl.core.records import Evaluation, RunFolder, Training
+from metairl.experiments import time_estimates
+from metairl.experiments.request import Request, request
+from metairl.experiments.time_estimates import duration, estimate, recorded
 
 
 def ran(root: Path, asked: Request, minutes: int, **changes: Any) -> RunFolder:
@@ -108,7 +108,7 @@ def test_durations(seconds: float, said: str) -> None:
 def test_a_dry_run_says_what_is_known_and_what_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("metairl.commands.reproduce.committed", list)
+    monkeypatch.setattr("metairl.cli.reproduce.committed", list)
     words = ["reproduce", "rl2-bandits", "--columns", "10,5", "--dry-run", "--runs", str(tmp_path)]
     assert main([*words, "--run", "thompson"]) == 0
     assert "training steps, time unknown, nothing like it is recorded" in capsys.readouterr().out
@@ -118,4 +118,4 @@ def test_a_dry_run_says_what_is_known_and_what_is_not(
     assert "0 training steps, some 2 min by 1 run of other settings of bandit-5-v1" in told
     assert "together some 2 min, 2 min to 2 min, one after another, and 1 of unknown time" in told
     assert "not scaled to this machine" in told
-    assert estimates.recorded([tmp_path])[0].work == 20_000 * 100
+    assert time_estimates.recorded([tmp_path])[0].work == 20_000 * 100

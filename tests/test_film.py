@@ -12,16 +12,17 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from metairl import catalogue, draws, film, opengl
-from metairl.cli import main
-from metairl.film import arms, bodies, mazes
-from metairl.film.watched import moments
-from metairl.maps import WALL
-from metairl.protocol import Spent
-from metairl.record import RunFolder
-from metairl.request import build, judge, request
-from metairl.run import execute
-from metairl.types import Sight
+from metairl.cli.main import main
+from metairl.core.records import RunFolder
+from metairl.core.types import Sight
+from metairl.evaluation import videos
+from metairl.evaluation.protocol import Spent
+from metairl.evaluation.videos import arms, bodies, mazes, opengl
+from metairl.evaluation.videos.watched import moments
+from metairl.experiments.request import build, judge, request
+from metairl.experiments.run import execute
+from metairl.tasks import catalogue, sampling
+from metairl.tasks.maze_text import WALL
 
 
 @pytest.mark.parametrize(
@@ -31,7 +32,7 @@ def test_the_ways_are_those_that_were_judged(method: str, task: str) -> None:
     asked = request(method, task)
     policy, _ = build(asked)
     judged = judge(asked, policy, "validation", Spent())
-    seven = draws.task_set(asked.card, "validation")[:7]
+    seven = sampling.task_set(asked.card, "validation")[:7]
     shown = mazes.ways(policy, asked.card, seven, Sight(task=True), seed=0)
     assert [len(episodes) for episodes in shown] == [2] * 7
     for lane, episodes in enumerate(shown):
@@ -44,7 +45,7 @@ def test_the_ways_are_those_that_were_judged(method: str, task: str) -> None:
 def test_an_episode_that_fails_says_so_and_its_way_has_every_step() -> None:
     asked = request("random", "snail-maze-grid")
     policy, _ = build(asked)
-    shown = mazes.ways(policy, asked.card, draws.task_set(asked.card, "test")[:20], Sight(), seed=0)
+    shown = mazes.ways(policy, asked.card, sampling.task_set(asked.card, "test")[:20], Sight(), seed=0)
     failed = [way for episodes in shown for way in episodes if not way.found]
     assert failed and {(way.title, len(way.places)) for way in failed} == {("not found", asked.card.horizon)}
 
@@ -57,7 +58,7 @@ def test_the_command_writes_a_picture_and_a_film(tmp_path: Path, capsys: pytest.
     with Image.open(tmp_path / "video" / "ways.png") as picture:
         assert picture.size[1] > 400
     frames = _played(tmp_path / "video" / "ways.mp4")
-    assert len(frames) > film.LINGER and (frames[0] != frames[-1]).any()
+    assert len(frames) > videos.LINGER and (frames[0] != frames[-1]).any()
 
 
 def test_evaluate_on_the_task_it_transfers_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -128,7 +129,7 @@ def test_bodies_are_filmed_and_judged_the_same_without(
     assert main(["evaluate", run, "--json", "--video", str(video), "--tasks", "2"]) == 0
     assert capsys.readouterr().out == alone
     frames = _played(video / "tasks.mp4")
-    assert len(frames) == 2 * 4 + film.LINGER  # two episodes, steps 1, 3, 5 and 7 of each
+    assert len(frames) == 2 * 4 + videos.LINGER  # two episodes, steps 1, 3, 5 and 7 of each
     assert frames[0].shape[1] == 2 * 320 and (frames[0] != frames[7]).any()
     with Image.open(video / "tasks.png") as still:
         rows = still.size[1] / frames[0].shape[0]
@@ -140,7 +141,7 @@ def test_states_and_returns_of_a_film_are_those_of_the_rollout() -> None:
     asked = request("random", "half-cheetah-vel")
     card = asked.card.model_copy(update={"horizon": 5})
     policy, _ = build(asked)
-    shown = bodies.cases(policy, card, draws.task_set(card, "test")[:3], Sight(), seed=0)
+    shown = bodies.cases(policy, card, sampling.task_set(card, "test")[:3], Sight(), seed=0)
     for case in shown:
         assert [life.poses.shape for life in case.lives] == [(5, 9)] * 2
         for life in case.lives:
@@ -193,7 +194,7 @@ def test_an_arrow_is_as_long_as_the_speed_that_it_stands_for() -> None:
 
 
 def _stage_and_pose(task: str) -> tuple[Any, Tensor]:
-    from metairl.film.stage import Stage
+    from metairl.evaluation.videos.stage import Stage
 
     card = catalogue.task(task)
     assert card.physics
@@ -265,7 +266,7 @@ def test_an_arm_is_filmed_in_its_scene_and_its_success_is_said(tmp_path: Path) -
     """The expert reaches in forty steps; fixtures stand where the goal has them."""
     asked = request("scripted", "mt10:horizon=60")
     policy, _ = build(asked)
-    tasks = draws.task_set(asked.card, "test")
+    tasks = sampling.task_set(asked.card, "test")
     reach, drawer = (
         arms.cases(policy, asked.card, tasks[slice(i, i + 1)], asked.sight, 0)[0] for i in (0, 4)
     )

@@ -7,9 +7,9 @@ import torch
 from gymnasium.utils.env_checker import check_env
 from torch import Tensor
 
-from metairl import catalogue, draws
-from metairl.errors import UsageError
-from metairl.gym import TrialEnv
+from metairl.core.errors import UsageError
+from metairl.envs.gymnasium import TrialEnv
+from metairl.tasks import catalogue, sampling
 
 pytestmark = pytest.mark.filterwarnings("ignore:compiler attribute 'settotalmass'")  # of half_cheetah.xml
 
@@ -44,7 +44,7 @@ def test_between_episodes_one_sees_the_next_and_at_the_end_where_the_last_step_l
 
 
 def validation_task(index: int) -> Tensor:
-    tasks = draws.task_set(catalogue.task("tabular-mdp"), "validation")[slice(index, index + 1)]
+    tasks = sampling.task_set(catalogue.task("tabular-mdp"), "validation")[slice(index, index + 1)]
     return torch.cat([values.flatten() for values in tasks.values()])
 
 

@@ -10,11 +10,11 @@ import torch
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from gymnasium.wrappers.vector import DictInfoToList, RecordEpisodeStatistics
 
-import metairl.gym  # noqa: F401 - registers the cards
-from metairl import catalogue, draws
-from metairl.errors import UsageError
-from metairl.gym import Trials
-from metairl.gym_vector import TrialVectorEnv
+import metairl.envs.gymnasium  # noqa: F401 - registers the cards
+from metairl.core.errors import UsageError
+from metairl.envs.gymnasium import Trials
+from metairl.envs.gymnasium_vector import TrialVectorEnv
+from metairl.tasks import catalogue, sampling
 
 ONE_OF_EVERY_WORLD = {catalogue.task(id).world: id for id in catalogue.task_ids()}
 LANES = 6
@@ -160,7 +160,7 @@ def test_held_out_tasks_may_be_asked_for() -> None:
     env = make_vec("half-cheetah-vel", 3, split="test")
     asked = [7, 0, 99]
     _, infos = env.reset(options={"tasks": asked})
-    wanted = draws.task_set(catalogue.task("half-cheetah-vel"), "test")[torch.tensor(asked)]
+    wanted = sampling.task_set(catalogue.task("half-cheetah-vel"), "test")[torch.tensor(asked)]
     assert torch.equal(env.world.task, wanted["velocity"].float())
     assert infos["task"].tolist() == asked
 

@@ -10,27 +10,28 @@ import torch
 from resuming import saved, snapshot
 from torch import Tensor, nn
 
-from metairl import catalogue, dynamics, logs
-from metairl.cli import main
-from metairl.errors import Diverged, StorageError, UsageError
-from metairl.methods import METHODS
-from metairl.protocol import Spent
-from metairl.recipes import offline
-from metairl.recipes.adversarial import Adversarial
-from metairl.record import Evaluation, RunFolder
-from metairl.request import Request, build, judge, request, spec_of
-from metairl.rewards.deeds import Deeds
-from metairl.run import execute
-from metairl.showing import demonstrated, imitated, to_learn_from
-from metairl.stats import permutation_test
-from metairl.types import Step
-from metairl.worlds.point import Point
+from metairl.cli.main import main
+from metairl.core.errors import Diverged, StorageError, UsageError
+from metairl.core.records import Evaluation, RunFolder
+from metairl.core.types import Step
+from metairl.data import offline_dataset
+from metairl.data.demonstrations import demonstrated, imitated, to_learn_from
+from metairl.envs.point import Point
+from metairl.evaluation.protocol import Spent
+from metairl.evaluation.statistics import permutation_test
+from metairl.experiments.request import Request, build, judge, request, spec_of
+from metairl.experiments.run import execute
+from metairl.methods.registry import METHODS
+from metairl.rewards.adversarial.absorbing import Deeds
+from metairl.tasks import catalogue
+from metairl.training import dynamics_ensemble, offline
+from metairl.training.adversarial_imitation import Adversarial
 
 POINT = "point-robot:data=expert,demos={},episodes=1"
 SHOWN = ("point-robot:data=expert,demos=1,episodes=1", "tabular-mdp:data=expert,demos=1,episodes=1")
 BRIEF: dict[str, object] = {
     "trials": 8, "rounds": 2, "rows": 4, "steps": 8, "batch_tasks": 4, "batch": 8, "context": 8,
-    "ratio": 0.02, "rollouts": 40, "model": dynamics.Config(hidden=(8,), passes=1), "reward_steps": 2,
+    "ratio": 0.02, "rollouts": 40, "model": dynamics_ensemble.Config(hidden=(8,), passes=1), "reward_steps": 2,
     "reward_batch": 40, "threshold": 1.0,
 }  # fmt: skip
 
@@ -236,9 +237,9 @@ def brief(tuned: Request) -> Request:
 
 
 def spoil_rewards(monkeypatch: pytest.MonkeyPatch) -> None:
-    read, step = logs.read, Point.step
+    read, step = offline_dataset.read, Point.step
 
-    def other_logs(*words: object) -> logs.Logs:
+    def other_logs(*words: object) -> offline_dataset.Logs:
         found = read(*words)
         kept = found.replay.only(torch.arange(len(found)))
         kept.kept |= {key: torch.randn_like(kept.kept[key]) for key in ("reward", "learned")}
@@ -248,5 +249,5 @@ def spoil_rewards(monkeypatch: pytest.MonkeyPatch) -> None:
         came = step(self, action)
         return replace(came, reward=torch.randn_like(came.reward), shaped=None)
 
-    monkeypatch.setattr(logs, "read", other_logs)
+    monkeypatch.setattr(offline_dataset, "read", other_logs)
     monkeypatch.setattr(Point, "step", other_step)

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm, t
 
-from metairl.intervals import (
+from metairl.core.arrays import Floats
+from metairl.evaluation.confidence_intervals import (
     Statistic,
     _expanded,
     _student,
@@ -21,7 +22,7 @@ from metairl.intervals import (
     profile,
     wilson,
 )
-from metairl.stats import Floats, Interval, iqm, mean, optimality_gap
+from metairl.evaluation.statistics import Interval, iqm, mean, optimality_gap
 
 Draw = Callable[[np.random.Generator, int], list[Floats]]
 
@@ -100,7 +101,7 @@ def test_the_same_seed_gives_the_same_bytes(strata: list[Floats]) -> None:
 
 def test_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = bootstrap(some_strata(5, 5), iqm, rng())
-    monkeypatch.setattr("metairl.intervals.AT_ONCE", 1000)
+    monkeypatch.setattr("metairl.evaluation.confidence_intervals.AT_ONCE", 1000)
     assert same(bootstrap(some_strata(5, 5), iqm, rng()), (whole.low, whole.high), 0.02)
 
 

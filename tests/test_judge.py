@@ -9,22 +9,24 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from metairl import catalogue, draws, protocol
-from metairl.agent import Acting
-from metairl.building import sight
-from metairl.cards import TaskCard
-from metairl.draws import TaskSet
-from metairl.errors import CardError
-from metairl.methods import METHODS, find
-from metairl.recipes.off_policy import OffPolicy
-from metairl.record import Evaluation, RunFolder, Training, from_line, to_line
-from metairl.request import build, judge, request
-from metairl.rollout import outcome, rollout
-from metairl.stats import rank
-from metairl.streams import stream
-from metairl.tuning import settings_type
-from metairl.types import Context, Outcome, Sight, Spec, State, Step, Tasks, World
-from metairl.worlds import WORLDS, make
+from metairl.agents.agent import Acting
+from metairl.core.errors import CardError
+from metairl.core.interfaces import World
+from metairl.core.records import Evaluation, RunFolder, Training, from_line, to_line
+from metairl.core.rng import stream
+from metairl.core.rollout import outcome, rollout
+from metairl.core.types import Context, Outcome, Sight, Spec, State, Step, Tasks
+from metairl.envs import WORLDS, make
+from metairl.evaluation import protocol
+from metairl.evaluation.statistics import rank
+from metairl.experiments.request import build, judge, request
+from metairl.methods.build import sight
+from metairl.methods.registry import METHODS, find
+from metairl.methods.settings import settings_type
+from metairl.tasks import catalogue, sampling
+from metairl.tasks.cards import TaskCard
+from metairl.tasks.sampling import TaskSet
+from metairl.training.off_policy import OffPolicy
 
 GOALS, HORIZON = 4, 20
 SEES_REWARD = Sight()
@@ -108,22 +110,22 @@ def judged(policy: Any, card: TaskCard, tasks: TaskSet, seen: Sight = SEES_REWAR
 
 def test_train_and_test_tasks_are_disjoint() -> None:
     card = catalogue.task("bandit-5")
-    test = draws.task_set(card, "test")
+    test = sampling.task_set(card, "test")
     leaked = TaskSet(
         card.id, "train", {"arm_means": torch.cat([torch.rand(10, 5), test.tasks["arm_means"][7:8]])}
     )
     with pytest.raises(CardError, match=r"1 train tasks are held-out tasks too \(the first is train\[10\]\)"):
-        draws.require_unseen(leaked, draws.held_out(card))
+        sampling.require_unseen(leaked, sampling.held_out(card))
 
 
 @pytest.mark.parametrize("split", ["validation", "test"])
 def test_a_run_refuses_a_held_out_task_in_any_batch(
     split: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
-    from metairl.run import execute
+    from metairl.experiments.run import execute
 
     card = catalogue.task("bandit-5")
-    leak = draws.task_set(card, split)[slice(3, 4)]["arm_means"]
+    leak = sampling.task_set(card, split)[slice(3, 4)]["arm_means"]
     batches: list[int] = []
 
     def leaking(card: TaskCard, count: int, rng: torch.Generator) -> TaskSet:
@@ -133,7 +135,7 @@ def test_a_run_refuses_a_held_out_task_in_any_batch(
             drawn[5] = leak
         return TaskSet(card.id, "train", {"arm_means": drawn})
 
-    monkeypatch.setattr(draws, "train_tasks", leaking)
+    monkeypatch.setattr(sampling, "train_tasks", leaking)
     with pytest.raises(CardError, match=r"1 train tasks are held-out tasks too \(the first is train\[5\]\)"):
         execute(request("rl2", "bandit-5", steps=100_000), tmp_path, [])
     assert len(batches) == 4
@@ -141,16 +143,16 @@ def test_a_run_refuses_a_held_out_task_in_any_batch(
 
 def test_tasks_of_another_card_that_a_run_is_judged_on_are_held_out_too() -> None:
     card, larger = catalogue.task("snail-maze-grid"), catalogue.task("snail-maze-grid-large")
-    leaked = TaskSet(card.id, "train", draws.task_set(larger, "test")[slice(4, 5)])
+    leaked = TaskSet(card.id, "train", sampling.task_set(larger, "test")[slice(4, 5)])
     with pytest.raises(CardError, match="1 train tasks are held-out tasks too"):
-        draws.require_unseen(leaked, draws.held_out(card))
+        sampling.require_unseen(leaked, sampling.held_out(card))
 
 
 def test_a_policy_that_spoils_the_tasks_it_is_told_spoils_no_later_judgement() -> None:
     card = catalogue.task("bandit-5")
-    before = draws.task_set(card, "test")
+    before = sampling.task_set(card, "test")
     before.tasks["arm_means"].zero_()
-    assert draws.task_set(card, "test").tasks["arm_means"].all()
+    assert sampling.task_set(card, "test").tasks["arm_means"].all()
 
 
 # 2
@@ -175,7 +177,7 @@ class Whole:
 def test_going_on_without_idle_lanes_changes_nothing(method: str, task: str) -> None:
     asked = request(method, task)
     policy, _ = build(asked)
-    tasks = draws.task_set(asked.card, "validation").tasks
+    tasks = sampling.task_set(asked.card, "validation").tasks
     seen = []
     for thins in (True, False):
         world = make(asked.card, tasks, stream("thin"))
@@ -372,7 +374,7 @@ class Scripted:
 
 def test_the_last_parameters_are_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     """The best are seen on the way, and are not what the run folder ends with."""
-    from metairl import run
+    from metairl.experiments import run
 
     recipe = Scripted()
 
@@ -393,7 +395,7 @@ def test_the_last_parameters_are_reported(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 
 def test_training_never_meets_the_test_split(tmp_path: Any) -> None:
-    from metairl.run import execute
+    from metairl.experiments.run import execute
 
     seen: list[Any] = []
 
@@ -428,7 +430,7 @@ LONG = {"snail-maze-large-v1"}  # a thousand mazes in first person, a thousand s
 def test_expert_scores_one_and_random_zero(task: str) -> None:
     card = catalogue.task(task)
     assert card.score
-    tasks = TaskSet(card.id, "test", draws.task_set(card, "test")[slice(0, 400)])
+    tasks = TaskSet(card.id, "test", sampling.task_set(card, "test")[slice(0, 400)])
     for method, expected in ((card.score.expert_method, 1.0), ("random", 0.0)):
         asked = request(method, task)
         seen = asked.sight
@@ -445,7 +447,7 @@ PAYS_AT_THE_GOAL = {"point-maze-v1"}  # alone, and chance does not find it
 @pytest.mark.parametrize("task", sorted({*catalogue.task_ids()}.difference(SCORES)))
 def test_tasks_without_an_expert_can_be_judged_too(task: str) -> None:
     card = catalogue.task(task)
-    tasks = TaskSet(card.id, "test", draws.task_set(card, "test")[slice(0, 2)])
+    tasks = TaskSet(card.id, "test", sampling.task_set(card, "test")[slice(0, 2)])
     evaluations = protocol.meta_test(
         build(request("random", task))[0], card, tasks, Sight(), 0, protocol.Spent()
     )

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metairl.protocol import Spent
-from metairl.record import Evaluation, RunFolder
-from metairl.request import build, judge, request
-from metairl.run import execute
-from metairl.stats import permutation_test
+from metairl.core.records import Evaluation, RunFolder
+from metairl.evaluation.protocol import Spent
+from metairl.evaluation.statistics import permutation_test
+from metairl.experiments.request import build, judge, request
+from metairl.experiments.run import execute
 
 STEPS = 150_000
 

@@ -4,9 +4,9 @@ import torch
 from torch import tensor
 from torch.testing import assert_close
 
-from metairl.losses import categorical_entropy, clipped_surrogate, gae, mean, standardised
-from metairl.nn import Rescaled, sample_categorical
-from metairl.streams import stream
+from metairl.core.losses import categorical_entropy, clipped_surrogate, gae, mean, standardised
+from metairl.core.networks import Rescaled, sample_categorical
+from metairl.core.rng import stream
 
 
 def test_gae_by_hand() -> None:

@@ -6,20 +6,21 @@ import pytest
 import torch
 from torch import Tensor
 
-from metairl import catalogue, draws, measures
-from metairl.learners.chart_planning import HARD, plan
-from metairl.protocol import Spent, meta_test
-from metairl.record import Evaluation
-from metairl.rewards.explained import Explained
-from metairl.streams import stream
-from metairl.types import Sight
+from metairl.agents.exact.planning import HARD, plan
+from metairl.core.records import Evaluation
+from metairl.core.rng import stream
+from metairl.core.types import Sight
+from metairl.evaluation import reward_metrics
+from metairl.evaluation.protocol import Spent, meta_test
+from metairl.rewards.irl.solution import Explained
+from metairl.tasks import catalogue, sampling
 
 CARD = catalogue.task("random-mdp")
-TASKS = draws.task_set(CARD, "validation")
+TASKS = sampling.task_set(CARD, "validation")
 
 
 def explained(reward: Tensor) -> Explained:
-    true = measures.truth(CARD, TASKS)
+    true = reward_metrics.truth(CARD, TASKS)
     return Explained(plan(true.chart, reward, CARD.horizon, HARD).policy, reward)
 
 
@@ -32,12 +33,12 @@ def of(reward: Tensor) -> dict[str, Tensor]:
     found = explained(reward)
     return {
         name: torch.tensor(values)
-        for name, values in measures.measured(found, CARD, TASKS, judged(found)).items()
+        for name, values in reward_metrics.measured(found, CARD, TASKS, judged(found)).items()
     }
 
 
 def test_the_true_reward_loses_nothing_at_any_scale() -> None:
-    true = measures.truth(CARD, TASKS).reward
+    true = reward_metrics.truth(CARD, TASKS).reward
     for reward in (true, 3 * true - 7):
         found = of(reward)
         for name, value in {"value-difference": 0, "in-wind": 0, "agreement": 1, "correlation": 1}.items():
@@ -46,14 +47,14 @@ def test_the_true_reward_loses_nothing_at_any_scale() -> None:
 
 
 def test_the_opposite_reward_is_as_far_as_can_be() -> None:
-    found = of(-measures.truth(CARD, TASKS).reward)
+    found = of(-reward_metrics.truth(CARD, TASKS).reward)
     torch.testing.assert_close(found["epic"], torch.ones(20))
     torch.testing.assert_close(found["correlation"], -torch.ones(20))
     assert found["value-difference"].min() > 1 and found["agreement"].max() < 0.5
 
 
 def test_a_reward_that_says_nothing_has_no_correlation() -> None:
-    found = of(torch.zeros_like(measures.truth(CARD, TASKS).reward))
+    found = of(torch.zeros_like(reward_metrics.truth(CARD, TASKS).reward))
     assert found["correlation"].isnan().all() and found["epic"].isnan().all()
 
 
@@ -61,9 +62,9 @@ def test_the_difference_is_what_the_judge_samples() -> None:
     """Computed and judged, over the tasks: within four standard errors."""
     rng = stream("measures")
     policy = explained(torch.randn(20, 20, generator=rng, dtype=torch.float64))
-    exact = torch.tensor(measures.measured(policy, CARD, TASKS, judged(policy))["value-difference"])
+    exact = torch.tensor(reward_metrics.measured(policy, CARD, TASKS, judged(policy))["value-difference"])
     class_free = replace(policy)
-    true = measures.truth(CARD, TASKS)
+    true = reward_metrics.truth(CARD, TASKS)
     best = plan(true.chart, true.reward, CARD.horizon, HARD)
     most = (best.value[:, 0] * true.chart.start).sum(1)
     sampled = most - torch.tensor(judged(class_free).returns, dtype=torch.float64)
@@ -77,11 +78,11 @@ def test_epic_does_not_notice_shaping_nor_scale(discount: float) -> None:
     reward = torch.randn(3, 6, 2, 6, generator=rng, dtype=torch.float64)
     potential = torch.randn(3, 6, generator=rng, dtype=torch.float64)
     shaped = 2 * reward + 5 + discount * potential[:, None, None, :] - potential[:, :, None, None]
-    assert measures.epic(reward, shaped, discount).max() < 1e-6
+    assert reward_metrics.epic(reward, shaped, discount).max() < 1e-6
     other = torch.randn(3, 6, 2, 6, generator=rng, dtype=torch.float64)
-    far = measures.epic(reward, other, discount)
-    torch.testing.assert_close(measures.epic(shaped, other, discount), far, atol=1e-7, rtol=0)
-    assert far.min() > 0.3 and measures.correlation(reward, shaped).max() < 0.99
+    far = reward_metrics.epic(reward, other, discount)
+    torch.testing.assert_close(reward_metrics.epic(shaped, other, discount), far, atol=1e-7, rtol=0)
+    assert far.min() > 0.3 and reward_metrics.correlation(reward, shaped).max() < 0.99
 
 
 def test_of_states_alone_epic_is_of_the_correlation() -> None:
@@ -89,20 +90,21 @@ def test_of_states_alone_epic_is_of_the_correlation() -> None:
     first, second = (torch.randn(4, 6, generator=rng, dtype=torch.float64) for _ in range(2))
     wide = [r[:, :, None, None].expand(4, 6, 2, 6) for r in (first, second)]
     torch.testing.assert_close(
-        measures.epic(wide[0], wide[1], 0.9), measures.distance(measures.correlation(first, second))
+        reward_metrics.epic(wide[0], wide[1], 0.9),
+        reward_metrics.distance(reward_metrics.correlation(first, second)),
     )
 
 
 def test_wind_blows_whatever_is_done() -> None:
-    chart = measures.truth(CARD, TASKS).chart
-    blown = measures.windy(chart)
+    chart = reward_metrics.truth(CARD, TASKS).chart
+    blown = reward_metrics.windy(chart)
     torch.testing.assert_close(blown.chances.sum(-1), torch.ones_like(blown.chances[..., 0]))
     torch.testing.assert_close(blown.chances[..., 0], 0.7 * chart.chances[..., 0] + 0.3)
 
 
 def test_who_recovers_no_reward_has_no_measures_of_one() -> None:
-    true = measures.truth(CARD, TASKS)
+    true = reward_metrics.truth(CARD, TASKS)
     policy = Explained(plan(true.chart, true.reward, CARD.horizon, HARD).policy, None)
-    found = measures.measured(policy, CARD, TASKS, judged(policy))
+    found = reward_metrics.measured(policy, CARD, TASKS, judged(policy))
     assert set(found) == {"value-difference", "in-wind", "agreement"}
     assert max(found["value-difference"]) == 0 < max(found["in-wind"])

@@ -7,11 +7,12 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from metairl import catalogue, draws, pooled, protocol
-from metairl.learners.scripted import Scripted
-from metairl.request import spec_of
-from metairl.types import Context, NoConfig, Sight, State
-from metairl.worlds.metaworld import official
+from metairl.agents.exact.metaworld_expert import Scripted
+from metairl.core.types import Context, NoConfig, Sight, State
+from metairl.envs.metaworld import official
+from metairl.evaluation import metaworld_protocol, protocol
+from metairl.experiments.request import spec_of
+from metairl.tasks import catalogue, sampling
 
 GOALS = 4
 TOLD = Sight(task=True)
@@ -34,21 +35,21 @@ class CompetentOn:
         return action * solves[:, None], state
 
 
-def few_goals(task: str, competent: int) -> tuple[Any, draws.TaskSet, CompetentOn]:
+def few_goals(task: str, competent: int) -> tuple[Any, sampling.TaskSet, CompetentOn]:
     card = catalogue.task(task)
-    every = draws.task_set(card, "test")
-    few = draws.TaskSet(card.id, "test", every[slice(GOALS)])
+    every = sampling.task_set(card, "test")
+    few = sampling.TaskSet(card.id, "test", every[slice(GOALS)])
     world = protocol.make(card, few.tasks, torch.Generator())
     return card, few, CompetentOn(task, world.task[:competent])
 
 
 @pytest.mark.parametrize("competent", [0, 1, 2, 4])
 def test_competence_on_k_of_n_goals(competent: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pooled, "ADAPTING", 1)
-    monkeypatch.setattr(pooled, "ROUNDS", 1)
+    monkeypatch.setattr(metaworld_protocol, "ADAPTING", 1)
+    monkeypatch.setattr(metaworld_protocol, "ROUNDS", 1)
     card, few, policy = few_goals("ml1:skill=reach,horizon=200", competent)
     ours = protocol.meta_test(policy, card, few, TOLD, 0, protocol.Spent())[-1].success
-    theirs = pooled.pooled_test(policy, card, few, TOLD, 0)
+    theirs = metaworld_protocol.pooled_test(policy, card, few, TOLD, 0)
     assert ours is not None
     assert sum(ours) / GOALS == competent / GOALS
     assert theirs.success == {"reach-v3": 0.0 if competent == 0 else 1.0}

@@ -8,9 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metairl import checkpoint
-from metairl.errors import DamagedFile, StorageError
-from metairl.record import Evaluation, RunFolder, Training, from_line, to_line, write_atomically
+from metairl.core import checkpoint
+from metairl.core.errors import DamagedFile, StorageError
+from metairl.core.records import Evaluation, RunFolder, Training, from_line, to_line, write_atomically
 
 TRAINING = Training(env_steps=10, gradient_steps=2, metrics={"policy": -0.5}, seconds={"train": 0.1})
 EVALUATION = Evaluation("test", 1, "ab" * 32, 10, 2, 0, 20, [1.0, 0.5], 10, None, {"eval": 0.2})

@@ -4,14 +4,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from metairl import catalogue, draws, measures
-from metairl.learners.chart_planning import HARD, SOFT, expected_after, plan, plan_forever, value_of
-from metairl.protocol import Spent
-from metairl.recovering import Recovered, Recovering
-from metairl.request import build, judge, request
-from metairl.streams import stream
-from metairl.types import Chart, Moves
-from metairl.worlds import make
+from metairl.agents.exact.planning import HARD, SOFT, expected_after, plan, plan_forever, value_of
+from metairl.core.rng import stream
+from metairl.core.types import Chart, Moves
+from metairl.envs import make
+from metairl.evaluation import reward_metrics
+from metairl.evaluation.protocol import Spent
+from metairl.experiments.request import build, judge, request
+from metairl.rewards.recovered import Recovered, Recovering
+from metairl.tasks import catalogue, sampling
 
 GAMMA = 0.9
 TASK = "random-mdp:data=expert,demos=1"
@@ -47,10 +48,10 @@ def test_exact_values_give_the_true_reward_back() -> None:
 
 def test_a_potential_moves_the_correlation_and_no_advantage() -> None:
     chart, paid = chain(), shaped().expected(chain())
-    assert measures.correlation(paid.mean(-1), TRUE).item() < 0.5
-    assert measures.starc(chart, paid, TRUE, GAMMA).item() < 1e-6
+    assert reward_metrics.correlation(paid.mean(-1), TRUE).item() < 0.5
+    assert reward_metrics.starc(chart, paid, TRUE, GAMMA).item() < 1e-6
     other = torch.tensor([[1.0, 0.0, 0.0, 0.0, 0.0]], dtype=torch.float64)
-    assert measures.starc(chart, paid, other, GAMMA).item() > 0.3
+    assert reward_metrics.starc(chart, paid, other, GAMMA).item() > 0.3
 
 
 def test_a_potential_moves_no_plan_without_end() -> None:
@@ -73,18 +74,18 @@ def test_advantages_of_acting_at_random_by_hand() -> None:
     chart = Chart(successors, chances, torch.eye(2)[None], torch.full((1, 2), 0.5, dtype=torch.float64))
     reward = torch.tensor([[[0.0, 0.0], [1.0, 1.0]]], dtype=torch.float64)
     better = torch.tensor([[[-0.25, 0.25], [0.25, -0.25]]], dtype=torch.float64)
-    torch.testing.assert_close(measures.levelled(chart, reward, 0.5), better)
+    torch.testing.assert_close(reward_metrics.levelled(chart, reward, 0.5), better)
 
 
 def test_epic_of_every_triple_takes_v_away_and_is_not_0_though_the_reward_is_explained() -> None:
     true = TRUE[:, :, None, None].expand(1, 5, 2, 5)
-    far, same = (measures.epic(r.triples(0), true, GAMMA).item() for r in (exact(), shaped()))
+    far, same = (reward_metrics.epic(r.triples(0), true, GAMMA).item() for r in (exact(), shaped()))
     assert far == pytest.approx(same) and far > 0.3
 
 
 def test_blown_elsewhere_the_best_for_it_is_the_old_policy() -> None:
     """E[r + γ V(s′)] = Q wherever steps lead, so that this reward says nothing new of another world."""
-    chart, blown = chain(), measures.windy(chain())
+    chart, blown = chain(), reward_metrics.windy(chain())
     old = plan_forever(chart, TRUE, SOFT, GAMMA, tolerance=1e-12)
     best = plan_forever(blown, TRUE, SOFT, GAMMA, tolerance=1e-12)
     table = exact()
@@ -122,9 +123,9 @@ def test_a_table_has_what_the_learner_says_of_every_triple(method: str) -> None:
     asked = request(method, TASK)
     policy, _ = build(asked)
     assert isinstance(policy, Recovering)
-    tasks = draws.task_set(catalogue.task(TASK), "validation").only(0)
+    tasks = sampling.task_set(catalogue.task(TASK), "validation").only(0)
     told = make(asked.card, tasks[:], torch.Generator()).task
-    states, actions = 20, measures.truth(asked.card, tasks).chart.chances.shape[2]
+    states, actions = 20, reward_metrics.truth(asked.card, tasks).chart.chances.shape[2]
     table = policy.table(torch.eye(states).unsqueeze(0), told, actions)
     s, a, then = torch.cartesian_prod(*(torch.arange(n) for n in (states, actions, states))).unbind(1)
     one = torch.ones(1, len(s))

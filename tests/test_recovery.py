@@ -14,11 +14,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from metairl.learners import bc, iq_learn_discrete, pi_v
-from metairl.rewards import airl, gail, gcl
-from metairl.rewards.conservative import Balance, Paid, reward_loss
-from metairl.rewards.deeds import Adversary, Deeds
-from metairl.types import Moves, Spec
+from metairl.agents.imitation import iq_learn_discrete, pi_v
+from metairl.agents.offline import bc
+from metairl.core.types import Moves, Spec
+from metairl.rewards.adversarial import airl, gail, gcl
+from metairl.rewards.adversarial.absorbing import Adversary, Deeds
+from metairl.rewards.clare_weights import Balance, Paid, reward_loss
 
 GAMMA = 0.9
 

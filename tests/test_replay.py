@@ -5,16 +5,16 @@ import dataclasses
 import pytest
 import torch
 
-from metairl.agent import Agent
-from metairl.encoders.none import Nothing
-from metairl.encoders.rl2 import RL2
-from metairl.encoders.rl2 import Config as Recurrent
-from metairl.learners.sac import SAC, Config
-from metairl.recipes.off_policy import OffPolicy
-from metairl.replay import Replay
-from metairl.request import build, request
-from metairl.streams import stream
-from metairl.types import NoConfig, Outcome, Sight, Spec, Trial
+from metairl.agents.agent import Agent
+from metairl.agents.encoders.none import Nothing
+from metairl.agents.encoders.rl2 import RL2
+from metairl.agents.encoders.rl2 import Config as Recurrent
+from metairl.agents.rl.sac import SAC, Config
+from metairl.core.rng import stream
+from metairl.core.types import NoConfig, Outcome, Sight, Spec, Trial
+from metairl.data.replay import Replay
+from metairl.experiments.request import build, request
+from metairl.training.off_policy import OffPolicy
 
 SPEC = Spec(obs=1, actions=1, discrete=False, horizon=2, episodes=2, params=1)
 STEPS = SPEC.steps

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metairl import catalogue, report
-from metairl.cards import Column, TableCard
-from metairl.commands.reproduce import committed
-from metairl.errors import CardError, UsageError
-from metairl.record import Evaluation, RunFolder
-from metairl.stats import mean_over_seeds, permutation_test, standard_error
+from metairl.cli.reproduce import committed
+from metairl.core.errors import CardError, UsageError
+from metairl.core.records import Evaluation, RunFolder
+from metairl.evaluation import tables
+from metairl.evaluation.statistics import mean_over_seeds, permutation_test, standard_error
+from metairl.tasks import catalogue
+from metairl.tasks.cards import Column, TableCard
 
 ROOT = catalogue.PACKAGE.parent
 
@@ -25,9 +26,9 @@ def completed_run(root: Path, seed: int, returns: list[float], **changes: object
     folder.append([Evaluation("test", 1, "", 10, 1, 0, 1, returns, 10, None, {})])
 
 
-def cell(*roots: Path) -> report.Cell:
+def cell(*roots: Path) -> tables.Cell:
     card = catalogue.table("rl2-bandits")
-    filled = report.fill(card, [column for column in card.columns if column.name == "10,5"], list(roots))
+    filled = tables.fill(card, [column for column in card.columns if column.name == "10,5"], list(roots))
     return next(cells[0] for cells in filled.cells if cells[0].row.name == "RL²")
 
 
@@ -48,7 +49,7 @@ def test_a_cell_by_hand(tmp_path: Path) -> None:
 def test_runs_that_are_not_this_cell_leave_it_blank(tmp_path: Path, change: dict[str, str]) -> None:
     completed_run(tmp_path, 0, [6.0, 8.0], **change)
     assert cell(tmp_path).ours is None
-    assert report.ours_text(cell(tmp_path)) == ""
+    assert tables.ours_text(cell(tmp_path)) == ""
 
 
 def test_two_configurations_are_never_pooled(tmp_path: Path) -> None:
@@ -77,15 +78,15 @@ def test_a_run_of_a_task_that_is_gone_is_passed_over(tmp_path: Path) -> None:
 
 def test_nan_is_seen_in_the_table(tmp_path: Path) -> None:
     completed_run(tmp_path, 0, [6.0, float("nan")])
-    assert report.ours_text(cell(tmp_path)).startswith("nan")
+    assert tables.ours_text(cell(tmp_path)).startswith("nan")
 
 
 @pytest.mark.parametrize("name", catalogue.tables())
 def test_committed_tables_come_from_committed_records(name: str) -> None:
     card: TableCard = catalogue.table(name)
     columns: list[Column] = card.columns
-    table = report.fill(card, columns, committed())
-    for suffix, text in ((".csv", report.as_csv), (".md", report.as_markdown), (".tex", report.as_latex)):
+    table = tables.fill(card, columns, committed())
+    for suffix, text in ((".csv", tables.as_csv), (".md", tables.as_markdown), (".tex", tables.as_latex)):
         file = ROOT / "results" / "tables" / f"{name}{suffix}"
         assert file.read_text(encoding="utf-8") == text(table), f"{file}: run `make tables`"
 
@@ -93,7 +94,7 @@ def test_committed_tables_come_from_committed_records(name: str) -> None:
 @pytest.mark.parametrize("name", catalogue.tables())
 def test_a_row_names_its_encoder_where_its_method_takes_several(name: str) -> None:
     """Runs with another encoder would fill the same cells."""
-    from metairl.methods import METHODS
+    from metairl.methods.registry import METHODS
 
     rows = [row for row in catalogue.table(name).rows if row.method and row.encoder is None]
     assert not [row.name for row in rows if METHODS[row.method].any_encoder or METHODS[row.method].encoders]
@@ -110,7 +111,7 @@ COMMITTED = [
 @pytest.mark.parametrize("path", COMMITTED, ids=lambda path: "/".join(path.parts[-3:]))
 def test_a_committed_record_is_what_reproduce_would_run(path: Path) -> None:
     """The budget and settings of benchmarks/tuned, on today's card: no cell is filled by any other run."""
-    from metairl.request import request, requested
+    from metairl.experiments.request import request, requested
 
     folder = RunFolder(path)
     made = requested(folder)
@@ -121,9 +122,9 @@ def test_a_committed_record_is_what_reproduce_would_run(path: Path) -> None:
 
 def test_the_same_table_draws_the_same_figure(tmp_path: Path) -> None:
     card = catalogue.table("rl2-mdps")
-    table = report.fill(card, card.columns, [])
+    table = tables.fill(card, card.columns, [])
     for name in ("a.svg", "b.svg"):
-        report.draw(table, tmp_path / name)
+        tables.draw(table, tmp_path / name)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
 
 
@@ -145,10 +146,10 @@ def test_standard_errors_by_hand() -> None:
 
 def test_lengths_of_successes_leave_failures_out() -> None:
     judged = Evaluation("test", 1, "", 0, 0, 0, 0, [0.0] * 3, [4, 100, 8], [1, 0, 1], {})
-    assert report.METRICS["length"](judged) == [4, 100, 8]
-    assert np.nanmean(report.METRICS["successful-length"](judged)) == 6
+    assert tables.METRICS["length"](judged) == [4, 100, 8]
+    assert np.nanmean(tables.METRICS["successful-length"](judged)) == 6
     with pytest.raises(UsageError, match="reports success"):
-        report.METRICS["successful-length"](replace(judged, success=None))
+        tables.METRICS["successful-length"](replace(judged, success=None))
 
 
 def test_permutation_test_knows_a_difference_and_its_absence() -> None:
@@ -160,16 +161,16 @@ def test_permutation_test_knows_a_difference_and_its_absence() -> None:
 
 
 def test_a_column_of_one_skill_has_its_tasks_alone() -> None:
-    from metairl import draws
-    from metairl.skill_boxes import NAMES
+    from metairl.tasks import sampling
+    from metairl.tasks.metaworld_boxes import NAMES
 
     column = Column(name="push", task="mt10", skill="push-v3")
-    drawn = draws.task_set(catalogue.task("mt10"), "test").tasks["goal"][:, 0]
-    chosen = drawn[report._rows(column)].unique().tolist()
+    drawn = sampling.task_set(catalogue.task("mt10"), "test").tasks["goal"][:, 0]
+    chosen = drawn[tables._rows(column)].unique().tolist()
     assert [NAMES[int(skill)] for skill in chosen] == ["push-v3"]
-    assert (drawn == chosen[0]).sum() == len(drawn[report._rows(column)])
+    assert (drawn == chosen[0]).sum() == len(drawn[tables._rows(column)])
     with pytest.raises(CardError, match=r"did you mean 'push-v3'\?"):
-        report._rows(Column(name="push", task="mt10", skill="pusj-v3"))
+        tables._rows(Column(name="push", task="mt10", skill="pusj-v3"))
 
 
 def test_columns_whose_metric_needs_a_number_must_say_it() -> None:

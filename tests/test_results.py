@@ -6,9 +6,9 @@ from itertools import product
 import numpy as np
 import pytest
 
-from metairl import catalogue
-from metairl.record import Evaluation, RunFolder
-from metairl.stats import permutation_test
+from metairl.core.records import Evaluation, RunFolder
+from metairl.evaluation.statistics import permutation_test
+from metairl.tasks import catalogue
 
 RESULTS = catalogue.PACKAGE.parent / "results"
 ACCEPTED = RESULTS / "records"

@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 import torch
 
-from metairl import reproduce, run
-from metairl.errors import Diverged, RunConflict, StorageError
-from metairl.record import Record, RunFolder, Training, from_line
-from metairl.request import request
-from metairl.run import Work, execute
+from metairl.core.errors import Diverged, RunConflict, StorageError
+from metairl.core.records import Record, RunFolder, Training, from_line
+from metairl.experiments import missing_runs, run
+from metairl.experiments.request import request
+from metairl.experiments.run import Work, execute
 
 STEPS = 30_000
 NO_TIME = {"train": 0.0, "eval": 0.0}
@@ -49,7 +49,7 @@ def numbers(folder: Path) -> list[Any]:
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
-    from metairl import checkpoint
+    from metairl.core import checkpoint
 
     saved = checkpoint.load(folder / "checkpoint")
     assert saved is not None
@@ -155,11 +155,11 @@ def test_a_finished_run_is_left_as_it_is(uninterrupted: Path) -> None:
 
 def test_a_finished_run_is_not_made_again(tmp_path: Path) -> None:
     asked = request("random", "bandit-5")
-    assert reproduce.missing(iter([asked]), [tmp_path]) == [asked]
+    assert missing_runs.missing(iter([asked]), [tmp_path]) == [asked]
     execute(asked, asked.folder(tmp_path), [])
-    assert reproduce.missing(iter([asked]), [tmp_path]) == []
+    assert missing_runs.missing(iter([asked]), [tmp_path]) == []
     other = request("random", "bandit-5", seed=1)
-    assert reproduce.missing(iter([asked, other]), [tmp_path]) == [other]
+    assert missing_runs.missing(iter([asked, other]), [tmp_path]) == [other]
 
 
 def test_evaluating_a_run_repeats_what_it_recorded(uninterrupted: Path) -> None:

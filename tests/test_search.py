@@ -11,15 +11,18 @@ from typing import Any
 
 import pytest
 
-from metairl import catalogue, methods, protocol, refusals, report, search, tuning
-from metairl.cards import TaskCard
-from metairl.cli import main
-from metairl.draws import TaskSet
-from metairl.errors import CardError, UsageError
-from metairl.record import Evaluation, RunFolder
-from metairl.run import execute
-from metairl.search import Candidate, best
-from metairl.types import Policy
+from metairl.cli.main import main
+from metairl.core.errors import CardError, UsageError
+from metairl.core.interfaces import Policy
+from metairl.core.records import Evaluation, RunFolder
+from metairl.evaluation import protocol, tables
+from metairl.experiments import search
+from metairl.experiments.run import execute
+from metairl.experiments.search import Candidate, best
+from metairl.methods import registry, requirements, settings
+from metairl.tasks import catalogue
+from metairl.tasks.cards import TaskCard
+from metairl.tasks.sampling import TaskSet
 
 TASK = "bandit-5:pulls=7"  # nothing is tuned for it
 WORDS = ["search", "rl2", TASK, "--trials", "3", "--budget", "6000", "--jobs", "2"]
@@ -81,7 +84,7 @@ def test_the_best_on_validation_is_chosen_and_its_card_says_what_the_search_cost
     shelf.mkdir(parents=True)
     (shelf / "rl2.toml").write_text((searched / "chosen.toml").read_text())
     monkeypatch.setenv("METAIRL_PATH", str(tmp_path / "shelf"))
-    assert tuning.tuned("rl2", TASK, "rl2")[1] == chosen.jobs[0].asked.settings
+    assert settings.tuned("rl2", TASK, "rl2")[1] == chosen.jobs[0].asked.settings
     words = ["train", "rl2", TASK, "--steps", "1", "--wandb", "disabled", "--out"]
     assert main([*words, str(tmp_path / "chosen")]) == 0
     assert RunFolder(tmp_path / "chosen").description()["searched"] == spent >= 6000
@@ -146,18 +149,18 @@ def test_no_number_ranks_last() -> None:
 
 
 def test_candidates_fill_no_cell_of_a_table(searched: Path) -> None:
-    assert report._completed(searched) == []
+    assert tables._completed(searched) == []
 
 
 @pytest.mark.parametrize("space", catalogue.spaces().values(), ids=str)
 def test_every_key_of_every_space_is_one_of_its_methods(space: search.Space) -> None:
     for name in space.methods:
-        method = methods.find(name)
+        method = registry.find(name)
         for share in (0.0, 0.999):
             values: search.Values = {}
             for (part, key), choice in space.choices.items():
                 values.setdefault(part, {})[key] = choice.at(share)
-            refusals.require_counts(tuning.settings_from(method, method.encoder, values, space.id))
+            requirements.require_counts(settings.settings_from(method, method.encoder, values, space.id))
 
 
 @pytest.mark.parametrize(
@@ -171,7 +174,7 @@ def test_every_key_of_every_space_is_one_of_its_methods(space: search.Space) -> 
     ],
 )
 def test_what_cannot_be_searched_is_refused(words: str, message: str, tmp_path: Path) -> None:
-    from metairl.commands.search import main as command
+    from metairl.cli.search import main as command
 
     with pytest.raises(UsageError) as refused:
         command([*words.split(), "--out", str(tmp_path / "out")])

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from metairl import soft_maximum
-from metairl.nn import Ensemble
+from metairl.agents.offline import cql_logsumexp
+from metairl.core.networks import Ensemble
 
 
 @pytest.mark.parametrize("hidden", [(), (8,), (8, 5)])
@@ -26,8 +26,8 @@ def test_value_and_gradients_are_autograds(hidden: tuple[int, ...], monkeypatch:
 
     wanted = 3 * plainly()
     for rows in (14, 1):
-        monkeypatch.setattr(soft_maximum, "ROWS", rows)
-        found = 3 * soft_maximum.soft_maximum(critic, z, actions, density, share)
+        monkeypatch.setattr(cql_logsumexp, "ROWS", rows)
+        found = 3 * cql_logsumexp.soft_maximum(critic, z, actions, density, share)
         torch.testing.assert_close(found, wanted)
         own, plain = torch.autograd.grad(found, asked), torch.autograd.grad(plainly(), asked)
         for one, other in zip(own, plain, strict=True):

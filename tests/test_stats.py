@@ -7,34 +7,35 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import trim_mean
 
-from metairl import stats
-from metairl.stats import Floats, Interval
+from metairl.core.arrays import Floats
+from metairl.evaluation import statistics
+from metairl.evaluation.statistics import Interval
 
-STATISTICS = (stats.mean, stats.median, stats.iqm, stats.optimality_gap)
+STATISTICS = (statistics.mean, statistics.median, statistics.iqm, statistics.optimality_gap)
 scores = arrays(np.float64, st.integers(1, 40), elements=st.floats(-100, 100))
 
 
 def test_statistics_by_hand() -> None:
     # Eight scores, two left out at either end: 3 + 4 + 5 + 9 = 21. To a top of 5 they lack 4 3 2 1 = 10.
     x = np.array([9.0, 1.0, 100.0, 2.0, 4.0, 3.0, 50.0, 5.0])
-    assert stats.iqm(x) == 21 / 4
-    assert stats.median(x) == 4.5
-    assert stats.mean(x) == 174 / 8
-    assert stats.optimality_gap(x, 5.0) == 10 / 8
+    assert statistics.iqm(x) == 21 / 4
+    assert statistics.median(x) == 4.5
+    assert statistics.mean(x) == 174 / 8
+    assert statistics.optimality_gap(x, 5.0) == 10 / 8
 
 
 def test_an_odd_number_has_one_median() -> None:
-    assert stats.median(np.array([3.0, 1.0, 2.0])) == 2
+    assert statistics.median(np.array([3.0, 1.0, 2.0])) == 2
 
 
 @given(scores)
 def test_iqm_is_the_trimmed_mean(x: Floats) -> None:
-    assert stats.iqm(x) == pytest.approx(trim_mean(x, 0.25), abs=1e-9)
+    assert statistics.iqm(x) == pytest.approx(trim_mean(x, 0.25), abs=1e-9)
 
 
 @given(scores)
 def test_median_is_numpys(x: Floats) -> None:
-    assert stats.median(x) == pytest.approx(np.median(x), abs=1e-9)
+    assert statistics.median(x) == pytest.approx(np.median(x), abs=1e-9)
 
 
 @pytest.mark.parametrize("statistic", STATISTICS)
@@ -42,7 +43,7 @@ def test_median_is_numpys(x: Floats) -> None:
 def test_order_does_not_matter_and_bounds_hold(statistic, x: Floats, seed: int) -> None:
     found = statistic(x)
     assert statistic(np.random.default_rng(seed).permutation(x)) == pytest.approx(found, abs=1e-9)
-    seen = 1 - np.minimum(x, 1) if statistic is stats.optimality_gap else x
+    seen = 1 - np.minimum(x, 1) if statistic is statistics.optimality_gap else x
     assert seen.min() - 1e-9 <= found <= seen.max() + 1e-9
 
 

@@ -1,24 +1,60 @@
 """Sentences: the world and its expert, how diversity is counted, and what imitation keeps of it."""
 
+from collections import Counter
+from collections.abc import Sequence
 from itertools import product
+from math import exp, log
 
 import pytest
 import torch
 
-from metairl.agent import Agent
-from metairl.catalogue import task
-from metairl.diversity import distinct, self_bleu
-from metairl.draws import task_set
-from metairl.encoders.none import Nothing
-from metairl.learners import bc, iq_learn_discrete, pi_v
-from metairl.learners.any_right import AnyRight
-from metairl.logs import Logs
-from metairl.recipes.offline import Config, Offline
-from metairl.replay import Replay
-from metairl.request import spec_of
-from metairl.rollout import rollout
-from metairl.types import NoConfig, Policy, Sight, Trial
-from metairl.worlds import make
+from metairl.agents.agent import Agent
+from metairl.agents.encoders.none import Nothing
+from metairl.agents.exact.token_expert import AnyRight
+from metairl.agents.imitation import iq_learn_discrete, pi_v
+from metairl.agents.offline import bc
+from metairl.core.interfaces import Policy
+from metairl.core.rollout import rollout
+from metairl.core.types import NoConfig, Sight, Trial
+from metairl.data.offline_dataset import Logs
+from metairl.data.replay import Replay
+from metairl.envs import make
+from metairl.experiments.request import spec_of
+from metairl.tasks.catalogue import task
+from metairl.tasks.sampling import task_set
+from metairl.training.offline import Config, Offline
+
+Sentence = tuple[int, ...]
+LONGEST = 3  # grams
+LEAST = 1e-9
+
+
+def distinct(sentences: Sequence[Sentence], right: Sequence[bool]) -> float:
+    said = {sentence for sentence, good in zip(sentences, right, strict=True) if good}
+    return len(said) / len(sentences)
+
+
+def self_bleu(sentences: Sequence[Sentence]) -> float:
+    """Of two sentences or more, all of one length."""
+    counts = {n: [_grams(sentence, n) for sentence in sentences] for n in range(1, LONGEST + 1)}
+    return sum(_found(counts, index) for index in range(len(sentences))) / len(sentences)
+
+
+def _found(counts: dict[int, list[Counter[Sentence]]], index: int) -> float:
+    shares = []
+    for every in counts.values():
+        own = every[index]
+        most: Counter[Sentence] = Counter()
+        for place, other in enumerate(every):
+            if place != index:
+                most |= other
+        shares.append((own & most).total() / own.total())
+    return exp(sum(log(max(share, LEAST)) for share in shares) / len(shares))
+
+
+def _grams(sentence: Sentence, n: int) -> Counter[Sentence]:
+    return Counter(sentence[place : place + n] for place in range(len(sentence) - n + 1))
+
 
 CARD = task("token-imitation")
 SPEC = spec_of(CARD)

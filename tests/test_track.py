@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from metairl.errors import MetairlError
-from metairl.record import Evaluation, RunFolder, Training
-from metairl.track import Console, Wandb, resend, wandb_run, wandb_sink
-from metairl.track.rows import Curve, Row, Rows, standard_error
+from metairl.core.errors import MetairlError
+from metairl.core.records import Evaluation, RunFolder, Training
+from metairl.experiments.tracking import Console, Wandb, resend, wandb_run, wandb_sink
+from metairl.experiments.tracking.rows import Curve, Row, Rows, standard_error
 
 KEY = "a" * 40
 RUN: dict[str, Any] = {
@@ -172,7 +172,7 @@ def test_a_stream_that_closes_does_no_harm(
     run: dict[str, Any], monkeypatch: pytest.MonkeyPatch, stream: type[io.StringIO]
 ) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
-    monkeypatch.setattr("metairl.track.console.REDRAW_SECONDS", 0.0)
+    monkeypatch.setattr("metairl.experiments.tracking.console.REDRAW_SECONDS", 0.0)
     terminal = stream()
     monkeypatch.setattr(sys, "stderr", terminal)
     console = Console(every=0.0)

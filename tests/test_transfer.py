@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metairl import catalogue, report
-from metairl.errors import UsageError
-from metairl.record import Evaluation, RunFolder
-from metairl.transfer import Curve, curve
+from metairl.core.errors import UsageError
+from metairl.core.records import Evaluation, RunFolder
+from metairl.evaluation import tables
+from metairl.evaluation.adaptation_curves import Curve, curve
+from metairl.tasks import catalogue
 
 CURVE = Curve(np.array([0.0, 10.0, 30.0]), np.array([[0.0, 4.0], [2.0, 4.0], [4.0, 4.0]]))
 
@@ -70,7 +71,7 @@ def test_a_table_of_transfer(tmp_path: Path) -> None:
     adapted_run(tmp_path, "scratch", [[-200.0, -100.0], [-150.0, -100.0], [-100.0, -100.0]])
     adapted_run(tmp_path, "fine-tune", [[-100.0, -50.0], [-100.0, -50.0], [-100.0, -50.0]])
     card = catalogue.table("transfer")
-    filled = report.fill(card, card.columns, [tmp_path])
+    filled = tables.fill(card, card.columns, [tmp_path])
     found = {
         cells[0].row.name: {c.column.name: c.ours.mean if c.ours else None for c in cells}
         for cells in filled.cells
@@ -87,7 +88,7 @@ def test_a_table_of_transfer(tmp_path: Path) -> None:
 def test_without_scratch_there_is_no_forward_transfer(tmp_path: Path) -> None:
     adapted_run(tmp_path, "fine-tune", [[-100.0, -50.0]] * 3)
     card = catalogue.table("transfer")
-    tuned = report.fill(card, card.columns, [tmp_path]).cells[1]
+    tuned = tables.fill(card, card.columns, [tmp_path]).cells[1]
     by_name = {c.column.name: c.ours for c in tuned}
     assert by_name["forward transfer"] is None
     assert by_name["area"] is not None

@@ -6,15 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metairl import catalogue, draws, protocol, transfer_judging
-from metairl.cli import main
-from metairl.errors import UsageError
-from metairl.record import RunFolder
-from metairl.request import build, judge, request
-from metairl.run import execute, reopen
-from metairl.stats import mean_over_seeds
-from metairl.transfer_judging import matrix, relation, training_sample
-from metairl.transfer_report import OWN, TRAINING
+from metairl.cli.main import main
+from metairl.core.errors import UsageError
+from metairl.core.records import RunFolder
+from metairl.evaluation import protocol
+from metairl.evaluation.statistics import mean_over_seeds
+from metairl.evaluation.transfer_matrix import OWN, TRAINING
+from metairl.experiments import transfer
+from metairl.experiments.request import build, judge, request
+from metairl.experiments.run import execute, reopen
+from metairl.experiments.transfer import matrix, relation, training_sample
+from metairl.tasks import catalogue, sampling
 
 CIRCLE = "point-robot-semi-circle-v1:episodes=2"
 
@@ -70,18 +72,18 @@ def test_the_order_of_runs_does_not_move_a_number(runs: list[RunFolder]) -> None
 
 def test_training_samples_are_training_tasks_and_always_the_same() -> None:
     fixed, endless = catalogue.task("snail-maze-grid"), catalogue.task("point-robot")
-    first = draws.task_set(fixed, "train").digests
+    first = sampling.task_set(fixed, "train").digests
     assert training_sample(fixed).digests == first[: fixed.split.test]
     assert training_sample(endless).sha256 == training_sample(endless).sha256
     for card in (fixed, endless):
         assert len(training_sample(card)) == card.split.test
-        assert not draws.held_out(card).intersection(training_sample(card).digests)
+        assert not sampling.held_out(card).intersection(training_sample(card).digests)
 
 
 def test_what_does_not_fit_is_refused_before_anything_is_judged(
     runs: list[RunFolder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(transfer_judging, "judge", lambda *_: pytest.fail("it was judged"))
+    monkeypatch.setattr(transfer, "judge", lambda *_: pytest.fail("it was judged"))
     folders = [str(folder.path) for folder in runs]
     words = ["evaluate", *folders, "--on", CIRCLE, "bandit-5", "--write", str(tmp_path / "found")]
     assert main(words) == 2
@@ -101,7 +103,7 @@ def test_what_infers_tasks_from_logs_has_no_training_sample() -> None:
     for encoder, judged in (("focal", False), ("none", True)):
         asked = request("iql", "point-robot:data=replay", encoder=encoder, steps=1)
         policy, _ = build(asked)
-        assert (transfer_judging._retained(asked, policy, protocol.Spent()) is not None) is judged
+        assert (transfer._retained(asked, policy, protocol.Spent()) is not None) is judged
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import torch
 from conftest import Note, side_by_side
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from metairl.streams import stream
-from metairl.worlds.bandit import Bandit
+from metairl.core.rng import stream
+from metairl.envs.bandit import Bandit
 
 LANES, ARMS, PULLS = 4096, 5, 10
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from conftest import Note
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from metairl.request import request
-from metairl.run import execute
+from metairl.experiments.request import request
+from metairl.experiments.run import execute
 
 ROWS = ("random", "gittins", "thompson", "ots", "ucb1", "epsilon-greedy", "greedy")
 CELLS = [f"bandit-{arms}:pulls={pulls}" for pulls in (10, 100, 500) for arms in (5, 10, 50)]

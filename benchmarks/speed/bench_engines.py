@@ -13,11 +13,11 @@ from conftest import Note, in_turns, side_by_side
 from mujoco.batch import Batch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from metairl import catalogue, draws
-from metairl.streams import stream
-from metairl.worlds import make
-from metairl.worlds.bodies import BODIES
-from metairl.worlds.model import compiled
+from metairl.core.rng import stream
+from metairl.envs import make
+from metairl.envs.mujoco_bodies import BODIES
+from metairl.envs.mujoco_models import compiled
+from metairl.tasks import catalogue, sampling
 
 LANES, STEPS = 64, 400
 
@@ -29,7 +29,7 @@ def two_threads() -> None:
 
 def stepping(task: str) -> Callable[[], int]:
     card, rng = catalogue.task(task), stream("bench")
-    world = make(card, draws.train_tasks(card, LANES, rng).tasks, rng)
+    world = make(card, sampling.train_tasks(card, LANES, rng).tasks, rng)
     world.reset()
     actions = 2 * torch.rand(STEPS, LANES, world.spec.actions, generator=rng) - 1
 

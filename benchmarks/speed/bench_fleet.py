@@ -19,12 +19,12 @@ import pytest
 from conftest import Note
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from metairl.fleet import worker
-from metairl.fleet.crew import Crew, Local
-from metairl.fleet.fleet import Fleet
-from metairl.fleet.jobs import jobs_of, planned
-from metairl.fleet.on_ray import OnRay
-from metairl.request import request
+from metairl.experiments.fleet import worker
+from metairl.experiments.fleet.crew import Crew, Local
+from metairl.experiments.fleet.fleet import Fleet
+from metairl.experiments.fleet.jobs import jobs_of, planned
+from metairl.experiments.fleet.on_ray import OnRay
+from metairl.experiments.request import request
 
 RUNS, SECONDS, WORKERS = 64, 10.0, 2
 LOCAL, RAY = 1.15, 1.35  # × the ideal
@@ -62,7 +62,7 @@ def overhead(make: Callable[[], Crew], root: Path) -> tuple[float, float]:
 def test_local(
     benchmark: BenchmarkFixture, note: Note, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("metairl.fleet.crew.main", in_a_process)
+    monkeypatch.setattr("metairl.experiments.fleet.crew.main", in_a_process)
     ours, ideal = benchmark.pedantic(lambda: overhead(lambda: Local(WORKERS, 1), tmp_path), rounds=1)
     name = f"fleet of {RUNS} runs of {SECONDS:g} s, {WORKERS} processes / the work shared out"
     assert note(name, ours, ideal, goal=LOCAL, unit="s", better="lower") <= LOCAL
@@ -72,7 +72,7 @@ def test_ray(
     benchmark: BenchmarkFixture, note: Note, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("ray", reason="the extra 'ray' is not installed")
-    monkeypatch.setattr("metairl.fleet.on_ray.as_task", as_task)
+    monkeypatch.setattr("metairl.experiments.fleet.on_ray.as_task", as_task)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), *sys.path]))
     crew = lambda: OnRay(None, WORKERS, 1)  # noqa: E731
     ours, ideal = benchmark.pedantic(lambda: overhead(crew, tmp_path), rounds=1)

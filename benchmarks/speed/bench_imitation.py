@@ -15,10 +15,10 @@ import torch
 from conftest import Note, in_turns
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from metairl import logs
-from metairl.cli import main
-from metairl.protocol import Spent
-from metairl.request import build, judge, request, spec_of
+from metairl.cli.main import main
+from metairl.data import offline_dataset
+from metairl.evaluation.protocol import Spent
+from metairl.experiments.request import build, judge, request, spec_of
 
 TASK = "cartpole:data=expert,demos=10"
 ENOUGH, SEEDS = 450.0, 3
@@ -61,6 +61,6 @@ def both(seed: int, folder: Path) -> tuple[float, float]:
 
 def leave_for_the_peer(folder: Path) -> None:
     asked = request("gail", TASK)
-    replay = logs.read(asked.card, spec_of(asked.card), "train").replay
+    replay = offline_dataset.read(asked.card, spec_of(asked.card), "train").replay
     obs = torch.cat([replay.kept["obs"][0], replay.kept["after"][0, :, -1:]], dim=1)
     np.savez(folder / "demonstrations.npz", obs=obs, acts=replay.kept["action"][0].argmax(-1))

@@ -20,13 +20,13 @@ from conftest import Note, in_turns
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Generator, Tensor
 
-from metairl import catalogue, draws
-from metairl.charts import Charted, gridworld
-from metairl.learners.chart_planning import SOFT, plan, visits, visits_by_step
-from metairl.request import spec_of
-from metairl.rewards.explained import Explained, feature_sums, from_shown_starts, shown_visits
-from metairl.rewards.maxent import Config, MaxEnt
-from metairl.types import Chart, Demonstrations
+from metairl.agents.exact.planning import SOFT, plan, visits, visits_by_step
+from metairl.core.types import Chart, Demonstrations
+from metairl.experiments.request import spec_of
+from metairl.rewards.irl.maxent import Config, MaxEnt
+from metairl.rewards.irl.solution import Explained, feature_sums, from_shown_starts, shown_visits
+from metairl.tasks import catalogue, sampling
+from metairl.tasks.finite_mdps import Charted, gridworld
 
 CARD = catalogue.task("gridworld-v1")
 SPEC = spec_of(CARD)
@@ -86,7 +86,7 @@ def drawn(count: int, states: int) -> Tensor:
     """Parameters by the card's law, of as many cells."""
     ground = CARD.parameters["ground"].model_copy(update={"shape": [states]})
     card = CARD.model_copy(update={"parameters": CARD.parameters | {"ground": ground}})
-    tasks = draws.draw(card, count, Generator().manual_seed(0))
+    tasks = sampling.draw(card, count, Generator().manual_seed(0))
     return torch.cat([part.double() for part in tasks.values()], dim=1)
 
 

@@ -9,9 +9,9 @@ import torch
 from conftest import Note, in_turns
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from metairl import catalogue, draws
-from metairl.streams import stream
-from metairl.worlds import make
+from metairl.core.rng import stream
+from metairl.envs import make
+from metairl.tasks import catalogue, sampling
 
 LANES = 1024
 FIRST_PERSON = "first-person maze, 1024 lanes / MiniWorld SyncVectorEnv"
@@ -38,7 +38,7 @@ def test_mazes(
 ) -> None:
     torch.set_num_threads(threads)
     card, rng = catalogue.task(task), stream("bench")
-    tasks = draws.train_tasks(card, LANES, rng).tasks
+    tasks = sampling.train_tasks(card, LANES, rng).tasks
     world = make(card, tasks, rng)
     world.reset()
     actions = torch.randint(world.spec.actions, (steps, LANES), generator=rng)

@@ -15,13 +15,14 @@ from conftest import Note, in_turns, side_by_side
 from metaworld import evaluation
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from metairl import catalogue, draws
-from metairl.protocol import Spent, meta_test
-from metairl.request import build, request
-from metairl.streams import stream
-from metairl.types import Sight, World
-from metairl.worlds import make
-from metairl.worlds.metaworld import arena, official
+from metairl.core.interfaces import World
+from metairl.core.rng import stream
+from metairl.core.types import Sight
+from metairl.envs import make
+from metairl.envs.metaworld import arena, official
+from metairl.evaluation.protocol import Spent, meta_test
+from metairl.experiments.request import build, request
+from metairl.tasks import catalogue, sampling
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the package's, of old names in its dependencies
 STEPS = 100
@@ -34,7 +35,7 @@ def two_threads() -> None:
 
 def ready(task: str, lanes: int) -> World:
     card, rng = catalogue.task(task), stream("bench")
-    world = make(card, draws.train_tasks(card, lanes, rng).tasks, rng)
+    world = make(card, sampling.train_tasks(card, lanes, rng).tasks, rng)
     world.reset()
     return world
 
@@ -119,7 +120,7 @@ def test_one_judgement(benchmark: BenchmarkFixture, note: Note) -> None:
     """ML10 at the published size, 13 episodes on all 250 test goals; the package's ten rounds from one."""
     asked = request("random", "ml10:episodes=13")
     policy, _ = build(asked)
-    tasks = draws.task_set(asked.card, "test")
+    tasks = sampling.task_set(asked.card, "test")
     ours = seconds(lambda: meta_test(policy, asked.card, tasks, Sight(), 0, Spent()))
     envs = official.package().make_ml_envs_test("ML10", seed=1, meta_batch_size=20, total_tasks_per_cls=40)
     one_round = seconds(lambda: evaluation.metalearning_evaluation(Anything(envs), envs, num_evals=1))

@@ -15,11 +15,13 @@ from conftest import Note, in_turns, side_by_side
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch.utils.data import DataLoader, TensorDataset
 
-from metairl import building, catalogue, methods, tuning
-from metairl.episodes import Episode
-from metairl.logs import Logs, laid_out
-from metairl.recipes.offline import Offline
-from metairl.request import spec_of
+from metairl.data.episodes import Episode
+from metairl.data.offline_dataset import Logs, laid_out
+from metairl.experiments.request import spec_of
+from metairl.methods import build, registry
+from metairl.methods import settings as tuning
+from metairl.tasks import catalogue
+from metairl.training.offline import Offline
 
 CARD = catalogue.task("half-cheetah:data=replay")
 SPEC = spec_of(CARD)
@@ -30,10 +32,10 @@ BATCHES = 20  # drawn a measurement
 @pytest.mark.parametrize(("name", "rounds"), [("iql", 300), ("cql", 30)])
 def test_gradient_steps(benchmark: BenchmarkFixture, note: Note, name: str, rounds: int) -> None:
     torch.set_num_threads(2)
-    method = methods.find(name)
+    method = registry.find(name)
     settings = tuning.settings_type(method, "none")()
     settings = replace(settings, recipe=replace(settings.recipe, batch_tasks=1, batch=BATCH))
-    agent = building.build_agent(method, "none", SPEC, settings, CARD, seed=0)
+    agent = build.build_agent(method, "none", SPEC, settings, CARD, seed=0)
     recipe = Offline(agent, random_logs(tasks=1), settings.recipe, seed=0)
 
     def ours() -> int:

@@ -15,12 +15,12 @@ from conftest import Note, in_turns
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
-from metairl.recipes import asking
-from metairl.rewards import preferred
-from metairl.rewards.pairs import Pairs
-from metairl.rewards.teachers import agreement
-from metairl.streams import stream
-from metairl.types import Spec
+from metairl.core.rng import stream
+from metairl.core.types import Spec
+from metairl.rewards.preferences import reward_model
+from metairl.rewards.preferences.segment_pairs import Pairs
+from metairl.rewards.preferences.teachers import agreement
+from metairl.training import preference_queries
 
 COUNT, LENGTH, BATCH, PASSES = 1024, 50, 32, 5
 SPEC = Spec(obs=17, actions=6, discrete=False, horizon=LENGTH, episodes=1, params=1)
@@ -53,9 +53,9 @@ def answered(rng: torch.Generator) -> tuple[Pairs, Tensor]:
 def fit(pairs: Pairs, first: Tensor) -> int:
     """How many pairs were looked at in its gradient steps."""
     rounds = PASSES * COUNT // BATCH
-    net = preferred.Config(members=1, hidden=(32, 32), decay=0.0)
-    config = replace(asking.Truth(), rounds=rounds, batch=BATCH, rate=1e-3, reward=net)
-    model = asking.Asking(SPEC, SPEC.obs, config, seen, seed=0)
+    net = reward_model.Config(members=1, hidden=(32, 32), decay=0.0)
+    config = replace(preference_queries.Truth(), rounds=rounds, batch=BATCH, rate=1e-3, reward=net)
+    model = preference_queries.Asking(SPEC, SPEC.obs, config, seen, seed=0)
     model.pairs, model.first = pairs, first
     model.fit()
     with torch.no_grad():

@@ -8,7 +8,7 @@ import torch
 from conftest import Note, side_by_side
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from metairl.request import build, request
+from metairl.experiments.request import build, request
 
 TASK = "bandit-5:pulls=100"
 

@@ -13,7 +13,7 @@ from conftest import Note, in_turns, side_by_side
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
-from metairl.request import build, request
+from metairl.experiments.request import build, request
 
 HIDDEN = (300, 300, 300)
 TASKS, BATCH, CONTEXT = 16, 256, 100

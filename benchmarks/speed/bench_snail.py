@@ -4,8 +4,8 @@ import torch
 from conftest import Note, side_by_side
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from metairl.encoders.snail import Config, Snail
-from metairl.types import Context, Spec
+from metairl.agents.encoders.snail import Config, Snail
+from metairl.core.types import Context, Spec
 
 LANES, STEPS = 32, 500
 SPEC = Spec(obs=10, actions=5, discrete=True, horizon=STEPS // 2, episodes=2, params=1)

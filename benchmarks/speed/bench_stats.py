@@ -11,8 +11,8 @@ import numpy as np
 from conftest import Note, in_turns
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from metairl.intervals import bootstrap
-from metairl.stats import Interval, iqm
+from metairl.evaluation.confidence_intervals import bootstrap
+from metairl.evaluation.statistics import Interval, iqm
 
 SEEDS, TASKS, REPETITIONS = 5, 50, 50_000
 WITHIN = 0.02  # of the interval's width: four standard errors of the two ends' difference

@@ -10,12 +10,12 @@ from dataclasses import replace
 
 import torch
 
-from metairl import draws
-from metairl.protocol import Spent, meta_test
-from metairl.request import build, request, spec_of
-from metairl.rollout import rollout
-from metairl.source import TrainingTasks
-from metairl.streams import stream
+from metairl.core.rng import stream
+from metairl.core.rollout import rollout
+from metairl.data.task_sources import TrainingTasks
+from metairl.evaluation.protocol import Spent, meta_test
+from metairl.experiments.request import build, request, spec_of
+from metairl.tasks import sampling
 
 ROUNDS = 3
 
@@ -56,7 +56,7 @@ def lived(lanes: int) -> float:
 def judged(tasks: int) -> float:
     """Of an untrained RL² on so many bandits."""
     asked = request("rl2", "bandit-5")
-    few = draws.TaskSet(asked.card.id, "growth", draws.draw(asked.card, tasks, stream("tasks")))
+    few = sampling.TaskSet(asked.card.id, "growth", sampling.draw(asked.card, tasks, stream("tasks")))
     policy, _ = build(asked)
     return seconds(lambda: meta_test(policy, asked.card, few, asked.sight, 0, Spent()))
 

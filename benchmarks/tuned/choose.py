@@ -12,10 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from metairl import draws, methods, tuning
-from metairl.protocol import Spent, meta_test
-from metairl.request import build, judge, request
-from metairl.streams import stream
+from metairl.core.rng import stream
+from metairl.evaluation.protocol import Spent, meta_test
+from metairl.experiments.request import build, judge, request
+from metairl.methods import registry
+from metairl.methods import settings as tuning
+from metairl.tasks import sampling
 
 BANDITS = [f"bandit-{arms}:pulls={pulls}" for pulls in (10, 100, 500) for arms in (5, 10, 50)]
 MDPS = [f"tabular-mdp:episodes={episodes}" for episodes in (10, 25, 50, 75, 100)]
@@ -42,8 +44,8 @@ def bandit_scores(name: str, settings: object) -> Score:
 
 def mdp_scores(name: str, settings: object) -> Score:
     asked = request(name, MDPS[-1], settings=settings)
-    drawn = draws.draw(asked.card, TUNING_TASKS, stream("tuning", asked.card.id))
-    tasks = draws.TaskSet(asked.card.id, "train", drawn)
+    drawn = sampling.draw(asked.card, TUNING_TASKS, stream("tuning", asked.card.id))
+    tasks = sampling.TaskSet(asked.card.id, "train", drawn)
     evaluations = meta_test(build(asked)[0], asked.card, tasks, asked.sight, asked.seed, Spent())
     so_far = np.cumsum([np.mean(e.returns) for e in evaluations])
     return {task: float(so_far[int(task.partition("=")[2]) - 1]) for task in MDPS}
@@ -54,7 +56,7 @@ def main() -> None:
         key, values, tasks = GRIDS[name]
         scores: dict[float, Score] = {}
         for value in values:
-            settings = tuning.settings_from(methods.find(name), None, {"learner": {key: value}}, "grid")
+            settings = tuning.settings_from(registry.find(name), None, {"learner": {key: value}}, "grid")
             scores[value] = (mdp_scores if tasks is MDPS else bandit_scores)(name, settings)
             print(name, key, value, *(f"{x:.1f}" for x in scores[value].values()), flush=True)
         source = "training-law" if tasks is MDPS else "validation"

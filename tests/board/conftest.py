@@ -13,8 +13,8 @@ from browsing import Faults
 from example_standings import bare, nobody, small, wide
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from metairl.board import page
-from metairl.board.standings import Standings
+from metairl.boards import page
+from metairl.boards.standings import Standings
 
 Opens = Callable[..., Page]
 

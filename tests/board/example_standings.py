@@ -5,10 +5,11 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from metairl import catalogue
-from metairl.board.standings import Curve, Made, Standing, Standings, Tier
-from metairl.cards import BoardCard
-from metairl.stats import Floats, Interval
+from metairl.boards.standings import Curve, Made, Standing, Standings, Tier
+from metairl.core.arrays import Floats
+from metairl.evaluation.statistics import Interval
+from metairl.tasks import catalogue
+from metairl.tasks.cards import BoardCard
 
 METHODS = (  # slug, name, family, encoder, support, how good, seeds
     ("scripted", "Scripted policies", "scripted", None, "none", 0.93, 10),

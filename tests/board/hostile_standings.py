@@ -5,9 +5,9 @@ from datetime import date
 
 import numpy as np
 
-from metairl.board.standings import Curve, Made, Standing, Standings
-from metairl.cards import BoardCard, Column
-from metairl.stats import Interval
+from metairl.boards.standings import Curve, Made, Standing, Standings
+from metairl.evaluation.statistics import Interval
+from metairl.tasks.cards import BoardCard, Column
 
 PWN = "window.pwned=1"
 ATTACKS = (

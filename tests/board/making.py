@@ -10,10 +10,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from metairl import catalogue
-from metairl.board.bundle import SHEET, SUMS, Bundle
-from metairl.board.pack import About, seal
-from metairl.record import Evaluation, from_line, to_line
+from metairl.boards.bundle import SHEET, SUMS, Bundle
+from metairl.boards.pack import About, seal
+from metairl.core.records import Evaluation, from_line, to_line
+from metairl.tasks import catalogue
 
 RECORDS = catalogue.PACKAGE.parent / "results" / "records"
 BOARD, ROW = "meta-imitation", "pi-v+pearl"

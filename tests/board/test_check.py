@@ -14,9 +14,9 @@ import making
 import pytest
 from making import RUN, TASK, edit, judgement, retested, run, sheet, sound, summed, zipped
 
-from metairl.board.bundle import SHEET, SUMS, Bundle
-from metairl.board.check import Checked, check
-from metairl.cli import main
+from metairl.boards.bundle import SHEET, SUMS, Bundle
+from metairl.boards.check import Checked, check
+from metairl.cli.main import main
 
 Spoil = Callable[[Path], Path | None]
 MARKUP = [
@@ -355,7 +355,7 @@ def test_claims_are_recomputed(folder: Path, attack: str) -> None:
 
 
 def test_a_budget_above_the_board_s(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from metairl import catalogue
+    from metairl.tasks import catalogue
 
     small = {name: card.model_copy(update={"max_steps": 100}) for name, card in catalogue.boards().items()}
     monkeypatch.setattr(catalogue, "boards", lambda: small)
@@ -376,8 +376,8 @@ def test_no_code_of_a_submission_runs(folder: Path, tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path)
     write(folder, f"{RUN}/checkpoint/000000006000.pt", pickle.dumps(Trap(), protocol=2))
     assert main(["board", "check", str(summed(folder))]) == 0  # bytes like others, until somebody loads them
-    from metairl.board.pack import networks
-    from metairl.errors import Refused
+    from metairl.boards.pack import networks
+    from metairl.core.errors import Refused
 
     with pytest.raises(Refused, match="cannot be read"):
         networks(Bundle(folder), RUN)

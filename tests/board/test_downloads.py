@@ -12,9 +12,9 @@ import pytest
 from example_standings import nobody, small
 from hostile_standings import everywhere
 
-from metairl.board import downloads
-from metairl.board.standings import Standings
-from metairl.stats import Interval
+from metairl.boards import downloads
+from metairl.boards.standings import Standings
+from metairl.evaluation.statistics import Interval
 
 
 def read_csv(content: bytes) -> list[dict[str, str]]:

@@ -8,8 +8,8 @@ import pytest
 from example_standings import many, nobody, row_of, small, wide
 from hostile_standings import everywhere
 
-from metairl.board import figures
-from metairl.board.standings import Standings
+from metairl.boards import figures
+from metairl.boards.standings import Standings
 
 
 def texts(svg: bytes) -> list[str]:

@@ -12,10 +12,10 @@ import pytest
 from example_standings import bare, nobody, small
 from hostile_standings import ATTACKS, everywhere
 
-from metairl import catalogue
-from metairl.board import page
-from metairl.board.standings import Standings
-from metairl.errors import UsageError
+from metairl.boards import page
+from metairl.boards.standings import Standings
+from metairl.core.errors import UsageError
+from metairl.tasks import catalogue
 
 Tag = tuple[str, dict[str, str]]
 

@@ -12,9 +12,9 @@ from example_standings import many
 from hostile_standings import ATTACKS, everywhere
 from playwright.sync_api import Browser, CDPSession, Page
 
-from metairl.board import downloads, page
-from metairl.board.replacing import replace
-from metairl.board.standings import Standings
+from metairl.boards import downloads, page
+from metairl.boards.replacing import replace
+from metairl.boards.standings import Standings
 
 pytestmark = pytest.mark.browser
 PAGES = ("index.html", "ml10/index.html", "mt50/index.html", "mazes/index.html", "ml10/rows/pearl.html")

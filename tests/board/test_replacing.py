@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from metairl.board.replacing import MARK, replace
-from metairl.errors import StorageError, UsageError
+from metairl.boards.replacing import MARK, replace
+from metairl.core.errors import StorageError, UsageError
 
 FILES = {"index.html": b"one", "deep/er/file.svg": b"two"}
 

@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 from making import ABOUT, edit, judgement
 
-from metairl import catalogue, draws, outside, protocol
-from metairl.board.bundle import Bundle
-from metairl.board.check import check
-from metairl.board.pack import pack, seal
-from metairl.board.rerun import LEVEL, overclaimed
-from metairl.cli import main
-from metairl.record import Evaluation, RunFolder
+from metairl.boards.bundle import Bundle
+from metairl.boards.check import check
+from metairl.boards.pack import pack, seal
+from metairl.boards.rerun import LEVEL, overclaimed
+from metairl.cli.main import main
+from metairl.core.records import Evaluation, RunFolder
+from metairl.evaluation import protocol
+from metairl.experiments import external_agents
+from metairl.tasks import catalogue, sampling
 
 TASK = "bandit-5:pulls=10"
 PLACE = "bandit-5-v1_pulls=10/seed-0"
@@ -232,11 +234,13 @@ def test_an_agent_from_outside_sees_what_its_card_shows_and_no_reward_more(
     elsewhere: Path, task: str, paid: bool
 ) -> None:
     (elsewhere / "looker.py").write_text(LOOKS)
-    agent = outside.load("looker:make", f"point-robot:{task}", 0)
+    agent = external_agents.load("looker:make", f"point-robot:{task}", 0)
     card = catalogue.task(f"point-robot:{task}")
-    assert len(agent.agent.support) == len(draws.task_set(card, "test"))
+    assert len(agent.agent.support) == len(sampling.task_set(card, "test"))
     assert all((shown.reward is not None) == paid for shown in agent.agent.support)
-    protocol.meta_test(agent, card, draws.task_set(card, "test"), outside.sight(card), 0, protocol.Spent())
+    protocol.meta_test(
+        agent, card, sampling.task_set(card, "test"), external_agents.sight(card), 0, protocol.Spent()
+    )
 
 
 def test_a_card_that_shows_its_tasks_asks_for_adapt(

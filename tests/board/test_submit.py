@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from making import ABOUT, BOARD, RECORDS, ROW, RUN, TASK, sound
 
-from metairl import catalogue
-from metairl.board import ledger
-from metairl.board.bundle import SHEET, Bundle
-from metairl.board.check import check
-from metairl.board.pack import pack
-from metairl.board.standings import standings
-from metairl.board.submission import Submission, read
-from metairl.cli import main
-from metairl.errors import DamagedFile, Refused, StorageError, UsageError
+from metairl.boards import ledger
+from metairl.boards.bundle import SHEET, Bundle
+from metairl.boards.check import check
+from metairl.boards.pack import pack
+from metairl.boards.standings import standings
+from metairl.boards.submission import Submission, read
+from metairl.cli.main import main
+from metairl.core.errors import DamagedFile, Refused, StorageError, UsageError
+from metairl.tasks import catalogue
 
 RUNS = [RECORDS / BOARD / ROW / TASK / f"seed-{seed}" for seed in range(3)]
 LEDGER = RECORDS.parent / "accepted.jsonl"

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from metairl import catalogue
+from metairl.tasks import catalogue
 
 PAGE = (catalogue.PACKAGE.parent / "docs" / "submit.md").read_text(encoding="utf-8")
 

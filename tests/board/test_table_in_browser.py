@@ -8,9 +8,9 @@ import pytest
 from browsing import direction, press, shown, until
 from conftest import Opens
 
-from metairl.board import wording
-from metairl.board.page import seeds, steps
-from metairl.board.standings import Standing, Standings
+from metairl.boards import wording
+from metairl.boards.page import seeds, steps
+from metairl.boards.standings import Standing, Standings
 
 pytestmark = pytest.mark.browser
 Key = Callable[[Standing], Any]

@@ -4,8 +4,8 @@ from math import inf, nan
 
 import pytest
 
-from metairl.board import wording
-from metairl.stats import Interval
+from metairl.boards import wording
+from metairl.evaluation.statistics import Interval
 
 
 @pytest.mark.parametrize(

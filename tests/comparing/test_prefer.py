@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from metairl.commands.prefer import Prefer, main, serving
-from metairl.comparing.server import POLICY, Server
-from metairl.errors import DamagedFile, UsageError
-from metairl.rewards.recorded import Answer, append, read
+from metairl.cli.prefer import Prefer, main, serving
+from metairl.core.errors import DamagedFile, UsageError
+from metairl.rewards.preferences.human_answers import Answer, append, read
+from metairl.rewards.preferences.labelling.server import POLICY, Server
 
 pytestmark = pytest.mark.usefixtures("logged")
 TASK = "point-robot:data=replay"

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from metairl.agent import Agent
-from metairl.encoders.pearl import Config, Pearl
-from metairl.learners.sac import SAC
-from metairl.learners.sac import Config as Settings
-from metairl.streams import stream
-from metairl.types import Batch, Context, Sight, Spec
+from metairl.agents.agent import Agent
+from metairl.agents.encoders.pearl import Config, Pearl
+from metairl.agents.rl.sac import SAC
+from metairl.agents.rl.sac import Config as Settings
+from metairl.core.rng import stream
+from metairl.core.types import Batch, Context, Sight, Spec
 
 SPEC = Spec(obs=2, actions=1, discrete=False, horizon=3, episodes=2, params=1)
 LATENT = 2

@@ -8,8 +8,8 @@ import pytest
 from drilling import Mount, grid
 from kinds import write_cards
 
-from metairl.fleet.jobs import jobs_of
-from metairl.run import execute
+from metairl.experiments.fleet.jobs import jobs_of
+from metairl.experiments.run import execute
 
 
 @pytest.fixture

@@ -15,14 +15,16 @@ from typing import Any
 
 import torch
 
-from metairl import checkpoint, cli, run
-from metairl.fleet.crew import IMPORTED, Local
-from metairl.fleet.fleet import Fleet, Row, Watch
-from metairl.fleet.jobs import Job, planned
-from metairl.request import Request, request
+from metairl.cli import main
+from metairl.core import checkpoint
+from metairl.experiments import run
+from metairl.experiments.fleet.crew import IMPORTED, Local
+from metairl.experiments.fleet.fleet import Fleet, Row, Watch
+from metairl.experiments.fleet.jobs import Job, planned
+from metairl.experiments.request import Request, request
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["pytest", "metairl.commands.train", *IMPORTED])
+CONTEXT.set_forkserver_preload(["pytest", "metairl.cli.train", *IMPORTED])
 EVERY = 0.03  # seconds between checkpoints
 KEPT = ("METAIRL_PATH", "METAIRL_DATA", "METAIRL_CACHE", "WANDB_MODE", "OMP_NUM_THREADS")
 Mount = Callable[[Path, str], None]
@@ -38,7 +40,7 @@ def as_command(words: list[str], known: dict[str, str], log: Path) -> None:
     with log.open("a") as said:
         os.dup2(said.fileno(), 1)
         os.dup2(said.fileno(), 2)
-    os._exit(cli.main(words))
+    os._exit(main.main(words))
 
 
 def started(words: str, folder: Path) -> BaseProcess:

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from drilling import Mount, completed, grid, lines, started, until
 
-from metairl.cli import main
-from metairl.errors import DamagedFile
-from metairl.fleet.jobs import jobs_of
-from metairl.fleet.making import Manner, make
-from metairl.record import RunFolder
+from metairl.cli.main import main
+from metairl.core.errors import DamagedFile
+from metairl.core.records import RunFolder
+from metairl.experiments.fleet.jobs import jobs_of
+from metairl.experiments.fleet.making import Manner, make
 
 WORDS = "rl2 drill-bandit --steps 5000 --recipe.trials 16"
 SMALL = "size=120k"  # enough for records, not for a checkpoint

@@ -11,7 +11,7 @@ import pytest
 from drilling import Tally, drill
 from kinds import KINDS
 
-from metairl.methods import METHODS
+from metairl.methods.registry import METHODS
 
 KILLS = 200
 SAMPLE = ("on-policy", "off-policy, inferring", "offline, alone", "adversarial")

@@ -9,12 +9,12 @@ import pytest
 import torch
 from drilling import grid
 
-from metairl import checkpoint
-from metairl.cli import main
-from metairl.errors import Incompatible
-from metairl.fleet.jobs import jobs_of, planned
-from metairl.record import RunFolder
-from metairl.run import execute
+from metairl.cli.main import main
+from metairl.core import checkpoint
+from metairl.core.errors import Incompatible
+from metairl.core.records import RunFolder
+from metairl.experiments.fleet.jobs import jobs_of, planned
+from metairl.experiments.run import execute
 
 Change = Callable[[dict[str, Any]], object]
 LATER = {"metairl": "9.1.0"}

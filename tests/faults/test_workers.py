@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from drilling import grid, lines, sail
 
-from metairl import estimates, run
-from metairl.fleet.crew import Local
-from metairl.fleet.fleet import Fleet, Row
-from metairl.fleet.jobs import jobs_of, planned
-from metairl.record import Evaluation, RunFolder
-from metairl.request import request
+from metairl.core.records import Evaluation, RunFolder
+from metairl.experiments import run, time_estimates
+from metairl.experiments.fleet.crew import Local
+from metairl.experiments.fleet.fleet import Fleet, Row
+from metairl.experiments.fleet.jobs import jobs_of, planned
+from metairl.experiments.request import request
 
 
 def signals(crew: Local, number: int, times: int) -> Callable[[Sequence[Row]], None]:
@@ -104,4 +104,4 @@ def test_clocks_that_jump_end_nothing_and_change_no_number(
     assert [row.tries for row in rows] == [1] and jobs[0].completed() and jobs[1].completed()
     for mine, other in zip(jobs, jobs_of(grid(2), alone), strict=True):
         assert lines(mine.path) == lines(other.path)
-    assert all(took.seconds >= 1.0 for took in estimates.recorded([tmp_path]))
+    assert all(took.seconds >= 1.0 for took in time_estimates.recorded([tmp_path]))

@@ -14,15 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from metairl.cli import main
-from metairl.errors import RunConflict, UsageError
-from metairl.fleet import making, on_ray
-from metairl.fleet.crew import Local
-from metairl.fleet.fleet import Fleet, Row
-from metairl.fleet.jobs import Job, glance, jobs_of, planned
-from metairl.record import RunFolder
-from metairl.request import Request, request
-from metairl.run import execute
+from metairl.cli.main import main
+from metairl.core.errors import RunConflict, UsageError
+from metairl.core.records import RunFolder
+from metairl.experiments.fleet import making, on_ray
+from metairl.experiments.fleet.crew import Local
+from metairl.experiments.fleet.fleet import Fleet, Row
+from metairl.experiments.fleet.jobs import Job, glance, jobs_of, planned
+from metairl.experiments.request import Request, request
+from metairl.experiments.run import execute
 
 STEPS = 5_000
 
@@ -103,7 +103,7 @@ def test_what_would_fail_again_is_not_tried_again(tmp_path: Path, code: int) -> 
 def test_a_run_that_another_fleet_has_is_looked_at_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("metairl.fleet.fleet.AGAIN", 0.01)
+    monkeypatch.setattr("metairl.experiments.fleet.fleet.AGAIN", 0.01)
     rows, crew = sailed({0: [4, 4, 4, 4, 0]}, tmp_path)
     assert states(rows) == ["completed"] and len(crew.started) == 5
 
@@ -205,7 +205,7 @@ TABLE = ["reproduce", "rl2-bandits", "--columns", "10,5", "--run", "thompson", "
 
 
 def without_committed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("metairl.commands.reproduce.committed", list)
+    monkeypatch.setattr("metairl.cli.reproduce.committed", list)
 
 
 def test_a_table_s_missing_runs_are_made_side_by_side(

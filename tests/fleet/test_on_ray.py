@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from metairl.fleet.fleet import Fleet, Row
-from metairl.fleet.jobs import jobs_of, planned
-from metairl.record import RunFolder
-from metairl.request import Request, request
-from metairl.run import execute
+from metairl.core.records import RunFolder
+from metairl.experiments.fleet.fleet import Fleet, Row
+from metairl.experiments.fleet.jobs import jobs_of, planned
+from metairl.experiments.request import Request, request
+from metairl.experiments.run import execute
 
 ray = pytest.importorskip("ray", reason="the extra 'ray' is not installed")
 
@@ -28,7 +28,7 @@ def numbers(root: Path, seed: int) -> list[object]:
 def test_a_node_that_is_taken_away_costs_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ray.cluster_utils import Cluster
 
-    from metairl.fleet.on_ray import OnRay
+    from metairl.experiments.fleet.on_ray import OnRay
 
     monkeypatch.setenv("METAIRL_CHECKPOINT_SECONDS", "0.5")
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})

@@ -8,15 +8,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from metairl import catalogue, draws
-from metairl.errors import UsageError
-from metairl.learners import bandit_rules as rules
-from metairl.learners import bayes_bandit, gittins
-from metairl.methods import METHODS
-from metairl.protocol import Spent, meta_test
-from metairl.request import build, request
-from metairl.streams import stream
-from metairl.types import Context, NoConfig, Sight, Spec
+from metairl.agents.exact import bandits as rules
+from metairl.agents.exact import bayes_bandit, gittins
+from metairl.core.errors import UsageError
+from metairl.core.rng import stream
+from metairl.core.types import Context, NoConfig, Sight, Spec
+from metairl.evaluation.protocol import Spent, meta_test
+from metairl.experiments.request import build, request
+from metairl.methods.registry import METHODS
+from metairl.tasks import catalogue, sampling
 
 
 def spec(arms: int, pulls: int) -> Spec:
@@ -153,7 +153,7 @@ def test_bayes_optimum_refuses_what_it_cannot_do() -> None:
 
 def score(name: str, task: str, tasks: int) -> tuple[float, float]:
     asked = request(name, task)
-    drawn = draws.TaskSet(task, "some", draws.draw(asked.card, tasks, stream("some", task)))
+    drawn = sampling.TaskSet(task, "some", sampling.draw(asked.card, tasks, stream("some", task)))
     sight = Sight(task=METHODS[name].sees_task)
     returns = np.array(
         meta_test(build(asked)[0], asked.card, drawn, sight, 0, Spent())[0].returns, dtype=float

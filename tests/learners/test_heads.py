@@ -8,17 +8,17 @@ import torch
 from torch import Tensor, nn
 from torch.testing import assert_close
 
-from metairl import catalogue, draws
-from metairl.errors import UsageError
-from metairl.learners import ppo, sac
-from metairl.learners.heads import HeadedPPO, HeadedSAC, Heads
-from metairl.methods import find
-from metairl.request import build, can_act, request, spec_of
-from metairl.skill_boxes import NAMES
-from metairl.streams import stream
-from metairl.tuning import settings_from
-from metairl.types import Features, Moves, Spec
-from metairl.worlds import make
+from metairl.agents.rl import ppo, sac
+from metairl.agents.rl.multi_head import HeadedPPO, HeadedSAC, Heads
+from metairl.core.errors import UsageError
+from metairl.core.rng import stream
+from metairl.core.types import Features, Moves, Spec
+from metairl.envs import make
+from metairl.experiments.request import build, can_act, request, spec_of
+from metairl.methods.registry import find
+from metairl.methods.settings import settings_from
+from metairl.tasks import catalogue, sampling
+from metairl.tasks.metaworld_boxes import NAMES
 
 SPEC = Spec(obs=2, actions=2, discrete=False, horizon=3, episodes=1, params=4, skills=(2, 0))
 SKILLS, WIDTH, HIDDEN = (0, 1), SPEC.obs + SPEC.params, (5, 4)
@@ -130,14 +130,14 @@ def said(learner: Any, z: Tensor) -> Tensor:
 @pytest.mark.parametrize("name", ["mt10", "ml10-outside"])
 def test_every_held_out_task_has_the_head_of_its_skill(name: str) -> None:
     card = catalogue.task(name)
-    tasks = draws.task_set(card, "test")[:10]
+    tasks = sampling.task_set(card, "test")[:10]
     policy, _ = build(request("sac-heads", name, steps=0))
     net = policy.agent.learner.policy.net
     told = make(card, tasks, stream("world")).task
     z = torch.cat([torch.randn(10, policy.agent.encoder.width - told.shape[1]), told], dim=1)
     assert isinstance(net, Heads) and spec_of(card).families == 10
     of_skill = [card.skill_goals.train.index(NAMES[int(place)]) for place in tasks["goal"][:, 0]]
-    assert z[:, net.marks].argmax(1).tolist() == draws.families(card, tasks).tolist() == of_skill
+    assert z[:, net.marks].argmax(1).tolist() == sampling.families(card, tasks).tolist() == of_skill
     assert (z[:, net.marks].sum(1) == 1).all()
 
 

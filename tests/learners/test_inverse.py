@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from metairl.learners import bc, iq_learn, iq_learn_discrete, pi_v
-from metairl.learners.regularisers import PHI
-from metairl.nn import Squashed
-from metairl.types import Moves, Spec
+from metairl.agents.imitation import iq_learn, iq_learn_discrete, pi_v
+from metairl.agents.imitation.divergences import PHI
+from metairl.agents.offline import bc
+from metairl.core.networks import Squashed
+from metairl.core.types import Moves, Spec
 
 SPEC = Spec(obs=2, actions=2, discrete=True, horizon=5, episodes=1, params=1)
 ARM = Spec(obs=2, actions=1, discrete=False, horizon=5, episodes=1, params=1)

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from metairl.agent import Agent
-from metairl.encoders.none import Nothing
-from metairl.learners.maml import MAML, Config, _baseline
-from metairl.streams import stream
-from metairl.types import Context, Features, NoConfig, Sight, Spec
+from metairl.agents.agent import Agent
+from metairl.agents.encoders.none import Nothing
+from metairl.agents.rl.maml import MAML, Config, _baseline
+from metairl.core.rng import stream
+from metairl.core.types import Context, Features, NoConfig, Sight, Spec
 
 SPEC = Spec(obs=2, actions=1, discrete=False, horizon=3, episodes=2, params=1)
 LANES, STEPS = 4, SPEC.steps

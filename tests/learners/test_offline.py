@@ -7,11 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from metairl.encoders.focal import Config as FocalConfig
-from metairl.encoders.focal import Focal
-from metairl.learners import bc, cql, cql_discrete, iql, sac, td3_bc
-from metairl.losses import expectile
-from metairl.types import Batch, Moves, Spec
+from metairl.agents.encoders.focal import Config as FocalConfig
+from metairl.agents.encoders.focal import Focal
+from metairl.agents.offline import bc, cql, cql_discrete, iql, td3_bc
+from metairl.agents.rl import sac
+from metairl.core.losses import expectile
+from metairl.core.types import Batch, Moves, Spec
 
 SPEC = Spec(obs=3, actions=2, discrete=False, horizon=5, episodes=1, params=1)
 LINE = replace(SPEC, actions=1)

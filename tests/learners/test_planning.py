@@ -7,14 +7,14 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from metairl.learners.planning import (
+from metairl.agents.exact.dense_planning import (
     action_values,
     best_expected,
     expected,
     optimistic_value_iteration,
     value_iteration,
 )
-from metairl.streams import stream
+from metairl.core.rng import stream
 
 
 def random_mdps(lanes: int, states: int, actions: int, name: str) -> tuple[Tensor, Tensor]:

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from metairl.learners.sac import SAC, Config
-from metairl.nn import Ensemble, Squashed, follow, frozen_copy
-from metairl.streams import stream
-from metairl.types import Moves, Spec
+from metairl.agents.rl.sac import SAC, Config
+from metairl.core.networks import Ensemble, Squashed, follow, frozen_copy
+from metairl.core.rng import stream
+from metairl.core.types import Moves, Spec
 
 SPEC = Spec(obs=2, actions=1, discrete=False, horizon=3, episodes=1, params=2, skills=(0, 1))
 

@@ -8,15 +8,16 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from metairl import catalogue, draws
-from metairl.learners import tabular_rules as plans
-from metairl.learners.bandit_rules import EpsilonConfig
-from metairl.learners.planning import value_iteration
-from metairl.learners.posterior import Posterior, prior
-from metairl.rollout import rollout
-from metairl.streams import stream
-from metairl.types import Context, NoConfig, Policy, Sight, Spec, Trial
-from metairl.worlds.tabular import Tabular
+from metairl.agents.exact import tabular as plans
+from metairl.agents.exact.bandits import EpsilonConfig
+from metairl.agents.exact.dense_planning import value_iteration
+from metairl.agents.exact.tabular_posterior import Posterior, prior
+from metairl.core.interfaces import Policy
+from metairl.core.rng import stream
+from metairl.core.rollout import rollout
+from metairl.core.types import Context, NoConfig, Sight, Spec, Trial
+from metairl.envs.tabular import Tabular
+from metairl.tasks import catalogue, sampling
 
 SMALL = Spec(obs=2, actions=2, discrete=True, horizon=2, episodes=2, params=12)
 FULL = Spec(obs=10, actions=5, discrete=True, horizon=10, episodes=10, params=550)
@@ -24,7 +25,7 @@ NOTHING = NoConfig()
 
 
 def world(lanes: int, episodes: int) -> Tabular:
-    tasks = draws.draw(catalogue.task("tabular-mdp"), lanes, stream("test-rows", "tasks"))
+    tasks = sampling.draw(catalogue.task("tabular-mdp"), lanes, stream("test-rows", "tasks"))
     return Tabular(tasks, 10, episodes, stream("test-rows", "world"))
 
 

@@ -7,18 +7,21 @@ from typing import Any
 import pytest
 import torch
 
-from metairl import building, catalogue, dynamics, methods, tuning
-from metairl.learners.random import Random
-from metairl.logs import Logs
-from metairl.recipes.conservative import Clare, Config
-from metairl.replay import Replay
-from metairl.request import spec_of
-from metairl.rollout import rollout
-from metairl.streams import stream
-from metairl.types import Moves, NoConfig, Sight
-from metairl.worlds.point import Point
+from metairl.agents.exact.baselines import Random
+from metairl.core.rng import stream
+from metairl.core.rollout import rollout
+from metairl.core.types import Moves, NoConfig, Sight
+from metairl.data.offline_dataset import Logs
+from metairl.data.replay import Replay
+from metairl.envs.point import Point
+from metairl.experiments.request import spec_of
+from metairl.methods import build, registry
+from metairl.methods import settings as tuning
+from metairl.tasks import catalogue
+from metairl.training import dynamics_ensemble
+from metairl.training.clare import Clare, Config
 
-CLARE = methods.find("clare")
+CLARE = registry.find("clare")
 
 
 def walked(name: str) -> Replay:
@@ -31,15 +34,15 @@ def walked(name: str) -> Replay:
 
 
 def clare(penalty: float = 0.0, fitted: bool = True, **options: Any) -> Clare:
-    few = dynamics.Config(members=3, elites=2, hidden=(8,), passes=2)
+    few = dynamics_ensemble.Config(members=3, elites=2, hidden=(8,), passes=2)
     small: dict[str, Any] = {"rollouts": 8, "horizon": 4, "batch_tasks": 1, "batch": 16, "rounds": 2}
     config = Config(model=few, penalty=penalty, real=0.5, reward_steps=1, **small, **options)
     card = catalogue.task("point-robot:data=replay,demos=1")
     settings: Any = tuning.settings_type(CLARE, "none")()
-    agent = building.build_agent(CLARE, "none", spec_of(card), replace(settings, recipe=config), card, 0)
+    agent = build.build_agent(CLARE, "none", spec_of(card), replace(settings, recipe=config), card, 0)
     made = Clare(agent, Logs(walked("shown"), "", few=1, others=walked("others")), config, 0)
     if fitted:
-        dynamics.fit(made.model, made.replay, stream("fit"))
+        dynamics_ensemble.fit(made.model, made.replay, stream("fit"))
     return made
 
 

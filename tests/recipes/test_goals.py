@@ -8,20 +8,22 @@ import torch
 from resuming import goes_on_bit_for_bit, snapshot
 from spoiling import learns_the_same
 
-from metairl import catalogue, draws, exemplified, experts
-from metairl.agent import Acting, Informed
-from metairl.encoders import ENCODERS
-from metairl.errors import UsageError
-from metairl.methods import METHODS, find
-from metairl.protocol import Spent
-from metairl.recipes.goals import Goals
-from metairl.record import Evaluation, RunFolder, Training
-from metairl.request import Request, build, informed, judge, request, spec_of
-from metairl.rollout import rollout
-from metairl.streams import stream
-from metairl.tuning import settings_from
-from metairl.worlds import make
-from metairl.worlds.point_maze import PointMaze
+from metairl.agents.agent import Acting, Informed
+from metairl.agents.encoders import ENCODERS
+from metairl.core.errors import UsageError
+from metairl.core.records import Evaluation, RunFolder, Training
+from metairl.core.rng import stream
+from metairl.core.rollout import rollout
+from metairl.data import exemplified
+from metairl.envs import make
+from metairl.envs.point_maze import PointMaze
+from metairl.evaluation.protocol import Spent
+from metairl.experiments import experts
+from metairl.experiments.request import Request, build, informed, judge, request, spec_of
+from metairl.methods.registry import METHODS, find
+from metairl.methods.settings import settings_from
+from metairl.tasks import catalogue, sampling
+from metairl.training.vice import Goals
 
 TASK = "point-maze:examples=5"
 CITED = "point-maze-v1_episodes=1,examples=20"
@@ -70,7 +72,7 @@ def test_examples_are_a_setting_of_the_task_that_is_asked_for() -> None:
 
 def test_examples_leave_the_held_out_tasks_as_they_were() -> None:
     few, none = (catalogue.task(name) for name in (TASK, "point-maze"))
-    assert draws.task_set(few, "test").sha256 == draws.task_set(none, "test").sha256
+    assert sampling.task_set(few, "test").sha256 == sampling.task_set(none, "test").sha256
     assert few.sha256 != none.sha256
 
 
@@ -134,7 +136,7 @@ def trained(name: str, seed: int) -> tuple[float, float]:
         recipe.iterate(recipe.clock / wanted.steps)
     judged = judge(wanted, policy, "test", Spent())[0]
     assert judged.success is not None
-    world = make(wanted.card, draws.task_set(wanted.card, "test")[:], stream("exhibit"))
+    world = make(wanted.card, sampling.task_set(wanted.card, "test")[:], stream("exhibit"))
     lived = rollout(policy, world, stream("exhibit", "act"), wanted.sight, final=True)
     assert lived.after is not None
     with torch.no_grad():
@@ -172,7 +174,7 @@ def test_a_held_out_task_is_inferred_from_its_own_examples() -> None:
     """The belief of every lane is what its own task's states of success say, and no parameter is read."""
     wanted = asked("vice", "focal")
     policy, _ = build(wanted)
-    card, tasks = wanted.card, draws.task_set(wanted.card, "test")
+    card, tasks = wanted.card, sampling.task_set(wanted.card, "test")
     told = informed(wanted, policy, card, "test")
     assert isinstance(told, Informed) and len(told.belief) == len(tasks)
     chance = stream("judge", "support", card.id, "test")

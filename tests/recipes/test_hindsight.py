@@ -10,18 +10,19 @@ from hypothesis import strategies as some
 from resuming import snapshot
 from torch import Tensor
 
-from metairl import catalogue, draws, logs
-from metairl.agent import Acting
-from metairl.errors import StorageError, UsageError
-from metairl.hindsight import Choice, GoalLogs
-from metairl.recipes import offline
-from metairl.recipes.adaptation import Config as Adapt
-from metairl.recipes.hindsight import Hindsight
-from metairl.replay import Replay
-from metairl.request import _copy, build, request, spec_of
-from metairl.streams import stream
-from metairl.types import Batch
-from metairl.worlds import point
+from metairl.agents.agent import Acting
+from metairl.core.errors import StorageError, UsageError
+from metairl.core.rng import stream
+from metairl.core.types import Batch
+from metairl.data import offline_dataset
+from metairl.data.hindsight import Choice, GoalLogs
+from metairl.data.replay import Replay
+from metairl.envs import point
+from metairl.experiments.request import _copy, build, request, spec_of
+from metairl.tasks import catalogue, sampling
+from metairl.training import offline
+from metairl.training.fine_tuning import Config as Adapt
+from metairl.training.goal_conditioned_offline import Hindsight
 
 TASK = "point-robot:data=replay,episodes=1"
 NAMES = ("gc-bc", "gc-iql", "gc-cql")
@@ -164,7 +165,7 @@ def quick(logged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(offline, "ROUNDS", 5)
 
 
-def spoilt(found: logs.Logs) -> logs.Logs:
+def spoilt(found: offline_dataset.Logs) -> offline_dataset.Logs:
     replay = found.replay.only(torch.arange(len(found)))
     replay.kept |= {key: torch.randn_like(replay.kept[key]) for key in ("reward", "learned")}
     return replace(found, replay=replay)
@@ -173,9 +174,9 @@ def spoilt(found: logs.Logs) -> logs.Logs:
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("name", NAMES)
 def test_what_was_logged_as_reward_is_not_read(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    learned, read = [], logs.read
+    learned, read = [], offline_dataset.read
     for look in (read, lambda *words: spoilt(read(*words))):
-        monkeypatch.setattr(logs, "read", look)
+        monkeypatch.setattr(offline_dataset, "read", look)
         recipe = built(name)
         assert not recipe.replay.kept["reward"].any()
         recipe.iterate(0.0)
@@ -197,7 +198,7 @@ def test_learning_on_begins_with_what_was_learned_and_reads_so_many_labels_with_
     _, before = build(asked)
     assert before is not None
     before.iterate(0.0)
-    tasks = draws.task_set(asked.card, "test")
+    tasks = sampling.task_set(asked.card, "test")
     policy, recipe = _copy(asked, before, tasks, 1)
     assert type(recipe) is offline.Offline and isinstance(policy, Acting)
     start = before.networks.state_dict()
@@ -217,7 +218,7 @@ def test_learning_on_begins_with_what_was_learned_and_reads_so_many_labels_with_
 def test_labels_are_different_transitions_of_the_seeds_choice_and_no_more_than_there_are() -> None:
     card = catalogue.task("point-robot:data=replay,labels=30")
     spec = spec_of(card)
-    first, again, other = (logs.labelled(card, spec, "test", seed).replay for seed in (0, 0, 1))
+    first, again, other = (offline_dataset.labelled(card, spec, "test", seed).replay for seed in (0, 0, 1))
     assert torch.equal(first.kept["obs"], again.kept["obs"])
     assert not torch.equal(first.kept["obs"], other.kept["obs"])
     assert first.kept["obs"].shape == (100, 30, 1, 2) and (first.lengths == 1).all()
@@ -226,7 +227,7 @@ def test_labels_are_different_transitions_of_the_seeds_choice_and_no_more_than_t
     torch.testing.assert_close(drawn.reward, -away)  # of its own task
     most = catalogue.task("point-robot:data=replay,labels=41")
     with pytest.raises(StorageError, match="task 0 has 40 transitions, not 41 to label"):
-        logs.labelled(most, spec, "test", 0)
+        offline_dataset.labelled(most, spec, "test", 0)
 
 
 @settings(max_examples=20)
@@ -243,7 +244,9 @@ def test_some_transitions_are_lived_ones_and_none_twice(lengths: list[int], seed
 def test_labels_belong_to_the_name_of_a_task_and_not_to_its_logs_or_tuning() -> None:
     few, all_ = (catalogue.task(f"point-robot:data=replay{more}") for more in (",labels=5", ""))
     assert catalogue.task_name("point-robot:data=replay,labels=5").endswith("labels=5")
-    assert few.sha256 != all_.sha256 and logs.world_sha256(few) == logs.world_sha256(all_)
+    assert few.sha256 != all_.sha256 and offline_dataset.world_sha256(few) == offline_dataset.world_sha256(
+        all_
+    )
     with pytest.raises(UsageError, match="say of which logs, as in data=replay,labels=5"):
         catalogue.task("point-robot:labels=5")
 

@@ -9,25 +9,28 @@ import pytest
 import torch
 from torch import Tensor
 
-from metairl import building, catalogue, draws, dynamics, methods, refusals, tuning
-from metairl.cards import TaskCard
-from metairl.errors import CardError, UsageError
-from metairl.learners.random import Random
-from metairl.logs import Logs
-from metairl.recipes import imagined
-from metairl.recipes.imagined import Imagined
-from metairl.replay import Replay
-from metairl.request import request, spec_of
-from metairl.rollout import rollout
-from metairl.streams import stream
-from metairl.types import NoConfig, Outcome, Sight, Trial
-from metairl.worlds import make
-from metairl.worlds.ends import ends_of
-from metairl.worlds.point import Point
+from metairl.agents.exact.baselines import Random
+from metairl.core.errors import CardError, UsageError
+from metairl.core.rng import stream
+from metairl.core.rollout import rollout
+from metairl.core.types import NoConfig, Outcome, Sight, Trial
+from metairl.data.offline_dataset import Logs
+from metairl.data.replay import Replay
+from metairl.envs import make
+from metairl.envs.point import Point
+from metairl.envs.termination import ends_of
+from metairl.experiments.request import request, spec_of
+from metairl.methods import build, registry, requirements
+from metairl.methods import settings as tuning
+from metairl.tasks import catalogue, sampling
+from metairl.tasks.cards import TaskCard
+from metairl.training import dynamics_ensemble
+from metairl.training import mopo as imagined
+from metairl.training.mopo import Imagined
 
 TASKS, EPISODES = 3, 2
 HOPPER = catalogue.task("hopper:horizon=30,data=random")
-MOPO = methods.find("mopo")
+MOPO = registry.find("mopo")
 
 
 def logs(tasks: int = TASKS) -> Logs:
@@ -45,7 +48,7 @@ def hops() -> Logs:
     """Random actions of a hopper, until it falls."""
     kept = Replay(EPISODES, HOPPER.horizon, torch.zeros(1, dtype=torch.long))
     for episode in range(EPISODES):
-        world = make(HOPPER, draws.draw(HOPPER, 1, stream("tasks")), stream("world", episode))
+        world = make(HOPPER, sampling.draw(HOPPER, 1, stream("tasks")), stream("world", episode))
         policy = Random(world.spec, NoConfig())
         kept.add(torch.tensor([0]), rollout(policy, world, stream("act", episode), Sight(), final=True))
     return Logs(kept, "", ends=ends_of(HOPPER))
@@ -56,12 +59,12 @@ def recipe(encoder: str = "oracle", seed: int = 0, **settings: Any) -> Imagined:
 
 
 def built(card: TaskCard, source: Logs, encoder: str, seed: int = 0, **settings: Any) -> Imagined:
-    few = dynamics.Config(members=3, elites=2, hidden=(8,), passes=2)
+    few = dynamics_ensemble.Config(members=3, elites=2, hidden=(8,), passes=2)
     config = imagined.Config(
         **{"model": few, "rollouts": 15, "horizon": 4, "rounds": 10, "keep": 2, "batch_tasks": 2, **settings}
     )
     parts = replace(tuning.settings_type(MOPO, encoder)(), recipe=config)
-    agent = building.build_agent(MOPO, encoder, spec_of(card), parts, card, seed)
+    agent = build.build_agent(MOPO, encoder, spec_of(card), parts, card, seed)
     return Imagined(agent, source, config, seed)
 
 
@@ -125,7 +128,7 @@ def test_torchs_own_chance_is_left_as_it_was() -> None:
 
 def test_rollouts_begin_in_their_own_tasks_logs_and_the_oldest_are_forgotten() -> None:
     mopo = recipe()
-    dynamics.fit(mopo.model, mopo.replay, stream("fit"))
+    dynamics_ensemble.fit(mopo.model, mopo.replay, stream("fit"))
     seen = {}
     for number in range(3):
         mopo._imagine()
@@ -248,8 +251,8 @@ def test_worlds_are_refused_whose_ends_nothing_reads() -> None:
         assert request("mopo", f"{task}:data=replay").card.id == f"{task}-v1"
     for task in ("cartpole", "snail-maze"):
         with pytest.raises(UsageError, match=f"'{task}-v1' may end early, and nothing reads that there"):
-            refusals.require_ends_seen("mopo", MOPO, catalogue.task(task))
-        refusals.require_ends_seen("iql", methods.find("iql"), catalogue.task(task))
+            requirements.require_ends_seen("mopo", MOPO, catalogue.task(task))
+        requirements.require_ends_seen("iql", registry.find("iql"), catalogue.task(task))
     with pytest.raises(UsageError, match="works on point and"):
         request("mopo", "tabular-mdp:data=replay")
 
@@ -258,7 +261,7 @@ def test_parts_of_a_part_are_checked_as_parts_are() -> None:
     def chosen(**model: Any) -> Any:
         return tuning.settings_from(MOPO, "none", {"recipe": {"model": model}}, "here")
 
-    assert chosen(members=3, hidden=[4, 4]).recipe.model == dynamics.Config(members=3, hidden=(4, 4))
+    assert chosen(members=3, hidden=[4, 4]).recipe.model == dynamics_ensemble.Config(members=3, hidden=(4, 4))
     with pytest.raises(CardError, match=r"unknown key 'recipe.model.member'; did you mean 'members'\?"):
         chosen(member=3)
     with pytest.raises(CardError, match=r"'recipe.model.members'.*not 'x'"):
@@ -266,15 +269,15 @@ def test_parts_of_a_part_are_checked_as_parts_are() -> None:
     with pytest.raises(CardError, match=r"'recipe.model'"):
         tuning.settings_from(MOPO, "none", {"recipe": {"model": 3}}, "here")
     with pytest.raises(UsageError, match=r"recipe\.model\.members must be 1 or more, not 0"):
-        refusals.require_counts(chosen(members=0))
+        requirements.require_counts(chosen(members=0))
 
 
 def test_alone_it_has_a_model_of_its_own_task() -> None:
-    assert methods.find("mopo-alone").adapts == imagined.Config(batch_tasks=1, batch=256)
+    assert registry.find("mopo-alone").adapts == imagined.Config(batch_tasks=1, batch=256)
     config = recipe().config
     card = catalogue.task("point-robot:data=replay")
     parts = replace(tuning.settings_type(MOPO, "none")(), recipe=config)
-    agent = building.build_agent(MOPO, "none", spec_of(card), parts, card, 0)
+    agent = build.build_agent(MOPO, "none", spec_of(card), parts, card, 0)
     alone = Imagined(agent, logs().only(1), config, 0)
     alone.iterate(0.0)
     assert alone.imagined.lengths.tolist() == [[15 * 4, 0]]

@@ -11,19 +11,19 @@ import torch
 from resuming import saved, snapshot
 from torch import Generator, Tensor
 
-from metairl.errors import UsageError
-from metairl.methods import find
-from metairl.protocol import Spent
-from metairl.recipes import asking
-from metairl.record import RunFolder, Training
-from metairl.request import Request, build, judge, request
-from metairl.rewards.pairs import Pairs
-from metairl.rewards.teachers import Answers, TrueReward
-from metairl.run import execute
-from metairl.stats import permutation_test
-from metairl.tuning import settings_from
-from metairl.types import Step
-from metairl.worlds.point import Point
+from metairl.core.errors import UsageError
+from metairl.core.records import RunFolder, Training
+from metairl.core.types import Step
+from metairl.envs.point import Point
+from metairl.evaluation.protocol import Spent
+from metairl.evaluation.statistics import permutation_test
+from metairl.experiments.request import Request, build, judge, request
+from metairl.experiments.run import execute
+from metairl.methods.registry import find
+from metairl.methods.settings import settings_from
+from metairl.rewards.preferences.segment_pairs import Pairs
+from metairl.rewards.preferences.teachers import Answers, TrueReward
+from metairl.training import preference_queries
 
 TASK = "point-robot:episodes=1"
 SMALL: dict[str, dict[str, Any]] = {
@@ -163,7 +163,7 @@ def test_a_segment_is_no_longer_than_a_trial() -> None:
 
 def test_questions_are_due_by_the_share_of_training() -> None:
     _, recipe = build(asked("preferences", labels=100, early=0.2, until=0.5, session=30))
-    ask: asking.Asking = recipe.asking
+    ask: preference_queries.Asking = recipe.asking
     assert ask.due(0.0) == 20
     ask.asked = 20
     assert ask.due(0.15) == 0  # 24 would be

@@ -9,18 +9,18 @@ import torch
 from resuming import snapshot
 from test_preferences import by_place
 
-from metairl import logs
-from metairl.agent import Informed
-from metairl.compared import evidence
-from metairl.errors import DamagedFile, UsageError
-from metairl.methods import find
-from metairl.recipes import offline
-from metairl.recipes.preferred_logs import PreferredLogs
-from metairl.request import Request, build, informed, request
-from metairl.rewards.pairs import Pairs
-from metairl.rewards.recorded import Answer, append
-from metairl.rewards.teachers import Answers, TrueReward
-from metairl.tuning import settings_from
+from metairl.agents.agent import Informed
+from metairl.core.errors import DamagedFile, UsageError
+from metairl.data import offline_dataset
+from metairl.experiments.request import Request, build, informed, request
+from metairl.methods.registry import find
+from metairl.methods.settings import settings_from
+from metairl.rewards.preferences.human_answers import Answer, append
+from metairl.rewards.preferences.segment_pairs import Pairs
+from metairl.rewards.preferences.task_evidence import evidence
+from metairl.rewards.preferences.teachers import Answers, TrueReward
+from metairl.training import offline
+from metairl.training.offline_preferences import PreferredLogs
 
 TASK = "point-robot:data=replay"
 FEW = TASK + ",comparisons=2"
@@ -66,19 +66,19 @@ def test_every_logged_step_is_paid_what_was_learned_or_nothing() -> None:
 @pytest.mark.parametrize("pays", ["answers", "nothing"])
 def test_what_was_logged_as_reward_is_not_learned_from(pays: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TrueReward, "answer", by_place)
-    learned, read = [], logs.read
+    learned, read = [], offline_dataset.read
     for other in (read, spoilt(read)):
-        monkeypatch.setattr(logs, "read", other)
+        monkeypatch.setattr(offline_dataset, "read", other)
         recipe = built(pays=pays)
         recipe.iterate(0.0)
         learned.append(snapshot(recipe.networks.state_dict()))
     assert all(torch.equal(value, learned[1][key]) for key, value in learned[0].items())
 
 
-def spoilt(read: Callable[..., logs.Logs]) -> Callable[..., logs.Logs]:
+def spoilt(read: Callable[..., offline_dataset.Logs]) -> Callable[..., offline_dataset.Logs]:
     """The same logs with other rewards."""
 
-    def other(*words: object) -> logs.Logs:
+    def other(*words: object) -> offline_dataset.Logs:
         found = read(*words)
         kept = found.replay.only(torch.arange(len(found)))
         kept.kept |= {key: torch.randn_like(kept.kept[key]) for key in ("reward", "learned")}
@@ -141,8 +141,8 @@ def test_a_held_out_task_is_inferred_from_its_comparisons_alone(monkeypatch: pyt
     policy, _ = build(wanted)
     monkeypatch.setattr(TrueReward, "answer", by_place)
     beliefs = [informed(wanted, policy, wanted.card, "test")]
-    read = logs.read
-    monkeypatch.setattr(logs, "read", spoilt(read))
+    read = offline_dataset.read
+    monkeypatch.setattr(offline_dataset, "read", spoilt(read))
     beliefs.append(informed(wanted, policy, wanted.card, "test"))
     monkeypatch.setattr(TrueReward, "answer", lambda *words: turned(by_place(*words)))
     beliefs.append(informed(wanted, policy, wanted.card, "test"))

@@ -9,21 +9,21 @@ from spoiling import learns_the_same
 from torch import Tensor, tensor
 from torch.testing import assert_close
 
-from metairl import catalogue, draws
-from metairl.errors import CardError
-from metairl.methods import METHODS, find
-from metairl.protocol import Spent
-from metairl.recipes import self_play
-from metairl.recipes.hindsight_goals import HindsightGoals
-from metairl.recipes.reaching import Reaching, Round, curriculum, ends, towards
-from metairl.recipes.self_play import SelfPlay, at_end, setter_pay
-from metairl.recipes.uniform_goals import UniformGoals
-from metairl.request import Request, build, judge, request
-from metairl.rollout import rollout
-from metairl.streams import stream
-from metairl.tuning import settings_from
-from metairl.types import Sight, Trial
-from metairl.worlds.point_maze import PointMaze
+from metairl.core.errors import CardError
+from metairl.core.rng import stream
+from metairl.core.rollout import rollout
+from metairl.core.types import Sight, Trial
+from metairl.envs.point_maze import PointMaze
+from metairl.evaluation.protocol import Spent
+from metairl.experiments.request import Request, build, judge, request
+from metairl.methods.registry import METHODS, find
+from metairl.methods.settings import settings_from
+from metairl.tasks import catalogue, sampling
+from metairl.training import self_play
+from metairl.training.goal_reaching import Reaching, Round, curriculum, ends, towards
+from metairl.training.self_play import SelfPlay, at_end, setter_pay
+from metairl.training.uniform_goals import UniformGoals
+from metairl.training.visited_goals import HindsightGoals
 
 NAMES = [name for name, method in METHODS.items() if method.support == "told"]
 TRIALS, STEPS = 6, 50
@@ -233,7 +233,7 @@ def test_goals_of_hindsight_are_places_it_visited_and_the_newest_are_kept() -> N
 
 def test_a_goal_that_is_held_out_is_refused() -> None:
     recipe = built("uniform-goals")
-    held_out = draws.task_set(catalogue.task("point-maze"), "test").tasks["goal"][:TRIALS]
+    held_out = sampling.task_set(catalogue.task("point-maze"), "test").tasks["goal"][:TRIALS]
     with pytest.raises(CardError, match="train tasks are held-out tasks too"):
         recipe._play(held_out, None)
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from metairl.recipes.adversarial import steps_left
-from metairl.rewards import airl, gail, gcl
-from metairl.rewards.deeds import Deeds, Potential, expected
-from metairl.types import Outcome, Spec
+from metairl.core.types import Outcome, Spec
+from metairl.rewards.adversarial import airl, gail, gcl
+from metairl.rewards.adversarial.absorbing import Deeds, Potential, expected
+from metairl.training.adversarial_imitation import steps_left
 
 SPEC = Spec(obs=2, actions=2, discrete=True, horizon=4, episodes=1, params=1)
 

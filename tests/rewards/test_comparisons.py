@@ -8,22 +8,22 @@ import torch
 from torch import Tensor, tensor
 from torch.testing import assert_close
 
-from metairl.replay import Replay
-from metairl.rewards import pairs as segments
-from metairl.rewards import preferred, teachers
-from metairl.rewards.pairs import Pairs
-from metairl.rewards.preferred import Preferred
-from metairl.rewards.selection import SELECT, chosen, disagreement
-from metairl.rewards.teachers import TrueReward, agreement
-from metairl.streams import stream
-from metairl.types import Spec
+from metairl.core.rng import stream
+from metairl.core.types import Spec
+from metairl.data.replay import Replay
+from metairl.rewards.preferences import reward_model, teachers
+from metairl.rewards.preferences import segment_pairs as segments
+from metairl.rewards.preferences.query_selection import SELECT, chosen, disagreement
+from metairl.rewards.preferences.reward_model import Preferred
+from metairl.rewards.preferences.segment_pairs import Pairs
+from metairl.rewards.preferences.teachers import TrueReward, agreement
 
 SPEC = Spec(obs=2, actions=1, discrete=False, horizon=6, episodes=1, params=1)
 
 
 def linear(members: int = 1, **config: object) -> Preferred:
     """r = 0.5 x₁ − x₂, whatever is done."""
-    model = Preferred(SPEC, 2, replace(preferred.Config(members, (), 0.0), **config))
+    model = Preferred(SPEC, 2, replace(reward_model.Config(members, (), 0.0), **config))
     with torch.no_grad():
         model.r.weights[0].copy_(tensor([[0.5], [-1.0], [0.0]]).expand(members, 3, 1))
     return model
@@ -119,7 +119,7 @@ def test_what_is_read_is_made_even_but_for_what_never_varies() -> None:
 
 def test_members_learn_apart() -> None:
     torch.manual_seed(0)
-    model = Preferred(SPEC, 2, preferred.Config(members=2, hidden=(4,)))
+    model = Preferred(SPEC, 2, reward_model.Config(members=2, hidden=(4,)))
     x, counts = torch.randn(2, 3, 2, 4, 3), torch.ones(2, 3, 2, 4)
     whole, alone = [], []
     for first in (tensor([[1.0] * 3, [0.0] * 3]), tensor([[1.0] * 3, [1.0] * 3])):
@@ -137,7 +137,7 @@ def error(count: int, seed: int) -> float:
     x = torch.randn(count, 2, 4, 3, generator=rng)
     gap = (x @ weights).sum(-1) @ tensor([1.0, -1.0])
     first = (torch.rand(count, generator=rng) < gap.sigmoid()).float()
-    model = Preferred(SPEC, 2, preferred.Config(1, (), 0.0))
+    model = Preferred(SPEC, 2, reward_model.Config(1, (), 0.0))
     optimiser = torch.optim.LBFGS(model.parameters(), max_iter=50, line_search_fn="strong_wolfe")
 
     def loss() -> Tensor:

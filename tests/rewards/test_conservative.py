@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from metairl.errors import UsageError
-from metairl.rewards.conservative import Balance, Paid, reward_loss
+from metairl.core.errors import UsageError
+from metairl.rewards.clare_weights import Balance, Paid, reward_loss
 
 SHOWN, OTHERS = torch.tensor([0.1, 0.9]), torch.tensor([0.2, 0.3, 0.8, 1.0, 0.1, 0.4])
 

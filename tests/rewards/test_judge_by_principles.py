@@ -13,19 +13,19 @@ import pytest
 import torch
 from torch import tensor
 
-from metairl import catalogue
-from metairl.errors import CardError, Unreachable, UsageError
-from metairl.methods import find
-from metairl.principles import Constitution, Principle
-from metairl.record import RunFolder
-from metairl.request import build, request
-from metairl.rewards import endpoint, judge
-from metairl.rewards.pairs import Pairs
-from metairl.rewards.traits import measured
-from metairl.run import execute
-from metairl.streams import stream
-from metairl.tuning import settings_from
-from metairl.types import Spec
+from metairl.core.errors import CardError, Unreachable, UsageError
+from metairl.core.records import RunFolder
+from metairl.core.rng import stream
+from metairl.core.types import Spec
+from metairl.experiments.request import build, request
+from metairl.experiments.run import execute
+from metairl.methods.registry import find
+from metairl.methods.settings import settings_from
+from metairl.rewards.preferences import constitution_teacher, llm_teacher
+from metairl.rewards.preferences.clip_features import measured
+from metairl.rewards.preferences.segment_pairs import Pairs
+from metairl.tasks import catalogue
+from metairl.tasks.constitution_card import Constitution, Principle
 
 SPEC = Spec(obs=2, actions=2, discrete=False, horizon=20, episodes=1, params=2)
 
@@ -49,7 +49,7 @@ def test_traits_by_hand(trait: str, of: list[int], values: list[float]) -> None:
 
 def test_a_judge_by_rule_weighs_traits_by_their_spread() -> None:
     """Distance 2.5 and 0 and jerk 5 and 0 are one spread either side: u differs by 2 · 1.05."""
-    teacher = judge.made(judge.Config(firmness=0.5), SPEC)
+    teacher = constitution_teacher.made(constitution_teacher.Config(firmness=0.5), SPEC)
     first = teacher.answer(clips(), torch.zeros(1, 2, 2), stream("judge")).first
     assert first.item() == pytest.approx(1 / (1 + math.exp(0.5 * 2 * 1.05)), rel=1e-5)
 
@@ -58,7 +58,7 @@ def test_more_of_a_trait_is_preferred_where_a_principle_says_so() -> None:
     calm = Principle(text="", trait="effort", prefer="less", weight=1.0)
     for prefer, first in (("more", 1 / (1 + math.exp(-2.0))), ("less", 1 / (1 + math.exp(2.0)))):
         rules = Constitution(id="x", title="", principles=[calm.model_copy(update={"prefer": prefer})])
-        teacher = judge.ByRule(judge.Config(firmness=1.0), rules)
+        teacher = constitution_teacher.ByRule(constitution_teacher.Config(firmness=1.0), rules)
         answers = teacher.answer(clips(), torch.zeros(1, 2, 2), stream("judge"))
         assert answers.first.item() == pytest.approx(first, rel=1e-5)
 
@@ -75,9 +75,9 @@ def test_what_a_constitution_cannot_say_is_named(tmp_path: Path, monkeypatch: py
     with pytest.raises(CardError, match=r"principles\.0'.*trait 'level' needs 'of', numbers from 0 on"):
         catalogue.constitution("vague")
     with pytest.raises(UsageError, match=r"no constitution 'arrives'; did you mean 'arrive'\?"):
-        judge.made(judge.Config("arrives"), SPEC)
+        constitution_teacher.made(constitution_teacher.Config("arrives"), SPEC)
     with pytest.raises(UsageError, match="'keep-speed' speaks of 9 numbers of what is seen, and there are 2"):
-        judge.made(judge.Config("keep-speed"), SPEC)
+        constitution_teacher.made(constitution_teacher.Config("keep-speed"), SPEC)
 
 
 @contextmanager
@@ -120,7 +120,9 @@ def likely(one: float, two: float) -> dict[str, Any]:
 
 
 def ask(url: str, tries: int = 1) -> torch.Tensor:
-    teacher = judge.made(judge.Config(url=url, seconds=2.0, tries=tries, model="small"), SPEC)
+    teacher = constitution_teacher.made(
+        constitution_teacher.Config(url=url, seconds=2.0, tries=tries, model="small"), SPEC
+    )
     return teacher.answer(clips(), torch.zeros(1, 2, 2), stream("judge")).first
 
 
@@ -151,7 +153,7 @@ def test_a_key_is_sent_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_question_is_asked_again_so_often_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoint, "PAUSE", 0.01)
+    monkeypatch.setattr(llm_teacher, "PAUSE", 0.01)
     with serving([500, word("maybe"), word("1"), word("2")]) as (url, heard):
         assert ask(url, tries=3).item() == 1.0
         assert len(heard) == 4

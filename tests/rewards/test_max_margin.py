@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from metairl.errors import Infeasible
-from metairl.learners.chart_planning import HARD, plan, value_of, visits
-from metairl.rewards import copied, margin, max_margin, projection
-from metairl.rewards.mixture import aimless, mixed
-from metairl.types import Chart, Demonstrations, NoConfig, Spec
+from metairl.agents.exact.planning import HARD, plan, value_of, visits
+from metairl.core.errors import Infeasible
+from metairl.core.types import Chart, Demonstrations, NoConfig, Spec
+from metairl.rewards.irl import max_margin, projection, quadratic_programs, tabular_bc
+from metairl.rewards.irl.mixed_policy import aimless, mixed
 
 ROOM = torch.tensor([[[0, 1], [1, 0]]])  # two states: stay or cross
 SPEC = Spec(2, 2, True, 4, 1, 0, chart="random-mdp", features=2)
@@ -28,19 +28,23 @@ def went_over() -> Demonstrations:
 
 def test_a_margin_by_hand() -> None:
     """μ_E − μ = (0, 3): the shortest w with w · (0, 3) ≥ 1 is (0, 1/3); a price below its cost buys slack."""
-    solved = margin.separate(np.array([0.0, 3.0]), np.array([[0.0, 0.0]]), np.array([1.0]), slack=100.0)
+    solved = quadratic_programs.separate(
+        np.array([0.0, 3.0]), np.array([[0.0, 0.0]]), np.array([1.0]), slack=100.0
+    )
     assert solved is not None
     w, slack = solved
     np.testing.assert_allclose(w, [0, 1 / 3], atol=1e-6)
     assert slack == pytest.approx(0, abs=1e-6)
-    cheap = margin.separate(np.array([0.0, 3.0]), np.array([[0.0, 0.0]]), np.array([1.0]), slack=0.01)
+    cheap = quadratic_programs.separate(
+        np.array([0.0, 3.0]), np.array([[0.0, 0.0]]), np.array([1.0]), slack=0.01
+    )
     assert cheap is not None
     np.testing.assert_allclose(cheap[0], [0, 0.03], atol=1e-6)  # C (μ_E − μ)
     assert cheap[1] == pytest.approx(0.91, abs=1e-6)
 
 
 def test_a_mixture_by_hand() -> None:
-    share = margin.mix(np.array([0.25, 0.75]), np.array([[1.0, 0.0], [0.0, 1.0], [5.0, 5.0]]))
+    share = quadratic_programs.mix(np.array([0.25, 0.75]), np.array([[1.0, 0.0], [0.0, 1.0], [5.0, 5.0]]))
     np.testing.assert_allclose(share, [0.25, 0.75, 0], atol=1e-4)
 
 
@@ -164,14 +168,14 @@ def test_what_was_shown_half_the_time_is_mixed() -> None:
 
 def test_copying_counts() -> None:
     shown = Demonstrations(torch.tensor([[[0, 1, 1, 1]]]), torch.tensor([[[1, 0, 0, 1]]]))
-    found = copied.Copied(SPEC, NoConfig()).explain(room(), shown)
+    found = tabular_bc.Copied(SPEC, NoConfig()).explain(room(), shown)
     assert found.policy[0, 0].tolist() == [[0, 1], [1, 0]] and found.reward is None
     chart = room()
     torch.testing.assert_close(
         value_of(chart, torch.tensor([[0.0, 1.0]], dtype=torch.float64), found.policy),
         torch.tensor([3.0], dtype=torch.float64),
     )
-    unseen = copied.Copied(SPEC, NoConfig()).explain(
+    unseen = tabular_bc.Copied(SPEC, NoConfig()).explain(
         chart,
         Demonstrations(torch.zeros(1, 1, 4, dtype=torch.int64), torch.zeros(1, 1, 4, dtype=torch.int64)),
     )

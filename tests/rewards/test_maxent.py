@@ -4,25 +4,25 @@ import pytest
 import torch
 from torch import Tensor
 
-from metairl import charts
-from metairl.learners.chart_planning import HARD, SOFT, plan, value_of, visits
-from metairl.recipes import prior
-from metairl.rewards import deep_maxent, maxent
-from metairl.rewards.descent import Evidence, Model, ascent
-from metairl.rewards.explained import feature_sums, from_shown_starts, shown_visits
-from metairl.streams import stream
-from metairl.types import Chart, Demonstrations, Spec
+from metairl.agents.exact.planning import HARD, SOFT, plan, value_of, visits
+from metairl.core.rng import stream
+from metairl.core.types import Chart, Demonstrations, Spec
+from metairl.rewards.irl import deep_maxent, maxent
+from metairl.rewards.irl.gradient_ascent import Evidence, Model, ascent
+from metairl.rewards.irl.solution import feature_sums, from_shown_starts, shown_visits
+from metairl.tasks import finite_mdps
+from metairl.training import irl_prior
 
 HORIZON, SIDE, KINDS = 6, 4, 3
 SPEC = Spec(SIDE**2, 5, True, HORIZON, 1, 0, chart="gridworld", features=KINDS)
 
 
-def world(lanes: int, noise: float, seed: int = 0) -> charts.Charted:
+def world(lanes: int, noise: float, seed: int = 0) -> finite_mdps.Charted:
     rng = stream("maxent", seed)
     parameters = torch.rand(lanes, SIDE**2 + 1 + KINDS, generator=rng, dtype=torch.float64)
     parameters[:, SIDE**2] = noise
     parameters[:, SIDE**2 + 1 :] = torch.tensor([1.0, 0.0, -1.0])
-    return charts.gridworld(parameters, SIDE**2, 5)
+    return finite_mdps.gridworld(parameters, SIDE**2, 5)
 
 
 def lived(chart: Chart, policy: Tensor, count: int, seed: int = 0) -> Demonstrations:
@@ -179,7 +179,7 @@ def test_a_prior_of_other_tasks_helps_with_one_demonstration(name: str) -> None:
         else deep_maxent.DeepMaxEnt(SPEC, deep_maxent.Config(hidden=(8,), rounds=100))
     )
     scratch = model.explain(few.chart, shown)
-    recipe = prior.Prior(model, many.chart, seen, prior.Config(rate=0.05, rounds=10), seed=0)
+    recipe = irl_prior.Prior(model, many.chart, seen, irl_prior.Config(rate=0.05, rounds=10), seed=0)
     first = recipe.iterate(0.0)
     for _ in range(20):
         last = recipe.iterate(0.0)
@@ -196,9 +196,9 @@ def test_a_prior_resumes_where_it_stopped() -> None:
     made = world(4, 0.2)
     shown = lived(made.chart, plan(made.chart, made.reward, HORIZON, HARD).policy, 3)
 
-    def fresh() -> prior.Prior:
-        return prior.Prior(
-            maxent.MaxEnt(SPEC, maxent.Config()), made.chart, shown, prior.Config(rounds=10), 0
+    def fresh() -> irl_prior.Prior:
+        return irl_prior.Prior(
+            maxent.MaxEnt(SPEC, maxent.Config()), made.chart, shown, irl_prior.Config(rounds=10), 0
         )
 
     whole, part = fresh(), fresh()

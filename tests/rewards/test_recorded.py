@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from metairl.errors import DamagedFile, StorageError
-from metairl.replay import Replay
-from metairl.rewards import pairs as segments
-from metairl.rewards.recorded import Answer, answered, append
+from metairl.core.errors import DamagedFile, StorageError
+from metairl.data.replay import Replay
+from metairl.rewards.preferences import segment_pairs as segments
+from metairl.rewards.preferences.human_answers import Answer, answered, append
 
 GOOD = Answer(task=1, trials=(0, 1), first=(0, 2), steps=3, answer="left")
 

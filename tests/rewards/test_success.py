@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from metairl.rewards.deeds import Deeds
-from metairl.rewards.success import Config, Success
-from metairl.types import Spec
+from metairl.core.types import Spec
+from metairl.rewards.adversarial.absorbing import Deeds
+from metairl.rewards.adversarial.success_classifier import Config, Success
 
 SPEC = Spec(obs=1, actions=1, discrete=False, horizon=4, episodes=1, params=1)
 

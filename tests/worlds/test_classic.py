@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from metairl.catalogue import task
-from metairl.draws import task_set
-from metairl.worlds import make
+from metairl.envs import make
+from metairl.tasks.catalogue import task
+from metairl.tasks.sampling import task_set
 
 
 @pytest.mark.parametrize(("card", "theirs"), [("cartpole", "CartPole-v1"), ("acrobot", "Acrobot-v1")])

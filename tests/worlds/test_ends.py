@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from metairl import catalogue, draws
-from metairl.cards import TaskCard
-from metairl.streams import stream
-from metairl.worlds import make
-from metairl.worlds.bodies import BODIES
-from metairl.worlds.ends import ends_of, ends_unseen
-from metairl.worlds.locomotion import Locomotion
+from metairl.core.rng import stream
+from metairl.envs import make
+from metairl.envs.locomotion import Locomotion
+from metairl.envs.mujoco_bodies import BODIES
+from metairl.envs.termination import ends_of, ends_unseen
+from metairl.tasks import catalogue, sampling
+from metairl.tasks.cards import TaskCard
 
 LANES = 200
 OFFICIAL = {
@@ -36,7 +36,7 @@ def falling(name: str) -> TaskCard:
 def somewhere(card: TaskCard) -> Locomotion:
     """Bodies in any state, most of them far from where episodes begin."""
     rng = stream("states")
-    world = make(card, draws.draw(card, LANES, rng), rng)
+    world = make(card, sampling.draw(card, LANES, rng), rng)
     assert isinstance(world, Locomotion)
     qpos = world.origin + 2 * torch.rand(LANES, len(world.origin), generator=rng) - 1
     qpos[:20, -1] = 150.0  # a joint wound up, which no hopper survives
@@ -84,7 +84,7 @@ def test_positions_and_velocities_are_told_apart(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("name", ["hopper", "walker-rand-params"])
 def test_episodes_end_where_what_a_step_led_to_says_so(name: str) -> None:
     card = catalogue.task(name)
-    world, fallen = make(card, draws.draw(card, 50, stream("tasks")), stream("world")), ends_of(card)
+    world, fallen = make(card, sampling.draw(card, 50, stream("tasks")), stream("world")), ends_of(card)
     assert fallen
     world.reset()
     rng, ends = stream("act"), 0

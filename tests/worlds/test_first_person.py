@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from metairl.floor_plans import distances, find
-from metairl.streams import stream
-from metairl.walking import BODY, FORWARD, LEFT, RIGHT, first_pose, floor_of, walk
-from metairl.worlds.maze import CEILING, FLOOR, FOCAL, RED, TALL, TOUCH, WIDE, Maze
+from metairl.core.rng import stream
+from metairl.envs.maze_first_person import CEILING, FLOOR, FOCAL, RED, TALL, TOUCH, WIDE, Maze
+from metairl.tasks.maze_motion import BODY, FORWARD, LEFT, RIGHT, first_pose, floor_of, walk
+from metairl.tasks.mazes import distances, find
 
 ROOM = torch.tensor([[
     [1, 1, 1, 1, 1, 1, 1],
@@ -87,10 +87,10 @@ def test_the_goal_is_red_once_it_is_in_line() -> None:
 
 
 def test_lanes_are_their_own() -> None:
-    from metairl import catalogue, draws
+    from metairl.tasks import catalogue, sampling
 
     card = catalogue.task("snail-maze")
-    plans = draws.task_set(card, "validation")[slice(0, 20)]["plan"]
+    plans = sampling.task_set(card, "validation")[slice(0, 20)]["plan"]
     rng = stream("lanes")
     together, alone = (Maze({"plan": p}, 30, 2, rng) for p in (plans, plans[7:8]))
     assert torch.equal(together.reset()[7:8], alone.reset())

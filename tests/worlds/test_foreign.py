@@ -12,12 +12,12 @@ from gymnasium.spaces import Box, Dict, Discrete
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from torch import Generator, Tensor
 
-import metairl.gym  # noqa: F401 - registers the cards
-from metairl.errors import UsageError
-from metairl.rollout import rollout
-from metairl.streams import stream
-from metairl.types import Context, Sight, State
-from metairl.worlds.foreign import Foreign
+import metairl.envs.gymnasium  # noqa: F401 - registers the cards
+from metairl.core.errors import UsageError
+from metairl.core.rng import stream
+from metairl.core.rollout import rollout
+from metairl.core.types import Context, Sight, State
+from metairl.envs.from_gymnasium import Foreign
 
 LANES, SEED = 4, 3
 MODES = list(AutoresetMode)

@@ -14,20 +14,20 @@ from torch.testing import assert_close
 
 pytest.importorskip("mujoco_warp")
 
-from metairl import catalogue, draws
-from metairl.cli import main
-from metairl.commands import gpu_check
-from metairl.errors import PhysicsError
-from metairl.learners.scripted import Scripted
-from metairl.rollout import outcome
-from metairl.streams import stream
-from metairl.types import NoConfig, Sight, Spec
-from metairl.worlds import engine as engines
-from metairl.worlds import make as make_world
-from metairl.worlds.bodies import BODIES
-from metairl.worlds.engine import FORCES, gpu
-from metairl.worlds.engine.parity import begin_alike, drift, drive_alike
-from metairl.worlds.model import compiled
+from metairl.agents.exact.metaworld_expert import Scripted
+from metairl.cli import gpu_check
+from metairl.cli.main import main
+from metairl.core.errors import PhysicsError
+from metairl.core.rng import stream
+from metairl.core.rollout import outcome
+from metairl.core.types import NoConfig, Sight, Spec
+from metairl.envs import engines
+from metairl.envs import make as make_world
+from metairl.envs.engines import FORCES, gpu
+from metairl.envs.engines.parity import begin_alike, drift, drive_alike
+from metairl.envs.mujoco_bodies import BODIES
+from metairl.envs.mujoco_models import compiled
+from metairl.tasks import catalogue, sampling
 
 pytestmark = pytest.mark.slow  # the first time, kernels are compiled for a minute or more
 LANES = 4
@@ -150,7 +150,7 @@ def test_too_little_room_is_an_error(
 
 def test_a_world_of_the_gpu_engine_pays_like_one_of_the_cpu_engine() -> None:
     card = catalogue.task("half-cheetah-vel-heavy")
-    tasks = draws.task_set(card, "validation")[:LANES]
+    tasks = sampling.task_set(card, "validation")[:LANES]
     worlds = [make_world(card, tasks, stream("world"), kind) for kind in ("gpu", "cpu")]
     seen = [world.reset() for world in worlds]
     assert_close(*seen, atol=1e-5, rtol=0)
@@ -203,7 +203,7 @@ def test_ant_stays_with_mujoco_where_friction_has_no_corners(integrator: str, wi
 @pytest.mark.parametrize("skill", ["reach", "drawer-open", "pick-place"])
 def test_scripted_experts_succeed_at_the_same_steps(skill: str) -> None:
     card = catalogue.task(f"mt1:skill={skill},horizon=120")
-    tasks = draws.task_set(card, "test")[:8]
+    tasks = sampling.task_set(card, "test")[:8]
     policy = Scripted(Spec(39, 4, False, 120, 1, 59), NoConfig())
     kinds: tuple[engines.Kind, ...] = ("cpu", "gpu")
     found = [

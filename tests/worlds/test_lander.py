@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from metairl.types import Step
-from metairl.worlds.lander import FOOT, HULL, INERTIA, MASS, Lander
+from metairl.core.types import Step
+from metairl.envs.lander import FOOT, HULL, INERTIA, MASS, Lander
 
 NOTHING, LEFT, MAIN, RIGHT = range(4)
 STANDS = 0.5646 + 0.0900 - 0.005  # how high the centre is above the ground, on both feet

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from metairl.learners.random import Random
-from metairl.rollout import rollout
-from metairl.streams import stream
-from metairl.types import NoConfig, Sight, Spec
-from metairl.worlds.learned import Learned, Penalty
+from metairl.agents.exact.baselines import Random
+from metairl.core.rng import stream
+from metairl.core.rollout import rollout
+from metairl.core.types import NoConfig, Sight, Spec
+from metairl.envs.learned_model import Learned, Penalty
 
 SPEC = Spec(obs=2, actions=1, discrete=False, horizon=3, episodes=1, params=1)
 LANES = 4

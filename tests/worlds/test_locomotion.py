@@ -10,15 +10,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from metairl import catalogue, draws
-from metairl.cards import Physics
-from metairl.errors import CardError
-from metairl.streams import stream
-from metairl.worlds import engine as engines
-from metairl.worlds import make
-from metairl.worlds.bodies import BODIES
-from metairl.worlds.locomotion import Locomotion
-from metairl.worlds.model import compiled, factor
+from metairl.core.errors import CardError
+from metairl.core.rng import stream
+from metairl.envs import engines, make
+from metairl.envs.locomotion import Locomotion
+from metairl.envs.mujoco_bodies import BODIES
+from metairl.envs.mujoco_models import compiled, factor
+from metairl.tasks import catalogue, sampling
+from metairl.tasks.cards import Physics
 
 ALONE = torch.ones(1, dtype=torch.bool)
 
@@ -69,7 +68,7 @@ def test_a_thousand_steps_are_gymnasiums(body: str) -> None:
 def test_cards_of_one_task_are_gymnasiums(name: str) -> None:
     card, env = catalogue.task(name), gymnasium.make(OFFICIAL[name].id)
     assert env.spec and card.horizon == env.spec.max_episode_steps
-    world = make(card, draws.task_set(card, "test")[slice(1)], stream("parity"))
+    world = make(card, sampling.task_set(card, "test")[slice(1)], stream("parity"))
     assert isinstance(world, Locomotion)
     assert ends_alike(world, env.unwrapped) >= (5 if card.physics and card.physics.falls else 1)
 

@@ -2,11 +2,11 @@
 
 import torch
 
-from metairl import catalogue, draws
-from metairl.floor_plans import MOVES, distances, draw_plans, find
-from metairl.maps import FREE, GOAL, START, WALL
-from metairl.streams import stream
-from metairl.worlds.maze_grid import MazeGrid
+from metairl.core.rng import stream
+from metairl.envs.maze_grid import MazeGrid
+from metairl.tasks import catalogue, sampling
+from metairl.tasks.maze_text import FREE, GOAL, START, WALL
+from metairl.tasks.mazes import MOVES, distances, draw_plans, find
 
 ROOM = torch.tensor([[
     [1, 1, 1, 1, 1],
@@ -64,7 +64,7 @@ def test_an_episode_by_hand() -> None:
 
 def test_lanes_are_their_own() -> None:
     card = catalogue.task("snail-maze-grid")
-    tasks = draws.task_set(card, "test")[slice(0, 50)]
+    tasks = sampling.task_set(card, "test")[slice(0, 50)]
     rng = stream("lanes")
     actions = torch.randint(4, (150, 50), generator=rng)
     together = MazeGrid(tasks, card.horizon, card.episodes, rng)
@@ -77,7 +77,7 @@ def test_lanes_are_their_own() -> None:
 
 def test_the_splits_share_no_maze() -> None:
     card = catalogue.task("snail-maze-grid")
-    plans = [draws.task_set(card, split)[slice(None)]["plan"] for split in ("train", "test")]
+    plans = [sampling.task_set(card, split)[slice(None)]["plan"] for split in ("train", "test")]
     walls = [{tuple((plan != WALL).flatten().tolist()) for plan in split} for split in plans]
     assert len(walls[0]) == len(walls[1]) == 1000
     assert not walls[0] & walls[1]

@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.testing import assert_close
 
-from metairl import catalogue, draws
-from metairl.cards import Arm
-from metairl.errors import UsageError
-from metairl.request import build, request
-from metairl.rollout import outcome
-from metairl.skill_boxes import BOXES, GOAL, NAMES
-from metairl.skill_goals import draw_goals
-from metairl.streams import stream
-from metairl.worlds import make
-from metairl.worlds.metaworld import MetaWorld, official, starts
-from metairl.worlds.metaworld.skills import SKILLS
+from metairl.core.errors import UsageError
+from metairl.core.rng import stream
+from metairl.core.rollout import outcome
+from metairl.envs import make
+from metairl.envs.metaworld import MetaWorld, official, starts
+from metairl.envs.metaworld.skills import SKILLS
+from metairl.experiments.request import build, request
+from metairl.tasks import catalogue, sampling
+from metairl.tasks.cards import Arm
+from metairl.tasks.metaworld_boxes import BOXES, GOAL, NAMES
+from metairl.tasks.metaworld_goals import draw_goals
 
 STEPS = 150
 FALTERING = 0.3  # of the steps of the second trajectory are random
@@ -249,7 +249,7 @@ def test_goals_of_the_outer_part_are_never_of_the_inner() -> None:
     low, high = torch.tensor([box.low, box.high], dtype=torch.float64)
     wide = high > low
     for split, inside in (("train", True), ("validation", True), ("test", False)):
-        goals = draws.task_set(card, split).tasks["goal"][:, 1:]
+        goals = sampling.task_set(card, split).tasks["goal"][:, 1:]
         share = ((2 * goals - low - high).abs() / (high - low))[:, wide]
         assert ((share <= 0.6).all(1) == inside).all(), split
 
@@ -259,7 +259,7 @@ def test_the_packages_own_goals() -> None:
     benchmark = official.package().ML10(seed=3)
     card = catalogue.task("ml10:goals=package-3")
     for split, theirs in (("train", benchmark.train_tasks), ("test", benchmark.test_tasks)):
-        goals = draws.task_set(card, split).tasks["goal"]
+        goals = sampling.task_set(card, split).tasks["goal"]
         for ours, task in zip(goals, theirs, strict=True):
             vector = pickle.loads(task.data)["rand_vec"]
             assert NAMES[int(ours[0])] == task.env_name
@@ -273,7 +273,7 @@ def test_experts_succeed_as_often_as_in_the_package() -> None:
     from metaworld.policies import ENV_POLICY_MAP
 
     asked = request("scripted", "mt50")
-    tasks = draws.task_set(asked.card, "test")[:500]
+    tasks = sampling.task_set(asked.card, "test")[:500]
     world = make(asked.card, tasks, stream("experts"))
     ours = outcome(build(asked)[0], world, stream("act"), asked.sight).success.any(1)
     theirs = torch.zeros(500, dtype=torch.bool)

@@ -5,13 +5,13 @@ import torch
 from torch import tensor
 from torch.testing import assert_close
 
-from metairl.errors import UsageError
-from metairl.methods import find as method
-from metairl.request import request
-from metairl.streams import stream
-from metairl.tuning import settings_from, settings_type
-from metairl.types import Step
-from metairl.worlds.point import Point, SparsePoint
+from metairl.core.errors import UsageError
+from metairl.core.rng import stream
+from metairl.core.types import Step
+from metairl.envs.point import Point, SparsePoint
+from metairl.experiments.request import request
+from metairl.methods.registry import find as method
+from metairl.methods.settings import settings_from, settings_type
 
 GOALS = {"goal": tensor([[0.15, 0.0], [1.0, 0.0]])}
 
@@ -49,10 +49,10 @@ def test_a_shaped_reward_is_asked_for_only_where_there_is_one() -> None:
 
 
 def test_values_are_of_the_shaped_reward_and_tasks_are_inferred_from_the_true_one() -> None:
-    from metairl.learners.random import Random
-    from metairl.replay import Replay
-    from metairl.rollout import rollout
-    from metairl.types import NoConfig, Sight
+    from metairl.agents.exact.baselines import Random
+    from metairl.core.rollout import rollout
+    from metairl.core.types import NoConfig, Sight
+    from metairl.data.replay import Replay
 
     world = SparsePoint(GOALS, 20, 1, stream("point"))
     trial = rollout(Random(world.spec, NoConfig()), world, stream("act"), Sight(), final=True)

@@ -4,11 +4,11 @@ import torch
 from torch import tensor
 from torch.testing import assert_close
 
-from metairl import catalogue, draws
-from metairl.streams import stream
-from metairl.types import GoalWorld, PlaceWorld
-from metairl.worlds.point import Point
-from metairl.worlds.point_maze import EDGE, PointMaze, moved
+from metairl.core.interfaces import GoalWorld, PlaceWorld
+from metairl.core.rng import stream
+from metairl.envs.point import Point
+from metairl.envs.point_maze import EDGE, PointMaze, moved
+from metairl.tasks import catalogue, sampling
 
 GOALS = {"goal": tensor([[0.7, 0.6], [0.5, 0.85]])}
 
@@ -42,7 +42,7 @@ def test_success_is_near_the_goal_and_pays_one() -> None:
 
 def test_examples_are_successes_on_the_goals_side_of_the_wall() -> None:
     card = catalogue.task("point-maze:examples=50")
-    world = PointMaze(draws.task_set(card, "test")[:], 50, 1, stream("maze"))
+    world = PointMaze(sampling.task_set(card, "test")[:], 50, 1, stream("maze"))
     assert isinstance(world, GoalWorld)
     seen = world.examples(50, stream("examples"))
     assert seen.shape == (100, 50, 2)

@@ -4,14 +4,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from metairl import catalogue, draws
-from metairl.cards import TaskCard
-from metairl.charts import CHARTS
-from metairl.streams import stream
-from metairl.types import RenewingWorld, Spec, Step, Tasks, World
-from metairl.worlds import WORLDS, make
-from metairl.worlds.engine import Kind
-from metairl.worlds.locomotion import Locomotion
+from metairl.core.interfaces import RenewingWorld, World
+from metairl.core.rng import stream
+from metairl.core.types import Spec, Step, Tasks
+from metairl.envs import WORLDS, make
+from metairl.envs.engines import Kind
+from metairl.envs.locomotion import Locomotion
+from metairl.tasks import catalogue, sampling
+from metairl.tasks.cards import TaskCard
+from metairl.tasks.finite_mdps import CHARTS
 
 LANES, BEFORE, AFTER, HORIZON = 5, 4, 4, 6  # an age that is kept would end a renewed lane's episode
 RENEWED = torch.tensor([True, False, False, True, False])
@@ -57,7 +58,7 @@ PARTS = ("obs", "reward", "terminated", "truncated", "success", "final_obs")
 def begun(card: TaskCard, engine: Kind) -> tuple[RenewingWorld, Tasks]:
     """A world in the middle of its first episode, and tasks for lanes to be renewed."""
     rng = stream("renewal", card.id)
-    first, later = (draws.train_tasks(card, count, rng).tasks for count in (LANES, int(RENEWED.sum())))
+    first, later = (sampling.train_tasks(card, count, rng).tasks for count in (LANES, int(RENEWED.sum())))
     world = make(card, first, rng, engine)
     world.reset()
     for action in actions(world.spec, BEFORE):

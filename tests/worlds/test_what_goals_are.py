@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from metairl import catalogue, draws
-from metairl.streams import stream
-from metairl.worlds import make
-from metairl.worlds.goals import goal_of
-from metairl.worlds.locomotion import Locomotion
-from metairl.worlds.metaworld import MetaWorld
+from metairl.core.rng import stream
+from metairl.envs import make
+from metairl.envs.goal_spec import goal_of
+from metairl.envs.locomotion import Locomotion
+from metairl.envs.metaworld import MetaWorld
+from metairl.tasks import catalogue, sampling
 
 WITH = {
     "point-robot", "point-robot-sparse", "point-robot-semi-circle", "point-maze", "half-cheetah-vel",
@@ -27,7 +27,7 @@ def test_a_point_is_at_its_goal_where_the_world_calls_it_a_success(name: str) ->
     card = catalogue.task(name)
     goal = goal_of(card)
     assert goal
-    tasks = draws.draw(card, 200, stream("tasks"))
+    tasks = sampling.draw(card, 200, stream("tasks"))
     world = make(card, tasks, stream("world"))
     seen = world.reset()
     successes = []
@@ -47,7 +47,7 @@ def test_fingertips_reach_where_the_world_calls_it_a_success() -> None:
     card = catalogue.task("ml1")
     goal = goal_of(card)
     assert goal
-    tasks = draws.draw(card, 4, stream("tasks"))
+    tasks = sampling.draw(card, 4, stream("tasks"))
     world = make(card, tasks, stream("world"))
     assert isinstance(world, MetaWorld)
     told = goal.told(world.task, world.task[:, 50:53])
@@ -71,7 +71,7 @@ def test_a_cheetahs_goal_is_how_fast_it_is() -> None:
     card = catalogue.task("half-cheetah-vel:episodes=1")
     goal = goal_of(card)
     assert goal
-    world = make(card, draws.draw(card, 3, stream("tasks")), stream("world"))
+    world = make(card, sampling.draw(card, 3, stream("tasks")), stream("world"))
     assert isinstance(world, Locomotion)
     world.reset()
     rng = stream("act")

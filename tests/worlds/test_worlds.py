@@ -4,9 +4,9 @@ import torch
 from torch import tensor
 from torch.testing import assert_close
 
-from metairl.streams import stream
-from metairl.worlds.bandit import Bandit
-from metairl.worlds.tabular import Tabular
+from metairl.core.rng import stream
+from metairl.envs.bandit import Bandit
+from metairl.envs.tabular import Tabular
 
 
 def two_state_world(lanes: int, noise: str) -> Tabular:

@@ -1,0 +1,125 @@
+"""PEARL: probabilistic embeddings for actor-critic meta-RL (Rakelly et al. 2019, arXiv:1903.08254).
+
+    μ_n, s_n = f(o_n, a_n, r_n),   σ_n² = softplus(s_n)                    one transition
+    q(z | c) = N(0, 1) · Π_n N(μ_n, σ_n²)                                  all of them, in any order
+             = N(η₁ / η₂, 1 / η₂),   η₁ = Σ_n μ_n / σ_n²,   η₂ = 1 + Σ_n 1 / σ_n²
+    z ~ q(z | c) where an episode begins, held until it ends              posterior sampling
+    z_t = [o_t, z]
+    L   = λ KL(q(z | c) ‖ N(0, 1))
+
+Memory is (Σ μ/σ², Σ 1/σ²), so transitions add up one at a time, or all at once in `believe`.
+
+Departures: the prior is one of the factors, so that no transitions at all is no special case. Settings that
+are off by default:
+
+    sampling = false    z is the mean of q instead of a draw
+    paid = true         the product is of steps with a reward alone: where rewards are rare, an episode that
+                        finds nothing leaves the prior as it is, and the next draw searches elsewhere.
+                        Losses of a task that has paid nothing yet are at the prior's mean, away from draws
+    dynamics            f also reads o′, for tasks that differ in how things move
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from metairl.core.networks import Eyes, mlp
+from metairl.core.types import Batch, Context, Encoding, Spec, State
+
+
+@dataclass(frozen=True)
+class Config:
+    latent: int = 5  # size of z
+    hidden: tuple[int, ...] = (200, 200, 200)  # layers of f
+    kl: float = 0.1  # λ
+    sampling: bool = True  # z is drawn from its posterior, else it is the posterior's mean
+    paid: bool = False  # steps that paid nothing say nothing
+    dynamics: bool = False  # f reads o′ too
+
+    @property
+    def chance(self) -> int:
+        """How many normal numbers an episode brings for the draw of z."""
+        return self.latent if self.sampling else 0
+
+
+class Pearl(nn.Module):
+    sees_task = False
+    reads = "set"
+    reads_in_order = False
+    least_episodes = 2
+    parts = 4
+
+    def __init__(self, spec: Spec, config: Config):
+        super().__init__()
+        self.config = config
+        self.eyes = Eyes(spec)
+        self.width = self.eyes.width + config.latent  # Z
+        seen = self.eyes.width * (2 if config.dynamics else 1)
+        self.factor = mlp(seen + spec.actions + 1, *config.hidden, 2 * config.latent, last_gain=0.1)
+
+    def initial(self, lanes: int) -> State:
+        """Σ so far, Σ at the beginning of the episode, the observation before, whether there was one."""
+        sums, seen = torch.zeros(lanes, 2 * self.config.latent), torch.zeros(lanes, self.eyes.width)
+        return sums, sums, seen, torch.zeros(lanes, 1)
+
+    def forward(self, context: Context, state: State) -> Encoding:
+        assert context.prev_reward is not None, "PEARL reads the reward"
+        total, held, before, since = state
+        obs = self.eyes(context.obs)
+        seen = torch.cat([before.unsqueeze(1), obs[:, :-1]], dim=1)  # o_{t−1}
+        known = torch.cat([since, torch.ones_like(context.prev_done[:, 1:])], dim=1)
+        begins = (context.prev_done > 0) | (known == 0)
+        whole = known * (1 - context.prev_done) if self.config.dynamics else known  # o′ is not seen at an end
+        factors = self._factors(seen, context.prev_action, context.prev_reward, obs) * whole.unsqueeze(-1)
+        sums = total.unsqueeze(1) + factors.cumsum(1)  # [B, T, 2L]
+        held = _at_last(begins, sums, held)
+        aux = self.config.kl * self._divergence(held).mean()
+        state = sums[:, -1], held[:, -1], obs[:, -1], torch.ones_like(since)
+        return Encoding(self._embedded(held, obs, context.chance), state, aux)
+
+    def believe(self, evidence: Batch) -> tuple[Tensor, Tensor]:
+        """The sums of a set of transitions a task, [B, 2L], and the encoder's loss."""
+        obs, after = self.eyes(evidence.obs), self.eyes(evidence.after)
+        factors = self._factors(obs, evidence.action, evidence.reward, after)
+        sums = (factors * evidence.counts.unsqueeze(-1)).sum(1)
+        return sums, self.config.kl * self._divergence(sums).mean()
+
+    def given(self, belief: Tensor, obs: Tensor, chance: Tensor | None) -> Tensor:
+        """z_t of what is seen, [B, T, O], under the same sums for all of it, [B, 2L], and one draw."""
+        if chance is not None and self.config.paid:
+            chance = chance * (belief[:, -1:] > 0)
+        draw = None if chance is None else chance.unsqueeze(1)
+        return self._embedded(belief.unsqueeze(1), self.eyes(obs), draw)
+
+    def _embedded(self, sums: Tensor, obs: Tensor, chance: Tensor | None) -> Tensor:
+        mean, variance = self._posterior(sums)
+        z = mean if chance is None else mean + variance.sqrt() * chance
+        return torch.cat([obs, z.expand(*obs.shape[:2], -1)], dim=-1)
+
+    def _factors(self, obs: Tensor, action: Tensor, reward: Tensor, after: Tensor) -> Tensor:
+        """(μ / σ², 1 / σ²) of every transition."""
+        seen = [obs, after] if self.config.dynamics else [obs]
+        mean, spread = self.factor(torch.cat([*seen, action, reward.unsqueeze(-1)], dim=-1)).chunk(2, dim=-1)
+        precision = 1 / softplus(spread).clamp(min=1e-7)
+        factors = torch.cat([mean * precision, precision], dim=-1)
+        return factors * (reward != 0).unsqueeze(-1) if self.config.paid else factors
+
+    def _posterior(self, sums: Tensor) -> tuple[Tensor, Tensor]:
+        weighted, precision = sums.chunk(2, dim=-1)
+        variance = 1 / (1 + precision)
+        return weighted * variance, variance
+
+    def _divergence(self, sums: Tensor) -> Tensor:
+        """KL(N(μ, σ²) ‖ N(0, 1)) = Σ (σ² + μ² − 1 − log σ²) / 2."""
+        mean, variance = self._posterior(sums)
+        return (variance + mean.square() - 1 - variance.log()).sum(-1) / 2
+
+
+def _at_last(begins: Tensor, now: Tensor, before: Tensor) -> Tensor:
+    """Of every step, what `now` was where its episode began; `before` where that is longer ago."""
+    steps = torch.arange(1, begins.shape[1] + 1)
+    last = steps.where(begins, 0).cummax(1).values  # [B, T], 0: before
+    every = torch.cat([before.unsqueeze(1), now], dim=1)
+    return every.gather(1, last.unsqueeze(-1).expand(-1, -1, every.shape[-1]))

@@ -1,0 +1,67 @@
+"""Imitation by a policy and a value, with no Q (Wulfmeier et al. 2024, arXiv:2409.01369).
+
+    r   = log π(a | z) + V(z) − γ_t V(z′)                  the reward that would make π soft-optimal
+    L   = E_E[ −log π(a | z) ]                             behavioural cloning
+        + λ E_E[ r² ]                                      ψ: small rewards, which ties steps together
+
+With λ = 0 it is behavioural cloning, step by step. Where actions are discrete and log π + V is called Q, it
+is offline IQ-Learn at τ = 1 with 4α = 1 / λ.
+
+Departures: V has a network of its own, also where actions are discrete; for continuous actions log π is that
+of the Gaussian that behavioural cloning has beside it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from torch import Generator, Tensor, nn
+
+from metairl.core.losses import mean
+from metairl.core.networks import PolicyHead, mlp
+from metairl.core.types import Moves, Spec
+
+
+@dataclass(frozen=True)
+class Config:
+    gamma: float = 0.99  # γ
+    weight: float = 0.1  # λ
+    hidden: tuple[int, ...] = (256, 256)  # layers of policy and V
+
+
+class PiV(nn.Module):
+    def __init__(self, spec: Spec, width: int, config: Config):
+        super().__init__()
+        self.config = config
+        self.policy = PolicyHead(spec, width, config.hidden, bounded=True)
+        self.value = mlp(width, *config.hidden, 1, last_gain=0.01)
+
+    def act(self, z: Tensor, rng: Generator, explore: bool) -> Tensor:
+        pi = self.policy(z)
+        action: Tensor = pi.sample(rng) if explore else pi.mode()
+        return action
+
+    def last_layer(self) -> Iterator[Tensor]:
+        yield from (*self.policy.last_layer(), *self.value[-1].parameters())
+
+    def chosen(self, z: Tensor, action: Tensor) -> Tensor:
+        """What stands in Q's place."""
+        chosen: Tensor = self.policy(z).log_prob(action) + self.worth(z)
+        return chosen
+
+    def worth(self, z: Tensor) -> Tensor:
+        value: Tensor = self.value(z).squeeze(-1)
+        return value
+
+    def reward(self, m: Moves, rng: Generator) -> Tensor:
+        return self.chosen(m.z, m.action) - self.config.gamma * m.follows * self.worth(m.after)
+
+    def losses(self, m: Moves, rng: Generator) -> dict[str, Tensor]:
+        shown = m.counts * m.shown
+        log_prob = self.policy(m.z).log_prob(m.action)
+        r = log_prob + self.worth(m.z) - self.config.gamma * m.follows * self.worth(m.after)
+        return {
+            "policy": -mean(log_prob, shown),
+            "reward": self.config.weight * mean(r.square(), shown),
+        }
+
+    def after_step(self) -> None: ...

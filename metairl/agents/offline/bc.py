@@ -1,0 +1,40 @@
+"""Behavioural cloning: do what was done.
+
+    L_π = −E[ log π(a | z) ]
+
+Continuous actions come from a Gaussian around tanh(f(z)) whose spread does not depend on z, as in IQL beside
+it. Learned from every task's best episodes (`--recipe.best 0.1`), it is what offline RL has to beat.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from torch import Generator, Tensor, nn
+
+from metairl.core.losses import mean
+from metairl.core.networks import PolicyHead
+from metairl.core.types import Moves, Spec
+
+
+@dataclass(frozen=True)
+class Config:
+    hidden: tuple[int, ...] = (256, 256)  # layers of the policy
+
+
+class BC(nn.Module):
+    def __init__(self, spec: Spec, width: int, config: Config):
+        super().__init__()
+        self.policy = PolicyHead(spec, width, config.hidden, bounded=True)
+
+    def act(self, z: Tensor, rng: Generator, explore: bool) -> Tensor:
+        pi = self.policy(z)
+        action: Tensor = pi.sample(rng) if explore else pi.mode()
+        return action
+
+    def last_layer(self) -> Iterator[Tensor]:
+        return self.policy.last_layer()
+
+    def losses(self, m: Moves, rng: Generator) -> dict[str, Tensor]:
+        return {"policy": -mean(self.policy(m.z).log_prob(m.action), m.counts)}
+
+    def after_step(self) -> None: ...

@@ -1,0 +1,85 @@
+"""Proximal policy optimisation over whole trials (Schulman et al. 2017, arXiv:1707.06347).
+
+    A, y   = GAE(r, V, γ, λ),  y = A + V                            once an iteration
+    L_π    = E[ −min(ρ A, clamp(ρ, 1 − ε, 1 + ε) A) ],  ρ = π / π_old      eq. 7
+    L_V    = E[ ((y − V) / s)² ] / 2,  V_t = m_t + s · f(z_t)
+    L_H    = −β E[ H(π) ],  β falling to 0 over the budget where it `settles`
+
+E is over the steps that count: those of a trial's K episodes.
+
+Departures: advantages are standardised over the iteration; m_t and s follow the mean of y at each step of
+the trial and its spread, so V need not count the time that is left and L_V keeps
+one size from 10 pulls to 500; RL² itself used TRPO with a separate baseline network.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor, nn
+
+from metairl.core.losses import clipped_surrogate, gae, mean, standardised
+from metairl.core.networks import PolicyHead, Rescaled, mlp
+from metairl.core.types import Features, Spec
+
+
+@dataclass(frozen=True)
+class Config:
+    gamma: float = 0.99  # γ
+    trace: float = 0.3  # λ of GAE; RL² and its reproductions use 0.3 on bandits and MDPs
+    clip: float = 0.2  # ε
+    entropy: float = 0.01  # β
+    settles: bool = False  # β falls linearly to zero over the budget
+    value: float = 0.5  # weight of L_V
+    hidden: tuple[int, ...] = (64,)  # layers of both heads
+    bounded: bool = False  # the mean of continuous actions is inside (−1, 1)
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What an iteration holds fixed while its epochs run."""
+
+    log_prob: Tensor  # [B, T], log π_old(a)
+    advantage: Tensor  # [B, T]
+    value: Tensor  # [B, T], y
+    entropy: float  # β
+
+    def __getitem__(self, rows: Tensor) -> "Targets":
+        return Targets(self.log_prob[rows], self.advantage[rows], self.value[rows], self.entropy)
+
+
+class PPO(nn.Module):
+    def __init__(self, spec: Spec, width: int, config: Config):
+        super().__init__()
+        self.config = config
+        self.policy = PolicyHead(spec, width, config.hidden, config.bounded)
+        self.value = Rescaled(mlp(width, *config.hidden, 1, last_gain=0.1), spec.steps, rate=0.1)
+
+    def act(self, z: Tensor, rng: Generator, explore: bool) -> Tensor:
+        pi = self.policy(z)
+        action: Tensor = pi.sample(rng) if explore else pi.mode()
+        return action
+
+    def last_layer(self) -> Iterator[Tensor]:
+        yield from (*self.policy.last_layer(), *self.value.last_layer())
+
+    @torch.no_grad()
+    def targets(self, f: Features, progress: float) -> Targets:
+        log_prob = self.policy(f.z).log_prob(f.action)
+        value = self.value(f.z)
+        advantage = gae(f.reward, value, self.config.gamma * f.follows, self.config.trace)
+        target = advantage + value
+        self.value.follow(target, f.counts)
+        advantage = standardised(advantage, f.counts)
+        entropy = self.config.entropy * (1 - progress if self.config.settles else 1)
+        return Targets(log_prob, advantage, target, entropy)
+
+    def losses(self, f: Features, old: Targets) -> dict[str, Tensor]:
+        pi = self.policy(f.z)
+        log_ratio = pi.log_prob(f.action) - old.log_prob
+        error = (old.value - self.value(f.z)) / self.value.std
+        return {
+            "policy": mean(clipped_surrogate(log_ratio, old.advantage, self.config.clip), f.counts),
+            "value": self.config.value * mean(error.square(), f.counts) / 2,
+            "entropy": -old.entropy * mean(pi.entropy(), f.counts),
+        }

@@ -1,0 +1,6 @@
+"""Aliases for NumPy arrays."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]

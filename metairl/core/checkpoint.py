@@ -1,0 +1,69 @@
+"""Checkpoints that are whole or not there: written aside, synced, renamed, hashed, the previous one kept.
+
+NUMBER.pt      tensors and plain numbers, read with weights_only (no code in a file can run)
+NUMBER.json    its size and SHA-256; torch itself does not notice a flipped byte
+"""
+
+import hashlib
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from metairl.core.errors import DamagedFile
+from metairl.core.records import write_atomically, writing
+
+KEPT = 2
+
+
+def save(folder: Path, number: int, content: dict[str, Any], keep: int | None = KEPT) -> None:
+    """As one of the newest `keep`; None: older ones stay too."""
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    data = buffer.getvalue()
+    manifest = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    write_atomically(folder / f"{number:012d}.pt", data)
+    write_atomically(folder / f"{number:012d}.json", (json.dumps(manifest) + "\n").encode())
+    with writing(folder):
+        for old in _manifests(folder)[keep:] if keep else ():
+            old.unlink(missing_ok=True)
+            old.with_suffix(".pt").unlink(missing_ok=True)
+
+
+def load(folder: Path) -> dict[str, Any] | None:
+    """The newest checkpoint that is what was written; None where there is none at all."""
+    manifests = _manifests(folder)
+    for manifest in manifests:
+        try:
+            return _read(manifest)
+        except DamagedFile as fault:
+            print(f"{fault}; trying the checkpoint before it", file=sys.stderr)
+    if manifests:
+        raise DamagedFile(f"{folder}: none of its {len(manifests)} checkpoints is whole")
+    return None
+
+
+def every(folder: Path) -> dict[int, dict[str, Any]]:
+    """All that are there, by their numbers, the oldest first."""
+    return {int(manifest.stem): _read(manifest) for manifest in reversed(_manifests(folder))}
+
+
+def _read(manifest: Path) -> dict[str, Any]:
+    file = manifest.with_suffix(".pt")
+    try:
+        expected = json.loads(manifest.read_bytes())["sha256"]
+        data = file.read_bytes()
+    except (OSError, ValueError, KeyError, TypeError):
+        raise DamagedFile(f"{file}: its bytes or its manifest cannot be read") from None
+    if hashlib.sha256(data).hexdigest() != expected:
+        raise DamagedFile(f"{file}: its bytes are not the ones that were written (SHA-256 differs)")
+    content: dict[str, Any] = torch.load(io.BytesIO(data), weights_only=True)
+    return content
+
+
+def _manifests(folder: Path) -> list[Path]:
+    """Newest first; a .pt without its manifest was never finished and does not count."""
+    return sorted(folder.glob("[0-9]*.json"), reverse=True)

@@ -1,0 +1,48 @@
+"""WORLDS: a name on a task card to a class built as `World(tasks, horizon, episodes, rng)`."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from torch import Generator
+
+from metairl.core.interfaces import World
+from metairl.core.types import Tasks
+from metairl.envs.bandit import Bandit
+from metairl.envs.classic import Acrobot, CartPole
+from metairl.envs.engines import Kind
+from metairl.envs.finite_mdp import Charted
+from metairl.envs.lander import Lander
+from metairl.envs.locomotion import Locomotion
+from metairl.envs.maze_first_person import Maze
+from metairl.envs.maze_grid import MazeGrid
+from metairl.envs.metaworld import MetaWorld
+from metairl.envs.point import Point, SparsePoint
+from metairl.envs.point_maze import PointMaze
+from metairl.envs.tabular import Tabular
+from metairl.envs.tokens import Tokens
+from metairl.tasks.cards import TaskCard
+from metairl.tasks.finite_mdps import CHARTS
+
+WORLDS: dict[str, Callable[..., World]] = {
+    "acrobot": Acrobot,
+    "bandit": Bandit,
+    "cart-pole": CartPole,
+    "lander": Lander,
+    "locomotion": Locomotion,
+    "maze": Maze,
+    "maze-grid": MazeGrid,
+    "meta-world": MetaWorld,
+    "point": Point,
+    "point-maze": PointMaze,
+    "point-sparse": SparsePoint,
+    "tabular": Tabular,
+    "tokens": Tokens,
+} | {kind: partial(Charted, kind) for kind in CHARTS}
+
+
+def make(card: TaskCard, tasks: Tasks, rng: Generator, engine: Kind = "cpu") -> World:
+    """A world of these tasks as the card has it; one with physics is stepped by an engine."""
+    robot: dict[str, Any] = {"physics": card.physics} if card.physics else {"arm": card.arm}
+    simulated = {**robot, "engine": engine} if card.simulated else {}
+    return WORLDS[card.world](tasks, card.horizon, card.episodes, rng, **simulated)

@@ -1,0 +1,201 @@
+"""The judge. It owns time, seeds, budgets and what is hidden; a method owns none of them.
+
+    meta-train     the recipe iterates until its step budget is spent; curves are judged on `validation`
+    meta-test      K episodes on every task of `test`, memory kept between them, weights still
+    record         one line an (evaluation, episode index), every task in it
+
+The last parameters are the ones that are reported. Judging uses worlds and random streams of its own, so
+judging more often changes nothing in training.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from metairl.core.errors import Diverged
+from metairl.core.interfaces import Policy
+from metairl.core.records import Evaluation, Record, Training
+from metairl.core.rng import stream
+from metairl.core.rollout import outcome
+from metairl.core.types import Outcome, Sight
+from metairl.envs import make
+from metairl.envs.engines import Kind
+from metairl.tasks.cards import TaskCard
+from metairl.tasks.sampling import TaskSet
+
+LANES = 4096  # tasks judged at once; part of the protocol, since lanes share a random stream
+CURVE = 20  # times that a training run is judged on its validation tasks, beside its very beginning
+LINES = 200  # lines that a training run writes about its losses
+
+
+class Recipe(Protocol):
+    """A training loop, one iteration at a time."""
+
+    networks: nn.Module
+    env_steps: int
+    gradient_steps: int
+
+    @property
+    def clock(self) -> int:
+        """What its budget is counted in: steps in worlds, or gradient steps where nothing is lived."""
+        ...
+
+    def iterate(self, progress: float) -> dict[str, float]: ...
+
+    def state(self) -> dict[str, Any]: ...
+
+    def load(self, state: dict[str, Any]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What training had cost when an evaluation began."""
+
+    env_steps: int = 0
+    gradient_steps: int = 0
+
+
+def meta_train(
+    recipe: Recipe, judge: Callable[[], list[Record]], steps: int, seconds: dict[str, float]
+) -> Iterator[list[Record]]:
+    """Iterate until the budget is spent; after every iteration, what there is to record, if anything.
+
+    When to judge depends on steps alone, so an interrupted run judges at the same moments when it goes on.
+    """
+
+    def timed() -> list[Record]:
+        began = time.perf_counter()
+        records = judge()
+        seconds["eval"] += time.perf_counter() - began
+        return records
+
+    if recipe.clock == 0:
+        yield timed()
+    while recipe.clock < steps:
+        before, began = recipe.clock, time.perf_counter()
+        metrics = recipe.iterate(before / steps)
+        seconds["train"] += time.perf_counter() - began
+        _require_finite(metrics, recipe)
+        records: list[Record] = []
+        if _crosses(before, recipe.clock, steps / LINES):
+            records.append(Training(recipe.env_steps, recipe.gradient_steps, metrics, dict(seconds)))
+        if _crosses(before, recipe.clock, steps / CURVE):
+            records += timed()
+        yield records
+
+
+def _crosses(before: int, after: int, stride: float) -> bool:
+    return before // stride != after // stride
+
+
+def _require_finite(metrics: dict[str, float], recipe: Recipe) -> None:
+    for name, value in metrics.items():
+        if not math.isfinite(value):
+            raise Diverged(f"'{name}' became {value} after {recipe.clock} training steps")
+
+
+def meta_test(
+    policy: Policy,
+    card: TaskCard,
+    tasks: TaskSet,
+    sight: Sight,
+    seed: int,
+    spent: Spent,
+    engine: Kind = "cpu",
+) -> list[Evaluation]:
+    """Exactly K full episodes on every task, whatever the policy does; one record an episode index."""
+    began = time.perf_counter()
+    judged = partial(_judge_lanes, policy, card, tasks, sight, seed, engine)
+    # A policy that reads torch's global generator moves only ours; numbers do not depend on the threads.
+    with torch.random.fork_rng(devices=[]), ThreadPoolExecutor(torch.get_num_threads()) as threads:
+        scores = list(threads.map(judged, range(0, len(tasks), LANES)))
+    returns, lengths, success, lost = (torch.cat(columns) for columns in zip(*scores, strict=True))  # [N, K]
+    seconds = {"eval": time.perf_counter() - began}
+    before = (lengths.cumsum(1) - lengths).sum(0)
+    return [
+        Evaluation(
+            split=tasks.split,
+            k=k + 1,
+            tasks_sha256=tasks.sha256,
+            env_steps=spent.env_steps,
+            gradient_steps=spent.gradient_steps,
+            adapt_steps=int(before[k]),
+            eval_steps=int(lengths[:, k].sum()),
+            returns=[round(x, 4) for x in returns[:, k].tolist()],
+            lengths=_one_if_equal(lengths[:, k].tolist()),
+            success=success[:, k].int().tolist() if card.reports_success else None,
+            seconds=seconds,
+            lost=int(lost[:, k].sum()),
+        )
+        for k in range(card.episodes)
+    ]
+
+
+def meta_test_each(
+    policies: Sequence[Policy],
+    card: TaskCard,
+    tasks: TaskSet,
+    sight: Sight,
+    seed: int,
+    spent: Spent,
+    lived: int,
+    engine: Kind = "cpu",
+) -> list[Evaluation]:
+    """The same where every task has a policy of its own, which has lived so many steps in it before."""
+    alone = [
+        meta_test(policy, card, tasks.only(index), sight, seed, spent, engine)
+        for index, policy in enumerate(policies)
+    ]
+    return [_together(parts, tasks.sha256, lived) for parts in zip(*alone, strict=True)]
+
+
+def _together(parts: Sequence[Evaluation], sha256: str, lived: int) -> Evaluation:
+    """Evaluations of one task each, as one of them all."""
+    successes = [flag for part in parts for flag in part.success or ()]
+    return replace(
+        parts[0],
+        tasks_sha256=sha256,
+        adapt_steps=sum(part.adapt_steps + lived for part in parts),
+        eval_steps=sum(part.eval_steps for part in parts),
+        returns=[value for part in parts for value in part.returns],
+        lengths=_one_if_equal([length for part in parts for length in part.all_lengths]),
+        success=successes or None,
+        seconds={"eval": sum(part.seconds["eval"] for part in parts)},
+        lost=sum(part.lost for part in parts),
+    )
+
+
+def _judge_lanes(
+    policy: Policy, card: TaskCard, tasks: TaskSet, sight: Sight, seed: int, engine: Kind, first: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    chance, choice = (stream("judge", name, card.id, tasks.split, seed, first) for name in ("world", "act"))
+    world = make(card, tasks[slice(first, first + LANES)], chance, engine)
+    return by_episode(outcome(policy, world, choice, sight), card.episodes)
+
+
+def by_episode(trial: Outcome, episodes: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return, length, success and breakdown of each lane's first K episodes, [B, K]; later ones do not count.
+
+    A lane that finishes early starts episode K + 1 while others are still at work. Counting those, or the
+    first episodes to finish anywhere, would favour the tasks that a policy already solves.
+    """
+    index = trial.done.long().cumsum(1) - trial.done.long()  # [B, T], the episode a step belongs to
+    index = index.clamp(max=episodes - 1)
+    empty = torch.zeros(len(index), episodes)
+    returns = empty.scatter_add(1, index, trial.reward.where(trial.counts, 0.0))
+    lengths = empty.scatter_add(1, index, trial.counts.float()).long()
+    success, lost = (
+        empty.scatter_add(1, index, (flag & trial.counts).float()) > 0 for flag in (trial.success, trial.lost)
+    )
+    return returns, lengths, success, lost
+
+
+def _one_if_equal(lengths: list[int]) -> int | list[int]:
+    return lengths[0] if len(set(lengths)) == 1 else lengths

@@ -1,0 +1,135 @@
+"""Judges runs on what they were not trained on, and on what they were, and puts them in a matrix.
+
+Everything is judged as `metairl evaluate` does it alone: whole trials, weights still, the last parameters.
+What does not fit is refused before anything is judged.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from metairl.core.errors import UsageError
+from metairl.core.records import Evaluation, RunFolder
+from metairl.core.rng import stream
+from metairl.evaluation import protocol
+from metairl.evaluation.transfer_matrix import OWN, TRAINING, Cell, Matrix, Relation, Row
+from metairl.experiments.request import Request, can_act, infers_before, judge, requested
+from metairl.experiments.run import reopen
+from metairl.methods import registry
+from metairl.rewards.irl.solution import Explains, Judged
+from metairl.tasks import catalogue, sampling
+from metairl.tasks.cards import TaskCard
+from metairl.tasks.sampling import TaskSet
+
+Column = list[Evaluation] | None  # one run's, by episode; None where it cannot be judged
+
+
+def matrix(folders: Sequence[RunFolder], on: Sequence[str], split: str, threads: int | None) -> Matrix:
+    """Runs that differ in their seed alone are one row."""
+    elsewhere = list(dict.fromkeys(map(catalogue.task_name, on)))
+    rows: dict[Request, dict[int, RunFolder]] = defaultdict(dict)
+    for folder in folders:
+        asked = requested(folder)
+        require_alike(asked, on)
+        seeds = rows[replace(asked, seed=0)]
+        if asked.seed in seeds:
+            raise UsageError(
+                f"{seeds[asked.seed].path} and {folder.path} are the same run, seed {asked.seed}"
+            )
+        seeds[asked.seed] = folder
+    return Matrix(
+        split,
+        [OWN, *elsewhere, TRAINING],
+        [_row(seeds, elsewhere, split, threads) for seeds in rows.values()],
+    )
+
+
+def require_alike(asked: Request, elsewhere: Sequence[str]) -> None:
+    for name in elsewhere:
+        if not can_act(asked, catalogue.task(name)):
+            raise UsageError(f"what was trained on '{asked.task}' cannot act on '{name}'")
+
+
+def relation(trained: TaskCard, judged: TaskCard) -> Relation:
+    """How another card's tasks differ from those trained on; how long they last is no difference."""
+    if _of_one_length(trained).sha256 == _of_one_length(judged).sha256:
+        return OWN
+    if _wanted(trained) != _wanted(judged):
+        return "new tasks"
+    return "changed dynamics" if trained.physics != judged.physics else "varied parameters"
+
+
+def training_sample(card: TaskCard) -> TaskSet:
+    """As many as there are test tasks: the first of a fixed split, else drawn for this alone."""
+    if card.split.train != "endless":
+        return TaskSet(card.id, "train", sampling.task_set(card, "train")[slice(card.split.test)])
+    return TaskSet(card.id, "train", sampling.draw(card, card.split.test, stream("retention", card.id)))
+
+
+@dataclass(frozen=True)
+class _Run:
+    asked: Request
+    steps: int
+    judged: dict[str, Column]  # by column
+
+
+def _row(seeds: dict[int, RunFolder], elsewhere: Sequence[str], split: str, threads: int | None) -> Row:
+    runs = [_judged(seeds[seed], elsewhere, split, threads) for seed in sorted(seeds)]
+    asked = runs[0].asked
+    own = registry.find(asked.method).encoder
+    return Row(
+        method=asked.method if asked.encoder == own else f"{asked.method}+{asked.encoder}",
+        trained_on=asked.task,
+        steps=min(run.steps for run in runs),
+        seeds=tuple(run.asked.seed for run in runs),
+        cells={
+            column: _cell(asked, column, [run.judged[column] for run in runs]) for column in runs[0].judged
+        },
+    )
+
+
+def _judged(folder: RunFolder, elsewhere: Sequence[str], split: str, threads: int | None) -> _Run:
+    torch.set_num_threads(threads or folder.description()["threads"])
+    asked, policy, spent = reopen(folder)
+    columns: dict[str, Column] = {OWN: judge(asked, policy, split, spent)}
+    for name in elsewhere:
+        own = name == asked.task
+        columns[name] = columns[OWN] if own else judge(asked, policy, split, spent, catalogue.task(name))
+    columns[TRAINING] = _retained(asked, policy, spent)
+    return _Run(asked, spent.env_steps or spent.gradient_steps, columns)
+
+
+def _retained(asked: Request, policy: Judged, spent: protocol.Spent) -> Column:
+    """None for what is shown of a task before the trial: of this sample nothing was logged."""
+    if isinstance(policy, Explains) or infers_before(asked, policy):
+        return None
+    tasks = training_sample(asked.card)
+    return protocol.meta_test(policy, asked.card, tasks, asked.sight, asked.seed, spent, asked.engine)
+
+
+def _cell(asked: Request, column: str, runs: Sequence[Column]) -> Cell | None:
+    judged = [run for run in runs if run is not None]
+    if not judged:
+        return None
+    task = asked.task if column in (OWN, TRAINING) else column
+    success = [[e.success for e in run] for run in judged]
+    return Cell(
+        task=task,
+        relation=TRAINING if column == TRAINING else relation(asked.card, catalogue.task(task)),
+        returns=np.array([[e.returns for e in run] for run in judged], dtype=float),
+        success=np.array(success, dtype=float) if catalogue.task(task).reports_success else None,
+    )
+
+
+def _of_one_length(card: TaskCard) -> TaskCard:
+    return card.model_copy(update={"horizon": 1, "episodes": 1, "data": None, "demos": None})
+
+
+def _wanted(card: TaskCard) -> tuple[Any, ...]:
+    """What a card's tasks ask for."""
+    skills = sorted(card.skill_goals.train + card.skill_goals.test) if card.arm else None
+    return card.world, card.physics and card.physics.aim, skills

@@ -1,0 +1,59 @@
+"""What a method stands for, made: networks from a run's own stream, and what they are shown in a trial."""
+
+from typing import Any
+
+import torch
+
+from metairl.agents.agent import Agent
+from metairl.agents.encoders import ENCODERS, from_support
+from metairl.core.interfaces import Policy
+from metairl.core.rng import seed_of
+from metairl.core.types import Sight, Spec
+from metairl.methods.method import Method
+from metairl.rewards.irl.solution import Explains
+from metairl.tasks.cards import TaskCard
+from metairl.training import offline_preferences
+
+
+def sight(method: Method, encoder: str | None, settings: Any) -> Sight:
+    """What the judge lets this method see inside a trial."""
+    told = ENCODERS[encoder][0].sees_task if encoder else method.sees_task
+    chance = getattr(settings.encoder, "chance", 0) if encoder else 0
+    return Sight(reward=method.support == "trial", task=told, chance=chance)
+
+
+def build_agent(
+    method: Method, encoder: str, spec: Spec, settings: Any, card: TaskCard, seed: int
+) -> Agent[Any]:
+    """Fresh networks from the run's own stream; torch's global generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_of("networks", seed))
+        kind: Any = ENCODERS[encoder][0]
+        embedding: Any
+        if method.support != "trial" and kind.reads == "trial":
+            read = steps_of_support(spec, settings.recipe, card)
+            embedding = from_support.Support(kind, spec, settings.encoder, read)
+        else:
+            embedding = kind(spec, settings.encoder)
+        learner = method.learner[0](spec, embedding.width, settings.learner)
+        return Agent(embedding, learner, card.objective, sight(method, encoder, settings))
+
+
+def steps_of_support(spec: Spec, config: Any, card: TaskCard) -> int:
+    """At most so many are read of a task before its first episode."""
+    read: int = config.context
+    if isinstance(config, offline_preferences.Config) and card.comparisons:
+        return 2 * card.comparisons * min(config.ask.length, spec.horizon)
+    return min(read, card.examples or spec.horizon)
+
+
+def build_explainer(method: Method, spec: Spec, settings: Any, seed: int) -> Explains:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_of("networks", seed))
+        made: Explains = method.learner[0](spec, settings.learner)
+        return made
+
+
+def build_exact(method: Method, spec: Spec, settings: Any) -> Policy:
+    policy: Policy = method.learner[0](spec, settings.learner)
+    return policy

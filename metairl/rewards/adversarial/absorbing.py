@@ -1,0 +1,84 @@
+"""What was done, by demonstrators or by a policy, as rewards that are learned beside a policy read it.
+
+An episode that the MDP ends early goes on, for rewards, in a state of rest until its horizon: every step
+there is worth the same, whoever came there, so that neither living long nor ending soon pays by itself.
+
+    x = [z, a, 0]  of a step,      x = [0, 0, 1]  at rest
+    E_d[f] = Σ_t (f(x_t) + k_t f(rest)) / Σ_t (1 + k_t),    k_t steps of rest after step t
+"""
+
+from dataclasses import dataclass, fields
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from metairl.core.networks import mlp
+
+
+@dataclass(frozen=True)
+class Deeds:
+    """Of B trials, T steps each, or some of their steps."""
+
+    z: Tensor  # [B, T, Z]
+    action: Tensor  # [B, T, A]
+    after: Tensor  # [B, T, Z]
+    counts: Tensor  # [B, T]
+    ended: Tensor  # [B, T], 1 where the MDP ended
+    rest: Tensor  # [B, T], k, steps of rest that follow; 0 where the MDP went on
+    log_prob: Tensor  # [B, T], of the action by the policy that is judged
+
+    def at(self, steps: Tensor) -> "Deeds":
+        """These steps of every trial alone, [B, b] int."""
+        rows = torch.arange(len(steps)).unsqueeze(1)
+        return Deeds(*(getattr(self, field.name)[rows, steps] for field in fields(self)))
+
+    def __getitem__(self, rows: Tensor) -> "Deeds":
+        return Deeds(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+
+class Adversary(Protocol):
+    """A reward that is learned beside the policy that it pays."""
+
+    config: Any
+    whole: bool  # it reads whole trials, else any steps of them
+
+    def losses(self, shown: Deeds, lived: Deeds) -> dict[str, Tensor]: ...
+
+    def pays(self, deeds: Deeds) -> Tensor:
+        """What the policy is to earn in every step, [B, T]."""
+        ...
+
+    def pays_at_rest(self) -> Tensor:
+        """The same of a step of rest, []."""
+        ...
+
+    def recovered(self, z: Tensor, action: Tensor) -> Tensor:
+        """What the demonstrators seem to be after, [B, T]."""
+        ...
+
+
+def expected(here: Tensor, at_rest: Tensor, deeds: Deeds) -> Tensor:
+    """E_d of a number a step, [B, T], and of the same at rest, []."""
+    total = (here * deeds.counts).sum() + at_rest * (deeds.rest * deeds.counts).sum()
+    mean: Tensor = total / ((1 + deeds.rest) * deeds.counts).sum()
+    return mean
+
+
+class Potential(nn.Module):
+    """A number of x, which a step and rest have in common."""
+
+    def __init__(self, width: int, hidden: tuple[int, ...]):
+        super().__init__()
+        self.width = width
+        self.net = mlp(width + 1, *hidden, 1, last_gain=0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, T, width] -> [B, T]."""
+        number: Tensor = self.net(pad(x, (0, 1))).squeeze(-1)
+        return number
+
+    def at_rest(self) -> Tensor:
+        rest: Tensor = self.net(pad(torch.ones(1), (self.width, 0))).squeeze(-1)
+        return rest

@@ -1,0 +1,53 @@
+"""Traits of clips that principles speak of, one number a segment, [n, 2].
+
+    distance    mean over its steps of |o_of − c|, c the task's parameters
+    level       mean of o_of
+    effort      mean of |a|²
+    jerk        mean of |a_t − a_{t−1}|²
+
+Steps after a trial's end do not count.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from metairl.rewards.preferences.segment_pairs import Pairs
+from metairl.tasks.constitution_card import Principle, Trait
+
+
+def distance(pairs: Pairs, of: list[int]) -> Tensor:
+    wanted = pairs.task[:, None, None, : len(of)]
+    return _mean((pairs.obs[..., of] - wanted).norm(dim=-1), pairs.counts)
+
+
+def level(pairs: Pairs, of: list[int]) -> Tensor:
+    return _mean(pairs.obs[..., of].mean(-1), pairs.counts)
+
+
+def effort(pairs: Pairs, of: list[int]) -> Tensor:
+    return _mean(pairs.action.square().sum(-1), pairs.counts)
+
+
+def jerk(pairs: Pairs, of: list[int]) -> Tensor:
+    change = pairs.action[:, :, 1:] - pairs.action[:, :, :-1]
+    return _mean(change.square().sum(-1), pairs.counts[:, :, 1:])
+
+
+TRAITS: dict[Trait, Callable[[Pairs, list[int]], Tensor]] = {
+    "distance": distance,
+    "level": level,
+    "effort": effort,
+    "jerk": jerk,
+}
+
+
+def measured(principle: Principle, pairs: Pairs) -> Tensor:
+    return TRAITS[principle.trait](pairs, principle.of)
+
+
+def _mean(x: Tensor, counts: Tensor) -> Tensor:
+    """Over the steps that count, [n, 2, L] -> [n, 2]."""
+    total: Tensor = (x * counts).sum(-1) / counts.sum(-1).clamp(min=torch.finfo().tiny)
+    return total

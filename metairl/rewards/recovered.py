@@ -1,0 +1,82 @@
+"""A policy with the reward that was learned beside it, and that reward as a table of a chart's states.
+
+    r(s, a, s′) = r(s, a) − γ V(s′)          V = 0 where a reward does not read what a step led to
+
+So a table needs no row for every s′. On a chart r(s, a) = Σ_s′ P(s′ | s, a) r(s, a, s′) is one look ahead.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from metairl.agents.agent import Acting, Agent
+from metairl.agents.exact.planning import expected_after
+from metairl.core.types import Chart
+
+
+@runtime_checkable
+class Recovers(Protocol):
+    """A learner whose values say what demonstrators seem to be after: r = Q(z, a) − γ V(z′)."""
+
+    def chosen(self, z: Tensor, action: Tensor) -> Tensor:
+        """Q, [B, T]."""
+        ...
+
+    def worth(self, z: Tensor) -> Tensor:
+        """V, [B, T]."""
+        ...
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """A reward of every state, action and successor."""
+
+    now: Tensor  # r [B, S, A]
+    then: Tensor | None  # V [B, S]; None: what a step led to is not read
+    discount: float  # γ
+
+    def to(self, like: Tensor) -> "Recovered":
+        """In another precision."""
+        then = None if self.then is None else self.then.to(like)
+        return Recovered(self.now.to(like), then, self.discount)
+
+    def expected(self, chart: Chart) -> Tensor:
+        """[B, S, A], by where steps lead on this chart."""
+        if self.then is None:
+            return self.now
+        return self.now - self.discount * expected_after(chart, self.then)
+
+    def triples(self, lane: int) -> Tensor:
+        """[1, S, A, S′] of one task."""
+        now = self.now[lane, None, :, :, None]
+        states = now.shape[1]
+        if self.then is None:
+            return now.expand(-1, -1, -1, states)
+        return now - self.discount * self.then[lane]
+
+
+@dataclass(frozen=True)
+class Recovering(Acting):
+    """A policy with the reward that was learned beside it."""
+
+    now: Callable[[Tensor, Tensor], Tensor]  # r(z, a)
+    then: Callable[[Tensor], Tensor] | None  # V(z′)
+
+    @torch.no_grad()
+    def table(self, obs: Tensor, task: Tensor, actions: int) -> Recovered:
+        """What the demonstrators seem to be after, of every action in every state, as seen: obs [B, S, O]."""
+        z = self.agent.seen(obs, task, None)
+        each = torch.eye(actions).expand(*z.shape[:2], -1, -1)
+        columns = [self.now(z, each[..., a, :]) for a in range(actions)]
+        then = None if self.then is None else self.then(z)
+        return Recovered(torch.stack(columns, dim=-1), then, self.agent.learner.config.gamma)
+
+
+def recovering(
+    agent: Agent[Any], now: Callable[[Tensor, Tensor], Tensor], then: Callable[[Tensor], Tensor] | None
+) -> Recovering | None:
+    """None where the reward reads what was lived before: it is none of states."""
+    return None if agent.encoder.reads == "trial" else Recovering(agent, False, now, then)

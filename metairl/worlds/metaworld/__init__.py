@@ -1,5 +1,0 @@
-"""Meta-World's 50 tasks, stepped in batches, equal to the package's own step by step."""
-
-from metairl.worlds.metaworld.world import MetaWorld
-
-__all__ = ["MetaWorld"]
