@@ -407,15 +407,15 @@ def test_wandb_that_cannot_be_imported_is_a_notice(
 
 
 def test_the_package_imports_neither_wandb_nor_torch() -> None:
-    code = "import sys, metairl.track; sys.exit(bool({'wandb', 'torch'} & sys.modules.keys()))"
+    code = "import sys, metairl.experiments.tracking; sys.exit(bool({'wandb', 'torch'} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 # A whole process, because the exit is part of the promise: wandb's own hook there waits without a limit.
 LIFE = """
 import json, sys, time
-from metairl.track import Wandb, wandb_run
-from metairl.record import Training
+from metairl.experiments.tracking import Wandb, wandb_run
+from metairl.core.records import Training
 wandb_run.INIT_SECONDS = 4.0
 run, finishes = json.loads(sys.argv[1]), sys.argv[2] == "finishes"
 sink, moments = Wandb(), [time.perf_counter()]

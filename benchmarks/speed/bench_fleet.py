@@ -84,11 +84,11 @@ CONTROLLER = """
 import sys
 from pathlib import Path
 
-from metairl.fleet.crew import Local
-from metairl.fleet.fleet import Fleet
-from metairl.fleet.jobs import jobs_of, planned
-from metairl.fleet.view import View
-from metairl.request import request
+from metairl.experiments.fleet.crew import Local
+from metairl.experiments.fleet.fleet import Fleet
+from metairl.experiments.fleet.jobs import jobs_of, planned
+from metairl.experiments.fleet.view import View
+from metairl.experiments.request import request
 
 class Enough(Exception): ...
 

@@ -1,6 +1,6 @@
 """Every card as a Gymnasium environment, `metairl/NAME-vN`, for people who bring their own training loop.
 
-    import metairl.gym                                                registers them
+    import metairl.envs.gymnasium                                                registers them
     gymnasium.make("metairl/bandit-5-v1", pulls=100)                  a training task at every reset
     gymnasium.make("metairl/tabular-mdp-v1", split="validation")      a held-out one, at random or asked for
     gymnasium.make_vec("metairl/half-cheetah-vel-v1", num_envs=64)    one batched world; see `gym_vector`

@@ -1,9 +1,9 @@
 """Many trials of a card at once, as one Gymnasium vector environment that steps one batched world.
 
-    import metairl.gym
+    import metairl.envs.gymnasium
     gymnasium.make_vec("metairl/half-cheetah-vel-v1", num_envs=64)
 
-Every lane is what `metairl.gym` describes: a Gymnasium episode is a trial, truncated at its end, and `infos`
+Every lane is what `metairl.envs.gymnasium` describes: a Gymnasium episode is a trial, truncated at its end, and `infos`
 say the same, as Gymnasium's own SyncVectorEnv batches them. A lane whose trial is over begins the next one
 in the same step (AutoresetMode.SAME_STEP): the observation and `infos["new_task"]` are those of the new
 trial, `infos["final_obs"]` and `infos["final_info"]` those of the old one.

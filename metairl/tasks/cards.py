@@ -18,7 +18,7 @@ from metairl.tasks.distributions import Count, Law, Maps, SkillGoals, Strict
 
 
 class Physics(Strict):
-    """A MuJoCo body and what its reward is made of; see `metairl.worlds.locomotion`."""
+    """A MuJoCo body and what its reward is made of; see `metairl.envs.locomotion`."""
 
     body: str
     xml: str | None = None  # another model of that body: its path, or its name among Gymnasium's
@@ -36,7 +36,7 @@ class Physics(Strict):
 
 
 class Arm(Strict):
-    """Meta-World's robot; see `metairl.worlds.metaworld`."""
+    """Meta-World's robot; see `metairl.envs.metaworld`."""
 
     sees_goal: bool  # else it has to find out
 
@@ -163,13 +163,13 @@ Metric = Literal[
     "length",
     "successful-length",  # of episodes that reached the goal
     "success",  # in per cent
-    "value-difference",  # this and what follows: see metairl.measures
+    "value-difference",  # this and what follows: see metairl.evaluation.reward_metrics
     "in-wind",
     "agreement",
     "correlation",
     "epic",
     "starc",
-    "area",  # this and what follows: see metairl.transfer
+    "area",  # this and what follows: see metairl.evaluation.adaptation_curves
     "jump-start",
     "steps-to-threshold",
     "forward-transfer",

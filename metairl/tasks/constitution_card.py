@@ -11,7 +11,7 @@ Trait = Literal["distance", "level", "effort", "jerk"]
 
 class Principle(Strict):
     text: str  # as a judge that reads is told it
-    trait: Trait  # what is measured of a clip: see metairl.rewards.traits
+    trait: Trait  # what is measured of a clip: see metairl.rewards.preferences.clip_features
     of: list[int] = Field(default_factory=list)  # which numbers of what is seen
     prefer: Literal["more", "less"]
     weight: float = Field(gt=0)

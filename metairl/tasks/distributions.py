@@ -1,4 +1,4 @@
-"""The laws by which a card says how a parameter of its tasks is drawn; `metairl.draws` draws."""
+"""The laws by which a card says how a parameter of its tasks is drawn; `metairl.tasks.sampling` draws."""
 
 from typing import Annotated, Literal
 
@@ -49,7 +49,7 @@ class Maze(Strict):
 
 
 class Maps(Strict):
-    """Mazes that the card itself draws, as text, a list a split; see `metairl.maps`."""
+    """Mazes that the card itself draws, as text, a list a split; see `metairl.tasks.maze_text`."""
 
     law: Literal["maps"]
     train: list[str]
@@ -109,7 +109,7 @@ class OneOf(Strict):
 
 
 class SkillGoals(Strict):
-    """A skill of Meta-World and a goal for it; skills in turn in fixed splits. See `metairl.skill_goals`.
+    """A skill of Meta-World and a goal for it; skills in turn in fixed splits. See `metairl.tasks.metaworld_goals`.
 
     Validation goals are new ones of the training skills.
     """

@@ -71,7 +71,7 @@ def test_builds_of_other_processes_are_the_same_bytes() -> None:
 import hashlib, sys
 sys.path.insert(0, sys.argv[1])
 from example_standings import bare, small
-from metairl.board import page
+from metairl.boards import page
 print({path: hashlib.sha256(content).hexdigest() for path, content in page.files([bare(small())])})
 """
     words = [sys.executable, "-c", code, str(Path(__file__).parent)]

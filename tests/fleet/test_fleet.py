@@ -158,10 +158,10 @@ TWO = f"""
 import sys
 from pathlib import Path
 
-from metairl.fleet.crew import Local
-from metairl.fleet.fleet import Fleet
-from metairl.fleet.jobs import jobs_of, planned
-from metairl.request import request
+from metairl.experiments.fleet.crew import Local
+from metairl.experiments.fleet.fleet import Fleet
+from metairl.experiments.fleet.jobs import jobs_of, planned
+from metairl.experiments.request import request
 
 if __name__ == "__main__":
     asked = [request("rl2", "bandit-5:pulls=10", None, seed, {STEPS}) for seed in range(2)]

@@ -81,7 +81,7 @@ def make(
     current: bool = False,
     alone: bool = True,
 ) -> Engine:
-    module = import_module(f"metairl.worlds.engine.{kind}")
+    module = import_module(f"metairl.envs.engines.{kind}")
     engine: Engine = getattr(module, kind.capitalize())(model, lanes, Use(reads, current, alone))
     return engine
 

@@ -4,7 +4,7 @@
     r = the skill's own reward, 0 to 10;       success = the skill's own, at this very step
     p = which skill, its target, its goal      50 + 3 + 6 numbers, for methods that are told the task
 
-A task is a skill and a goal, see `metairl.skill_goals`. Lanes of one skill share a scene, and all scenes one
+A task is a skill and a goal, see `metairl.tasks.metaworld_goals`. Lanes of one skill share a scene, and all scenes one
 pool of threads. An episode ends at its horizon alone; a lane whose simulation diverges ends too, with no
 reward for the step, and is marked.
 """
@@ -125,7 +125,7 @@ def _numbers(tasks: Tasks) -> Tensor:
     goals = tasks.get("goal") if isinstance(tasks, dict) else None
     if not isinstance(goals, Tensor) or goals.shape[1:] != (1 + GOAL,):
         raise UsageError(
-            f"a Meta-World task is {1 + GOAL} numbers, see metairl.skill_goals; "
+            f"a Meta-World task is {1 + GOAL} numbers, see metairl.tasks.metaworld_goals; "
             "the package's own Task objects are pickles, which can run code, and are not read"
         )
     for place, name in enumerate(NAMES):
