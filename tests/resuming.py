@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from metairl.evaluation.protocol import Spent
+from metairl.evaluation.protocol import StepCounts
 from metairl.experiments.request import Request, build, judge
 
 
@@ -37,7 +37,7 @@ def goes_on_bit_for_bit(wanted: Request) -> None:
     resumed.load(halfway)
     assert resumed.iterate(0.4) == metrics
     assert flat(straight.state()) == flat(resumed.state())
-    first, again = (judge(wanted, policy, "validation", Spent()) for _ in range(2))
+    first, again = (judge(wanted, policy, "validation", StepCounts()) for _ in range(2))
     assert [e.returns for e in first] == [e.returns for e in again]
 
 

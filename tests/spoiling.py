@@ -12,16 +12,16 @@ from torch import Tensor
 from metairl.core.types import Step
 
 
-def learns_the_same(world: type[Any], built: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> bool:
+def learns_the_same(env: type[Any], built: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> bool:
     """Two iterations, with the world's reward and success and with others."""
-    learned, step = [], world.step
+    learned, step = [], env.step
 
     def spoilt(self: Any, action: Tensor) -> Step:
         came: Step = step(self, action)
         return replace(came, reward=torch.randn_like(came.reward), success=torch.rand(self.lanes) < 0.5)
 
     for other in (step, spoilt):
-        monkeypatch.setattr(world, "step", other)
+        monkeypatch.setattr(env, "step", other)
         recipe = built()
         for progress in (0.0, 0.3):
             recipe.iterate(progress)

@@ -45,7 +45,7 @@ def weights(recipe: Training) -> dict[str, Tensor]:
 
 
 def curve(asked: Request, recipe: Training) -> list[Evaluation]:
-    spent = protocol.Spent(recipe.env_steps, recipe.gradient_steps)
+    spent = protocol.StepCounts(recipe.env_steps, recipe.gradient_steps)
     return [e for judged in adapted(asked, recipe, spent) for e in judged]
 
 
@@ -56,7 +56,7 @@ def test_it_begins_with_what_was_learned_and_leaves_that_alone() -> None:
     found = curve(asked, recipe)
     tasks = sampling.TaskSet(asked.card.id, "test", sampling.task_set(asked.card, "test")[slice(TASKS)])
     still = protocol.meta_test(
-        recipe.agent.policy(False), asked.card, tasks, asked.sight, 0, protocol.Spent()
+        recipe.agent.policy(False), asked.card, tasks, asked.inputs, 0, protocol.StepCounts()
     )
     assert found[0].returns == pytest.approx(still[0].returns, abs=1e-3)
     assert all(torch.equal(value, before[name]) for name, value in weights(recipe).items())

@@ -103,7 +103,7 @@ def test_every_card_draws_disjoint_and_repeatable_tasks(name: str) -> None:
     assert test.sha256 == again.sha256
     assert len(test) == card.split.test
     train = sampling.train_tasks(card, 2000, stream("train", "tasks", 0))
-    sampling.require_unseen(train, sampling.held_out(card))
+    sampling.check_unseen(train, sampling.held_out(card))
     if card.same_tasks:
         assert {*train.digests} == {*test.digests} and not sampling.held_out(card)
         return

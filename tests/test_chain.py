@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from metairl.agents.agent import Agent
-from metairl.agents.encoders.none import Nothing
+from metairl.agents.encoders.none import NoEncoder
 from metairl.agents.offline import bc, cql_discrete, iql
-from metairl.core.types import NoConfig, Sight, Spec
+from metairl.core.types import NoConfig, PolicyInputs, Spec
 from metairl.data.episodes import Episode
-from metairl.data.offline_dataset import Logs, laid_out
+from metairl.data.offline_dataset import OfflineDataset, laid_out
 from metairl.tasks.cards import TaskCard
 from metairl.tasks.catalogue import task
 from metairl.training.offline import Config, Offline
@@ -45,10 +45,10 @@ def wandering(rng: np.random.Generator) -> Episode:
 
 def trained(kind: Any, config: Any, steps: int) -> Any:
     rng = np.random.default_rng(0)
-    logs = Logs(laid_out([[wandering(rng) for _ in range(200)]], SPEC, CARD), "")
+    logs = OfflineDataset(laid_out([[wandering(rng) for _ in range(200)]], SPEC, CARD), "")
     torch.manual_seed(0)
-    encoder = Nothing(SPEC, NoConfig())
-    agent = Agent(encoder, kind(SPEC, encoder.width, config), "episode", Sight(reward=False))
+    encoder = NoEncoder(SPEC, NoConfig())
+    agent = Agent(encoder, kind(SPEC, encoder.width, config), "episode", PolicyInputs(reward=False))
     recipe = Offline(agent, logs, Config(batch_tasks=1, batch=128, learning_rate=3e-3), seed=0)
     while recipe.clock < steps:
         recipe.iterate(0.0)
@@ -104,7 +104,7 @@ def test_cloning_only_does_what_was_done() -> None:
 def test_the_best_episodes_are_the_short_ones(share: float, kept: int) -> None:
     rng = np.random.default_rng(0)
     episodes = [wandering(rng) for _ in range(200)]
-    best = Logs(laid_out([episodes], SPEC, CARD), "").best(share)
+    best = OfflineDataset(laid_out([episodes], SPEC, CARD), "").best(share)
     lengths = sorted(len(episode.reward) for episode in episodes)
-    assert best.lived.tolist() == [kept]
+    assert best.num_trials.tolist() == [kept]
     assert sorted(best.lengths[0, :kept].tolist()) == lengths[:kept]

@@ -8,7 +8,7 @@ from torch import Generator
 
 from metairl.core.rng import stream
 from metairl.envs import make
-from metairl.envs.finite_mdp import Charted
+from metairl.envs.finite_mdp import FiniteMDPTask
 from metairl.tasks import catalogue, finite_mdps, sampling
 
 KINDS = ("gridworld", "objectworld", "binaryworld", "random-mdp")
@@ -26,8 +26,8 @@ def test_a_gridworld_by_hand() -> None:
     made = finite_mdps.gridworld(torch.tensor([ground + noise + weights]), 4, 5)
     assert made.chart.features[0].tolist() == [[1, 0], [1, 0], [0, 1], [0, 1]]
     assert made.reward[0].tolist() == [3, 3, -1, -1]
-    assert made.chart.chances.shape == (1, 1, 5, 5)
-    torch.testing.assert_close(made.chart.chances[0, 0, 2], torch.tensor([0.1, 0.1, 0.6, 0.1, 0.1]))
+    assert made.chart.probs.shape == (1, 1, 5, 5)
+    torch.testing.assert_close(made.chart.probs[0, 0, 2], torch.tensor([0.1, 0.1, 0.6, 0.1, 0.1]))
 
 
 def test_objects_are_seen_from_afar() -> None:
@@ -74,28 +74,28 @@ def test_what_happens_is_what_the_chart_says(kind: str) -> None:
     assert drawn.tasks
     count = 4000
     one = {name: values[:1].repeat(count, *[1] * (values.dim() - 1)) for name, values in drawn.tasks.items()}
-    world = Charted(kind, one, card.horizon, 1, stream("charts", kind))
-    chart = world.chart
-    assert torch.allclose(chart.chances.sum(-1), torch.ones(()))
+    env = FiniteMDPTask(kind, one, card.horizon, 1, stream("charts", kind))
+    chart = env.chart
+    assert torch.allclose(chart.probs.sum(-1), torch.ones(()))
     assert torch.allclose(chart.start.sum(-1), torch.ones(()))
-    world.reset()
-    here = world.state.clone()
+    env.reset()
+    here = env.state.clone()
     action = torch.full((count,), 1)
-    step = world.step(action)
-    assert torch.equal(step.reward, world.reward[torch.arange(count), here])
+    step = env.step(action)
+    assert torch.equal(step.reward, env.reward[torch.arange(count), here])
     state = int(here.mode().values)
-    there = world.state[here == state]
-    chances = torch.zeros(world.spec.obs).index_add(
-        0, chart.successors[0, state], chart.chances_at(here * 0 + state, action)[0]
+    there = env.state[here == state]
+    probs = torch.zeros(env.spec.obs).index_add(
+        0, chart.successors[0, state], chart.probs_at(here * 0 + state, action)[0]
     )
-    seen = torch.bincount(there, minlength=world.spec.obs) / len(there)
-    assert (seen - chances).abs().max() < 4 * (0.25 / len(there)) ** 0.5
+    seen = torch.bincount(there, minlength=env.spec.obs) / len(there)
+    assert (seen - probs).abs().max() < 4 * (0.25 / len(there)) ** 0.5
 
 
 def test_an_episode_begins_anywhere_and_ends_at_its_horizon() -> None:
     card = catalogue.task("gridworld:horizon=3")
-    world = make(card, sampling.task_set(card, "test")[:50], Generator().manual_seed(0))
-    seen = world.reset()
-    assert len(set(seen.argmax(1).tolist())) > 10 and isqrt(world.spec.obs) == 10
-    over = [bool(world.step(torch.full((50,), 4)).truncated.all()) for _ in range(6)]
+    env = make(card, sampling.task_set(card, "test")[:50], Generator().manual_seed(0))
+    seen = env.reset()
+    assert len(set(seen.argmax(1).tolist())) > 10 and isqrt(env.spec.obs) == 10
+    over = [bool(env.step(torch.full((50,), 4)).truncated.all()) for _ in range(6)]
     assert over == [False, False, True, False, False, True]

@@ -8,17 +8,17 @@ import torch
 from resuming import saved, snapshot
 from torch import Tensor
 
-from metairl.agents.agent import Acting, Agent
+from metairl.agents.agent import Agent, AgentPolicy
 from metairl.agents.encoders import ENCODERS
 from metairl.agents.rl import ppo
 from metairl.core.errors import UsageError
 from metairl.core.rng import stream
-from metairl.core.types import Batch, Context, Features, Outcome, Sight, Spec, Trial
-from metairl.envs import WORLDS
-from metairl.evaluation.protocol import Spent, meta_test
+from metairl.core.types import Batch, Context, EncodedTrial, Outcome, PolicyInputs, Spec, Trial
+from metairl.envs import ENVS
+from metairl.evaluation.protocol import StepCounts, meta_test
 from metairl.experiments.request import build, judge, request
 from metairl.methods.registry import METHODS, find
-from metairl.methods.requirements import choose_encoder, require_world
+from metairl.methods.requirements import check_world, choose_encoder
 from metairl.methods.settings import settings_from
 from metairl.tasks import catalogue, sampling
 from metairl.training import (
@@ -63,22 +63,22 @@ SMALL: dict[type, dict[str, object]] = {  # what is tested here does not need mo
 
 def combinations() -> Iterator[tuple[str, str | None, str]]:
     for task in TASKS:
-        world = catalogue.task(task).world
+        env = catalogue.task(task).world
         for name, method in METHODS.items():
-            possible = not method.worlds or world in method.worlds
+            possible = not method.envs or env in method.envs
             if possible and method.support not in ("logs", "goals") and not method.imitates:
                 for encoder in ENCODERS if method.any_encoder else (method.encoder,):
                     if catalogue.task(task).episodes > 1 or (encoder != "pearl" and name != "maml"):
                         yield name, encoder, task
     for name, method in METHODS.items():
-        if method.worlds == (catalogue.task(SKILLED).world,):
+        if method.envs == (catalogue.task(SKILLED).world,):
             yield name, method.encoder, SKILLED
 
 
 def offline_combinations() -> Iterator[tuple[str, str]]:
-    world = catalogue.task(LOGGED).world
+    env = catalogue.task(LOGGED).world
     for name, method in METHODS.items():
-        if method.support == "logs" and (not method.worlds or world in method.worlds):
+        if method.support == "logs" and (not method.envs or env in method.envs):
             own = tuple(ENCODERS) if method.any_encoder else (str(method.encoder),)
             for encoder in method.encoders or own:
                 yield name, encoder
@@ -98,7 +98,7 @@ def trained() -> Iterator[tuple[str, str | None, str]]:
 TRAINED = list(trained())
 
 
-def context(sight: Sight = Sight(task=True)) -> Context:  # noqa: B008
+def context(inputs: PolicyInputs = PolicyInputs(task=True)) -> Context:  # noqa: B008
     rng = stream("contract")
     trial = Trial(
         obs=torch.randn(LANES, STEPS, SPEC.obs, generator=rng),
@@ -108,14 +108,14 @@ def context(sight: Sight = Sight(task=True)) -> Context:  # noqa: B008
             done=torch.arange(STEPS).expand(LANES, STEPS) % SPEC.horizon == SPEC.horizon - 1,
             terminated=torch.zeros(LANES, STEPS, dtype=torch.bool),
             success=torch.zeros(LANES, STEPS, dtype=torch.bool),
-            counts=torch.ones(LANES, STEPS, dtype=torch.bool),
-            lost=torch.zeros(LANES, STEPS, dtype=torch.bool),
+            mask=torch.ones(LANES, STEPS, dtype=torch.bool),
+            diverged=torch.zeros(LANES, STEPS, dtype=torch.bool),
         ),
         task=torch.randn(LANES, SPEC.params, generator=rng),
         actions=SPEC.actions,
-        chance=torch.randn(LANES, SPEC.episodes, 5, generator=rng).repeat_interleave(SPEC.horizon, 1),
+        noise=torch.randn(LANES, SPEC.episodes, 5, generator=rng).repeat_interleave(SPEC.horizon, 1),
     )
-    return trial.context(sight)
+    return trial.context(inputs)
 
 
 def part(c: Context, steps: slice) -> Context:
@@ -170,9 +170,9 @@ def test_pictures_are_read_one_step_at_a_time_too(name: str) -> None:
 def check_parts(encoder: torch.nn.Module, c: Context) -> None:
     """Working through uneven trials in parts changes nothing."""
     lengths = torch.tensor([8, 1, 5, 2, 8, 3])
-    agent = Agent(encoder, find("ppo").learner[0](SPEC, encoder.width, ppo.Config()), "trial", Sight())
+    agent = Agent(encoder, find("ppo").learner[0](SPEC, encoder.width, ppo.Config()), "trial", PolicyInputs())
     lived = torch.arange(STEPS) < lengths.unsqueeze(1)
-    encoder.parts = 3
+    encoder.length_buckets = 3
     whole = encoder(c, encoder.initial(LANES)).z
     z, aux = agent._encode(c, lengths)
     torch.testing.assert_close(z[lived], whole[lived])
@@ -188,8 +188,8 @@ def test_what_follows_the_last_episode_is_not_learned_from() -> None:
     cls, config = METHODS["ppo"].learner
     learner = cls(SPEC, 4, config(gamma=0.9))
     lived = torch.arange(STEPS) < STEPS - 3
-    counts = lived.expand(LANES, STEPS).float()
-    follows = (torch.arange(STEPS) < STEPS - 4).expand(LANES, STEPS).float()
+    mask = lived.expand(LANES, STEPS).float()
+    continues = (torch.arange(STEPS) < STEPS - 4).expand(LANES, STEPS).float()
     z, reward = torch.randn(LANES, STEPS, 4), torch.randn(LANES, STEPS)
     action = torch.randint(SPEC.actions, (LANES, STEPS))
     losses = []
@@ -197,7 +197,7 @@ def test_what_follows_the_last_episode_is_not_learned_from() -> None:
         learner.value.mean.zero_()
         learner.value.std.fill_(1.0)
         z_, r = z + after * ~lived[None, :, None], reward + after * ~lived
-        f = Features(z_, action, r, follows, counts, torch.zeros(LANES, STEPS))
+        f = EncodedTrial(z_, action, r, continues, mask, torch.zeros(LANES, STEPS))
         losses.append(learner.losses(f, learner.targets(f, 0.5)))
     for name, loss in losses[0].items():
         torch.testing.assert_close(loss, losses[1][name])
@@ -233,13 +233,13 @@ def through_time(c: Context) -> dict[str, Tensor]:
 
 @pytest.mark.parametrize("name, encoder, task", list(combinations()))
 def test_every_combination_is_judged(name: str, encoder: str | None, task: str) -> None:
-    from metairl.methods.build import sight
+    from metairl.methods.build import inputs
 
     asked = request(name, task, encoder)
     card = asked.card
     few = sampling.TaskSet(card.id, "validation", sampling.draw(card, 20, stream("few")))
-    seen = sight(find(name), asked.encoder, asked.settings)
-    first, again = (meta_test(build(asked)[0], card, few, seen, 0, Spent()) for _ in range(2))
+    seen = inputs(find(name), asked.encoder, asked.settings)
+    first, again = (meta_test(build(asked)[0], card, few, seen, 0, StepCounts()) for _ in range(2))
     assert [e.returns for e in first] == [e.returns for e in again]
     assert len(first) == card.episodes
     assert all(e.lengths == card.horizon for e in first)
@@ -291,7 +291,7 @@ def test_what_learns_from_logs_moves_every_network_resumes_bit_for_bit_and_is_ju
     resumed.load(halfway)
     resumed.iterate(0.5)
     assert all(torch.equal(ends[key], value) for key, value in resumed.networks.state_dict().items())
-    first, again = (judge(asked, policy, "validation", Spent()) for _ in range(2))
+    first, again = (judge(asked, policy, "validation", StepCounts()) for _ in range(2))
     assert [e.returns for e in first] == [e.returns for e in again]
     assert len(first) == asked.card.episodes and len(first[0].returns) == asked.card.split.validation
 
@@ -303,19 +303,19 @@ def test_support_is_of_the_judged_tasks_in_their_order_and_reward_is_absent_afte
     asked = request("iql", LOGGED, "pearl", steps=0)
     policy, _ = build(asked)
     given: list[Tensor] = []
-    inform = Acting.informed
+    inform = AgentPolicy.conditioned_on
 
-    def noted(self: Acting, support: Batch) -> object:
+    def noted(self: AgentPolicy, support: Batch) -> object:
         given.append(support.task)
         return inform(self, support)
 
-    monkeypatch.setattr(Acting, "informed", noted)
-    judge(asked, policy, "test", Spent())
+    monkeypatch.setattr(AgentPolicy, "informed", noted)
+    judge(asked, policy, "test", StepCounts())
     tasks = sampling.task_set(asked.card, "test").tasks["goal"]
     torch.testing.assert_close(given[0], tasks.to(given[0]))
-    assert not asked.sight.reward and not asked.sight.task
+    assert not asked.inputs.reward and not asked.inputs.task
     with pytest.raises(UsageError, match="infers tasks from their logs, and 'point-robot-v1' has none"):
-        judge(asked, policy, "test", Spent(), catalogue.task("point-robot"))
+        judge(asked, policy, "test", StepCounts(), catalogue.task("point-robot"))
 
 
 def test_combinations_that_cannot_work_are_refused_by_name() -> None:
@@ -341,9 +341,9 @@ def test_combinations_that_cannot_work_are_refused_by_name() -> None:
         with pytest.raises(UsageError, match=rf"{part}\.{key} must be 1 or more"):
             request("rl2-sac", "point-robot", settings=settings)
     with pytest.raises(UsageError, match="works on bandit worlds; 'tabular-mdp-v1' is a tabular world"):
-        require_world("ucb1", find("ucb1"), catalogue.task("tabular-mdp"))
+        check_world("ucb1", find("ucb1"), catalogue.task("tabular-mdp"))
 
 
 @pytest.mark.parametrize("name", sorted({catalogue.task(name).world for name in catalogue.task_ids()}))
 def test_every_world_a_card_names_exists(name: str) -> None:
-    assert name in WORLDS
+    assert name in ENVS

@@ -38,7 +38,7 @@ def some(task: str, expert: str, tasks: int) -> list[Episode]:
     policy, _ = build(asked)
     drawn = sampling.task_set(asked.card, "test")
     few = sampling.TaskSet(drawn.card, "test", drawn[slice(tasks)])
-    return list(collect(policy, asked.card, few, asked.sight, 0))
+    return list(collect(policy, asked.card, few, asked.inputs, 0))
 
 
 @pytest.mark.parametrize("task, expert", [("point-robot", "straight"), ("snail-maze-grid", "shortest-path")])
@@ -81,10 +81,10 @@ def test_the_command_makes_a_dataset_that_minari_reads(
     assert said["success"] == {"reach-v3": 1.0}
     assert [path.name for path in (tmp_path / "here").iterdir()] == [Path(said["folder"]).name]
     dataset = opened(tmp_path / "here", said, monkeypatch)
-    require_integrity(dataset)
+    check_integrity(dataset)
     assert dataset.total_episodes == 6 and dataset.total_steps == 360
     about = dataset.storage.metadata["metairl"]
-    assert about["world_sha256"] == offline_dataset.world_sha256(catalogue.task(about["task"]))
+    assert about["world_sha256"] == offline_dataset.env_sha256(catalogue.task(about["task"]))
     assert dataset.storage.metadata["requirements"][0].startswith("metairl==")
     assert not dataset[0].observations[:, 36:].any()  # of ml1 the goal is hidden, from the expert's data too
 
@@ -94,7 +94,7 @@ def opened(root: Path, said: dict[str, Any], monkeypatch: pytest.MonkeyPatch) ->
     return minari.load_dataset(Path(said["folder"]).name)
 
 
-def require_integrity(dataset: Any) -> None:
+def check_integrity(dataset: Any) -> None:
     """What Minari's own tests ask of a dataset."""
     steps = 0
     for episode in dataset:
@@ -221,11 +221,11 @@ def cheetah(**changes: Any) -> Episode:
 
 def kept(
     root: Path, monkeypatch: pytest.MonkeyPatch, *episodes: Episode, **about: str
-) -> offline_dataset.Logs:
+) -> offline_dataset.OfflineDataset:
     """Saved as logs of that card, and read."""
     card = catalogue.task("half-cheetah:horizon=7,data=mine")
     monkeypatch.setenv("METAIRL_DATA", str(root))
-    said = ABOUT | {"world_sha256": offline_dataset.world_sha256(card)} | about
+    said = ABOUT | {"world_sha256": offline_dataset.env_sha256(card)} | about
     data.save(root, offline_dataset.name(card, "mine", "train"), spec_of(card), episodes, said)
     return offline_dataset.read(card, spec_of(card), "train")
 
@@ -241,7 +241,7 @@ def test_logs_and_what_is_shown_of_them_know_which_ends_are_seen(
         offline_dataset.read(card, spec_of(card), "train"),
         demonstrations.demonstrated(card, spec_of(card), "train", 0),
     )
-    assert [found.ends is not None for found in (read, few, few.only(0))] == [ends] * 3
+    assert [found.ends is not None for found in (read, few, few.select(0))] == [ends] * 3
 
 
 def spoilt(name: str, value: float) -> dict[str, Any]:
@@ -273,9 +273,9 @@ def test_logs_of_another_world_or_of_held_out_tasks_or_of_too_few_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(StorageError, match="in another version of the world of 'half-cheetah-v1'"):
-        kept(tmp_path, monkeypatch, cheetah(), world_sha256="0" * 64)
+        kept(tmp_path, monkeypatch, cheetah(), env_sha256="0" * 64)
     card = catalogue.task("point-robot:data=mine")
-    told = ABOUT | {"world_sha256": offline_dataset.world_sha256(card)}
+    told = ABOUT | {"world_sha256": offline_dataset.env_sha256(card)}
     monkeypatch.setenv("METAIRL_DATA", str(tmp_path))
     held_out = some("point-robot", "straight", 2)
     for split, why in (
@@ -337,11 +337,11 @@ def test_anybodys_dataset_becomes_logs_of_a_task(
     assert read.lengths.tolist() == [[7, 7]]
     for name, values in (
         ("obs", cheetah().obs[:-1]),
-        ("after", cheetah().obs[1:]),
+        ("next_obs", cheetah().obs[1:]),
         ("action", cheetah().action),
     ):
         for place in range(2):
-            torch.testing.assert_close(read.kept[name][0, place], torch.from_numpy(values))
-    assert read.kept["done"][0, :, -1].tolist() == [1.0, 1.0] and not read.kept["terminated"].any()
+            torch.testing.assert_close(read.data[name][0, place], torch.from_numpy(values))
+    assert read.data["done"][0, :, -1].tolist() == [1.0, 1.0] and not read.data["terminated"].any()
     assert main(["collect", "point-robot", "--take", str(tmp_path), "--name", "x"]) == 2
     assert "--take is for cards of one task" in capsys.readouterr().err

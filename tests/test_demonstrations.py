@@ -47,10 +47,10 @@ def test_it_is_trained_judged_and_measured(name: str, charted: Path, tmp_path: P
     assert main(words) == 0
     found = evaluation(tmp_path)
     assert found.measures and len(found.measures["value-difference"]) == 100
-    lost = sum(found.measures["value-difference"]) / 100
+    diverged = sum(found.measures["value-difference"]) / 100
     main(["train", "random", "random-mdp", "--wandb", "disabled", "--out", str(tmp_path / "random")])
     chance = evaluation(tmp_path / "random").measures
-    assert chance and lost < 0.7 * sum(chance["value-difference"]) / 100
+    assert chance and diverged < 0.7 * sum(chance["value-difference"]) / 100
     assert ("correlation" in found.measures) == (name != "copied")
     assert main(words) == 0 and evaluation(tmp_path) == found  # complete: nothing is done again
 
@@ -90,26 +90,26 @@ def test_a_step_that_cannot_be_is_named() -> None:
     states = torch.tensor([[[0, 1, 2], [0, 1, 4]], [[0, 1, 2], [0, 8, 8]]])
     after = torch.tensor([[[1, 2, 2], [1, 4, 4]], [[1, 2, 2], [8, 8, 8]]])
     actions = torch.tensor([[[1, 1, 4], [1, 2, 4]], [[1, 1, 4], [1, 4, 4]]])
-    demonstrations.require_possible(made.chart[:1], states[:1], actions[:1], after[:1], "here")
+    demonstrations.check_possible(made.chart[:1], states[:1], actions[:1], after[:1], "here")
     with pytest.raises(DamagedFile, match="here: task 1, episode 1, step 0 goes from state 0 to 8, "):
-        demonstrations.require_possible(made.chart, states, actions, after, "here")
+        demonstrations.check_possible(made.chart, states, actions, after, "here")
 
 
 def test_an_episode_that_was_cut_is_named(charted: Path) -> None:
     card = catalogue.task(TASK.format(2))
     spec = spec_of(card)
     found = offline_dataset.read(card, spec, "test")
-    lengths, obs = found.replay.lengths, found.replay.kept["obs"]
+    lengths, obs = found.replay.lengths, found.replay.data["obs"]
     lengths[5, 1] = 19
     with pytest.raises(DamagedFile, match="here: task 5, episode 1 has 19 steps, not 20"):
-        demonstrations.require_whole(found, spec, Path("here"))
+        demonstrations.check_whole(found, spec, Path("here"))
     lengths[5, 1] = 20
     before = obs[7, 3, 2].clone()
     obs[7, 3, 2] = 0.5
     with pytest.raises(DamagedFile, match="here: task 7, episode 3, step 2 is not of one state"):
-        demonstrations.require_whole(found, spec, Path("here"))
+        demonstrations.check_whole(found, spec, Path("here"))
     obs[7, 3, 2] = before
-    demonstrations.require_whole(found, spec, Path("here"))
+    demonstrations.check_whole(found, spec, Path("here"))
 
 
 def test_it_is_not_judged_where_it_cannot_plan(charted: Path, tmp_path: Path) -> None:
@@ -162,15 +162,15 @@ def test_rewards_are_drawn_where_there_is_a_grid(
 
 def test_features_of_another_width_are_refused(charted: Path) -> None:
     from metairl.core.errors import UsageError
-    from metairl.core.types import Chart
+    from metairl.core.types import FiniteMDP
     from metairl.rewards.irl import maxent
 
     card = catalogue.task(TASK.format(2))
     spec = spec_of(card)
     chart, shown = demonstrations.shown(card, spec, "test", 0)
-    narrow = Chart(chart.successors, chart.chances, chart.features[..., :3], chart.start)
+    narrow = FiniteMDP(chart.successors, chart.probs, chart.features[..., :3], chart.start)
     with pytest.raises(UsageError, match="features have 3 numbers, not 5"):
-        maxent.MaxEnt(spec, maxent.Config()).explain(narrow, shown)
+        maxent.MaxEnt(spec, maxent.Config()).fit(narrow, shown)
 
 
 def test_settings_are_tuned_for_any_number_of_demonstrations() -> None:
@@ -186,16 +186,16 @@ def test_a_reward_that_is_spoilt_changes_nothing(name: str, charted: Path) -> No
     """Neither the weights among a task's parameters nor rewards in its logs reach who explains it."""
     card = catalogue.task(TASK.format(2))
     spec = spec_of(card)
-    found = offline_dataset.read(card, spec, "validation").only(0)
+    found = offline_dataset.read(card, spec, "validation").select(0)
 
     def explained() -> torch.Tensor:
         asked = request(name, TASK.format(2))
         explainer = build.build_explainer(METHODS[name], spec, asked.settings, seed=0)
         shown = demonstrations.chosen(found, spec, 2, stream("spoilt"), Path("here"))
-        return explainer.explain(demonstrations.charted(found, spec), shown).policy
+        return explainer.fit(demonstrations.charted(found, spec), shown).policy
 
     before = explained()
     found.replay.tasks[:, -spec.features :] = torch.nan
-    for column in ("reward", "learned"):
-        found.replay.kept[column] = torch.full_like(found.replay.kept[column], torch.nan)
+    for column in ("reward", "training_reward"):
+        found.replay.data[column] = torch.full_like(found.replay.data[column], torch.nan)
     assert torch.equal(explained(), before)

@@ -7,7 +7,7 @@ from torch import Tensor
 from metairl.core.rng import stream
 from metairl.core.types import Spec
 from metairl.data.replay import Replay
-from metairl.training.dynamics_ensemble import Config, Dynamics, fit
+from metairl.training.dynamics_ensemble import Config, DynamicsEnsemble, fit
 
 SPEC = Spec(obs=2, actions=1, discrete=False, horizon=5, episodes=1, params=1)
 NOISE = 0.1
@@ -15,9 +15,9 @@ TURN = torch.tensor([[-0.1, 0.5], [-0.5, -0.1]])  # o′ = o + TURN o + PUSH a
 PUSH = torch.tensor([[0.0], [1.0]])
 
 
-def model(told: bool = False, **settings: object) -> Dynamics:
+def model(told: bool = False, **settings: object) -> DynamicsEnsemble:
     torch.manual_seed(0)
-    return Dynamics(SPEC, told, Config(**{"members": 3, "elites": 2, "hidden": (32, 32), **settings}))
+    return DynamicsEnsemble(SPEC, told, Config(**{"members": 3, "elites": 2, "hidden": (32, 32), **settings}))
 
 
 def logged(steps: int, noise: float = NOISE) -> Replay:
@@ -34,24 +34,24 @@ def logged(steps: int, noise: float = NOISE) -> Replay:
     none = torch.zeros(tasks, 1, steps)
     kept = Replay(1, steps, torch.zeros(tasks, dtype=torch.long))
     after, reward = said[..., :2], said[..., 2]
-    kept.kept = {"obs": obs, "action": action, "after": after, "reward": reward, "learned": reward}
-    kept.kept |= {"done": none, "terminated": none}
-    kept.lived, kept.tasks = torch.ones(tasks, dtype=torch.long), torch.tensor([[-1.0], [1.0]])
+    kept.data = {"obs": obs, "action": action, "next_obs": after, "reward": reward, "training_reward": reward}
+    kept.data |= {"done": none, "terminated": none}
+    kept.num_trials, kept.tasks = torch.ones(tasks, dtype=torch.long), torch.tensor([[-1.0], [1.0]])
     kept.lengths = torch.tensor([[steps], [steps * 3 // 4]])
-    for values in kept.kept.values():
+    for values in kept.data.values():
         values[1, 0, steps * 3 // 4 :] = torch.nan
     return kept
 
 
 @pytest.fixture(scope="module")
-def fitted() -> Dynamics:
+def fitted() -> DynamicsEnsemble:
     """Of the system whose task it is told."""
     told = model(told=True, passes=30, batch=64)
     fit(told, logged(2000), stream("fit"))
     return told
 
 
-def spread(fitted: Dynamics, away: float) -> Tensor:
+def spread(fitted: DynamicsEnsemble, away: float) -> Tensor:
     """How far a member's opinion is from the mean of all, at most, at places so far away."""
     rng = stream("doubts")
     obs, action = torch.randn(500, 2, generator=rng), 2 * torch.rand(500, 1, generator=rng) - 1
@@ -82,7 +82,7 @@ def test_a_loss_is_of_the_gaussian_and_of_its_bounds() -> None:
     torch.testing.assert_close(ensemble.losses(torch.randn(3, 4, 3), y), loss.expand(3))
 
 
-def test_a_linear_system_is_learned_to_its_noise(fitted: Dynamics) -> None:
+def test_a_linear_system_is_learned_to_its_noise(fitted: DynamicsEnsemble) -> None:
     assert fitted.errors[fitted.elites].mean() < 1.25 * NOISE**2
     obs, action = torch.tensor([[0.5, -1.0]]), torch.tensor([[0.3]])
     mean, std = fitted.predict(obs, action, torch.tensor([[-1.0]]))
@@ -91,7 +91,7 @@ def test_a_linear_system_is_learned_to_its_noise(fitted: Dynamics) -> None:
     torch.testing.assert_close(std, torch.full((3, 1, 3), NOISE), atol=0.03, rtol=0)
 
 
-def test_what_is_left_unexplained_is_the_noise_s_share_of_the_variance(fitted: Dynamics) -> None:
+def test_what_is_left_unexplained_is_the_noise_s_share_of_the_variance(fitted: DynamicsEnsemble) -> None:
     """Variances are 0.26, 0.26 + 1/3 and 1, beside the noise."""
     variance = (0.26 + 0.26 + 1 / 3 + 1) / 3 + NOISE**2
     assert fitted.unexplained == pytest.approx(NOISE**2 / variance, rel=0.25)
@@ -107,7 +107,7 @@ def test_what_tasks_pay_is_learned_only_where_the_task_is_told() -> None:
     assert untold.errors.min() > 0.1  # a third of the reward's variance
 
 
-def test_members_are_further_apart_where_the_logs_have_not_been(fitted: Dynamics) -> None:
+def test_members_are_further_apart_where_the_logs_have_not_been(fitted: DynamicsEnsemble) -> None:
     assert spread(fitted, 6.0) > 3 * spread(fitted, 0.0)
 
 
@@ -115,25 +115,25 @@ def test_everyone_is_as_it_was_at_its_best_and_the_best_are_believed() -> None:
     """The hold-out is what is drawn first; a rate this high makes the last pass no better than others."""
     ensemble, logs = model(learning_rate=0.03, passes=15, patience=15, held_most=300), logged(500)
     fit(ensemble, logs, stream("fit"))
-    every = logs.whole()
-    there = every.counts > 0
+    every = logs.all_transitions()
+    there = every.mask > 0
     assert int(there.sum()) == 875
     held = torch.randperm(875, generator=stream("fit"))[:175]
     x = ensemble.reads(every.obs[there], every.action[there], torch.empty(0))[held]
-    y = torch.cat([every.after[there] - every.obs[there], every.reward[there].unsqueeze(1)], dim=1)[held]
+    y = torch.cat([every.next_obs[there] - every.obs[there], every.reward[there].unsqueeze(1)], dim=1)[held]
     torch.testing.assert_close(ensemble.misses(x, y), ensemble.errors)
     assert ensemble.elites.tolist() == ensemble.errors.argsort()[:2].tolist()
 
 
 def test_fitting_again_gives_the_same_and_stops_where_nothing_is_gained() -> None:
-    chances = [stream("fit") for _ in range(3)]
-    for rng, passes in zip(chances, (50, 50, 60), strict=True):
+    probs = [stream("fit") for _ in range(3)]
+    for rng, passes in zip(probs, (50, 50, 60), strict=True):
         ensemble = model(passes=passes, gain=0.5)
         fit(ensemble, logged(200), rng)
-        if rng is chances[0]:
+        if rng is probs[0]:
             first = ensemble.state_dict()
         assert all(torch.equal(values, first[name]) for name, values in ensemble.state_dict().items())
-        assert torch.equal(rng.get_state(), chances[0].get_state())  # as many passes
+        assert torch.equal(rng.get_state(), probs[0].get_state())  # as many passes
 
 
 def test_members_learn_from_different_rows() -> None:

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from metairl.cli.main import main
 from metairl.core.records import RunFolder
-from metairl.core.types import Sight
+from metairl.core.types import PolicyInputs
 from metairl.evaluation import videos
-from metairl.evaluation.protocol import Spent
+from metairl.evaluation.protocol import StepCounts
 from metairl.evaluation.videos import arms, bodies, mazes, opengl
 from metairl.evaluation.videos.watched import moments
 from metairl.experiments.request import build, judge, request
@@ -31,9 +31,9 @@ from metairl.tasks.maze_text import WALL
 def test_the_ways_are_those_that_were_judged(method: str, task: str) -> None:
     asked = request(method, task)
     policy, _ = build(asked)
-    judged = judge(asked, policy, "validation", Spent())
+    judged = judge(asked, policy, "validation", StepCounts())
     seven = sampling.task_set(asked.card, "validation")[:7]
-    shown = mazes.ways(policy, asked.card, seven, Sight(task=True), seed=0)
+    shown = mazes.ways(policy, asked.card, seven, PolicyInputs(task=True), seed=0)
     assert [len(episodes) for episodes in shown] == [2] * 7
     for lane, episodes in enumerate(shown):
         for way, record in zip(episodes, judged, strict=True):
@@ -45,7 +45,7 @@ def test_the_ways_are_those_that_were_judged(method: str, task: str) -> None:
 def test_an_episode_that_fails_says_so_and_its_way_has_every_step() -> None:
     asked = request("random", "snail-maze-grid")
     policy, _ = build(asked)
-    shown = mazes.ways(policy, asked.card, sampling.task_set(asked.card, "test")[:20], Sight(), seed=0)
+    shown = mazes.ways(policy, asked.card, sampling.task_set(asked.card, "test")[:20], PolicyInputs(), seed=0)
     failed = [way for episodes in shown for way in episodes if not way.found]
     assert failed and {(way.title, len(way.places)) for way in failed} == {("not found", asked.card.horizon)}
 
@@ -141,7 +141,7 @@ def test_states_and_returns_of_a_film_are_those_of_the_rollout() -> None:
     asked = request("random", "half-cheetah-vel")
     card = asked.card.model_copy(update={"horizon": 5})
     policy, _ = build(asked)
-    shown = bodies.cases(policy, card, sampling.task_set(card, "test")[:3], Sight(), seed=0)
+    shown = bodies.cases(policy, card, sampling.task_set(card, "test")[:3], PolicyInputs(), seed=0)
     for case in shown:
         assert [life.poses.shape for life in case.lives] == [(5, 9)] * 2
         for life in case.lives:
@@ -268,7 +268,7 @@ def test_an_arm_is_filmed_in_its_scene_and_its_success_is_said(tmp_path: Path) -
     policy, _ = build(asked)
     tasks = sampling.task_set(asked.card, "test")
     reach, drawer = (
-        arms.cases(policy, asked.card, tasks[slice(i, i + 1)], asked.sight, 0)[0] for i in (0, 4)
+        arms.cases(policy, asked.card, tasks[slice(i, i + 1)], asked.inputs, 0)[0] for i in (0, 4)
     )
     assert (reach.skill, drawer.skill) == ("reach-v3", "drawer-open-v3")
     assert reach.lives[0].success.tolist() == sorted(reach.lives[0].success.tolist())

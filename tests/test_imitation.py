@@ -17,15 +17,15 @@ from metairl.core.types import Step
 from metairl.data import offline_dataset
 from metairl.data.demonstrations import demonstrated, imitated, to_learn_from
 from metairl.envs.point import Point
-from metairl.evaluation.protocol import Spent
+from metairl.evaluation.protocol import StepCounts
 from metairl.evaluation.statistics import permutation_test
 from metairl.experiments.request import Request, build, judge, request, spec_of
 from metairl.experiments.run import execute
 from metairl.methods.registry import METHODS
-from metairl.rewards.adversarial.absorbing import Deeds
+from metairl.rewards.adversarial.absorbing import DiscriminatorBatch
 from metairl.tasks import catalogue
 from metairl.training import dynamics_ensemble, offline
-from metairl.training.adversarial_imitation import Adversarial
+from metairl.training.adversarial_imitation import AdversarialImitation
 
 POINT = "point-robot:data=expert,demos={},episodes=1"
 SHOWN = ("point-robot:data=expert,demos=1,episodes=1", "tabular-mdp:data=expert,demos=1,episodes=1")
@@ -70,7 +70,7 @@ def test_a_reward_s_gradients_do_not_count_in_the_policy_s(method: str) -> None:
     asked = request(method, POINT.format(1))
     settings = replace(asked.settings, recipe=replace(asked.settings.recipe, trials=4, rounds=1, rows=4))
     _, recipe = build(replace(asked, settings=settings))
-    assert isinstance(recipe, Adversarial)
+    assert isinstance(recipe, AdversarialImitation)
     recipe.iterate(0.0)
     assert all(parameter.grad is None for parameter in recipe.reward.parameters())
     assert any(parameter.grad is not None for parameter in recipe.agent.networks.parameters())
@@ -103,9 +103,9 @@ def test_more_demonstrations_than_there_are_is_refused_by_the_task() -> None:
 def test_a_held_out_task_shows_so_many_and_training_tasks_all() -> None:
     card = catalogue.task(POINT.format(1))
     found = demonstrated(card, spec_of(card), "test", seed=0)
-    assert found.replay.room == 1 and found.replay.shown and found.few == 1
-    assert not found.replay.kept["reward"].any() and not found.replay.kept["learned"].any()
-    assert to_learn_from(card, spec_of(card), seed=0).replay.lived.tolist() == [2] * 20
+    assert found.replay.capacity == 1 and found.replay.is_demo and found.few == 1
+    assert not found.replay.data["reward"].any() and not found.replay.data["training_reward"].any()
+    assert to_learn_from(card, spec_of(card), seed=0).replay.num_trials.tolist() == [2] * 20
 
 
 @pytest.mark.usefixtures("logged")
@@ -113,16 +113,16 @@ def test_worlds_are_those_of_the_demonstrated_tasks() -> None:
     card = catalogue.task(POINT.format(1))
     source = imitated(card, spec_of(card), "cpu", seed=0)
     which = torch.tensor([3, 0, 7])
-    world = source.world(source.tasks[which], torch.Generator())
-    torch.testing.assert_close(world.task, source.demos.replay.tasks[which])
+    env = source.env(source.tasks[which], torch.Generator())
+    torch.testing.assert_close(env.task, source.demos.replay.tasks[which])
 
 
 def test_one_task_shows_n_demonstrations_and_no_more(poles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("METAIRL_DATA", str(poles))
     card = catalogue.task("cartpole:data=expert,demos=2")
-    assert to_learn_from(card, spec_of(card), seed=0).replay.lived.tolist() == [2]
+    assert to_learn_from(card, spec_of(card), seed=0).replay.num_trials.tolist() == [2]
     judged = demonstrated(card, spec_of(card), "test", seed=0).replay
-    assert all(torch.equal(judged.kept["obs"][0], other) for other in judged.kept["obs"])
+    assert all(torch.equal(judged.data["obs"][0], other) for other in judged.data["obs"])
 
 
 def pushed(name: str, root: Path, monkeypatch: pytest.MonkeyPatch, **recipe: object) -> Request:
@@ -149,10 +149,10 @@ class Constant(nn.Module):
         super().__init__()
         self.unused = nn.Parameter(torch.zeros(()))
 
-    def pays(self, deeds: Deeds) -> Tensor:
-        return torch.ones_like(deeds.counts)
+    def policy_reward(self, deeds: DiscriminatorBatch) -> Tensor:
+        return torch.ones_like(deeds.mask)
 
-    def pays_at_rest(self) -> Tensor:
+    def absorbing_reward(self) -> Tensor:
         return torch.ones(())
 
 
@@ -161,13 +161,13 @@ def test_a_constant_reward_teaches_nothing(poles: Path, monkeypatch: pytest.Monk
     """Without rest, 1 a step would teach to keep the pole up: it is the true reward."""
     asked = pushed("gail", poles, monkeypatch, trials=16, epochs=8, learning_rate=3e-3, rounds=0)
     policy, recipe = build(asked)
-    assert isinstance(recipe, Adversarial)
+    assert isinstance(recipe, AdversarialImitation)
     recipe.reward = Constant()
     while recipe.clock < 12_000:
         recipe.iterate(0.0)
-    ours = np.array(judge(asked, policy, "test", Spent())[0].returns, dtype=float)
+    ours = np.array(judge(asked, policy, "test", StepCounts())[0].returns, dtype=float)
     chance = request("random", "cartpole")
-    theirs = np.array(judge(chance, build(chance)[0], "test", Spent())[0].returns, dtype=float)
+    theirs = np.array(judge(chance, build(chance)[0], "test", StepCounts())[0].returns, dtype=float)
     # the mode of a network that learned nothing may keep it up some twice as long as chance
     assert permutation_test(ours, 2 * theirs, np.random.default_rng(0)) > 0.05
 
@@ -175,9 +175,9 @@ def test_a_constant_reward_teaches_nothing(poles: Path, monkeypatch: pytest.Monk
 def imitations() -> Iterator[tuple[str, str, str]]:
     """Every learner and recipe with encoders of every kind; what trains in held-out tasks is the same."""
     for task in SHOWN:
-        world = catalogue.task(task).world
+        env = catalogue.task(task).world
         for name, method in METHODS.items():
-            if method.imitates and method.pretrains and (not method.worlds or world in method.worlds):
+            if method.imitates and method.pretrains and (not method.envs or env in method.envs):
                 for encoder in method.encoders or ("none", "oracle", "pearl", "rl2"):
                     yield name, encoder, task
 
@@ -203,9 +203,9 @@ def test_what_imitates_moves_every_network_resumes_bit_for_bit_and_is_judged(
     resumed.load(halfway)
     resumed.iterate(0.6)
     assert all(torch.equal(ends[key], value) for key, value in resumed.networks.state_dict().items())
-    first, again = (judge(asked, policy, "validation", Spent()) for _ in range(2))
+    first, again = (judge(asked, policy, "validation", StepCounts()) for _ in range(2))
     assert [e.returns for e in first] == [e.returns for e in again]
-    assert len(first[0].returns) == asked.card.split.validation and not asked.sight.reward
+    assert len(first[0].returns) == asked.card.split.validation and not asked.inputs.reward
 
 
 @pytest.mark.usefixtures("logged")
@@ -216,7 +216,7 @@ def test_imitation_never_reads_what_was_paid(name: str, monkeypatch: pytest.Monk
     task = next(
         task
         for _, _, task in imitations()
-        if METHODS[name].worlds is None or catalogue.task(task).world in METHODS[name].worlds
+        if METHODS[name].envs is None or catalogue.task(task).world in METHODS[name].envs
     )
     encoder = "pearl" if METHODS[name].any_encoder else None
     learned = []
@@ -239,10 +239,10 @@ def brief(tuned: Request) -> Request:
 def spoil_rewards(monkeypatch: pytest.MonkeyPatch) -> None:
     read, step = offline_dataset.read, Point.step
 
-    def other_logs(*words: object) -> offline_dataset.Logs:
+    def other_logs(*words: object) -> offline_dataset.OfflineDataset:
         found = read(*words)
-        kept = found.replay.only(torch.arange(len(found)))
-        kept.kept |= {key: torch.randn_like(kept.kept[key]) for key in ("reward", "learned")}
+        kept = found.replay.select(torch.arange(len(found)))
+        kept.data |= {key: torch.randn_like(kept.data[key]) for key in ("reward", "training_reward")}
         return replace(found, replay=kept)
 
     def other_step(self: Point, action: Tensor) -> Step:

@@ -238,11 +238,11 @@ def test_improvement_is_drawn_seed_by_seed() -> None:
 
 
 def test_pairs_cancel_what_both_share() -> None:
-    worlds = [10 * scores for scores in some_strata(6, 6)]
-    gaps = differences([scores + 1 for scores in worlds], worlds)
+    envs = [10 * scores for scores in some_strata(6, 6)]
+    gaps = differences([scores + 1 for scores in envs], envs)
     assert same(bootstrap(gaps, mean, rng()), (1.0, 1.0), 1e-9)
     with pytest.raises(ValueError, match="paired"):
-        differences(worlds, worlds[:1])
+        differences(envs, envs[:1])
 
 
 def test_wilson_by_hand() -> None:

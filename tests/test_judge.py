@@ -9,18 +9,18 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from metairl.agents.agent import Acting
+from metairl.agents.agent import AgentPolicy
 from metairl.core.errors import CardError
-from metairl.core.interfaces import World
+from metairl.core.interfaces import Env
 from metairl.core.records import Evaluation, RunFolder, Training, from_line, to_line
 from metairl.core.rng import stream
 from metairl.core.rollout import outcome, rollout
-from metairl.core.types import Context, Outcome, Sight, Spec, State, Step, Tasks
-from metairl.envs import WORLDS, make
+from metairl.core.types import Context, Outcome, PolicyInputs, Spec, State, Step, Tasks
+from metairl.envs import ENVS, make
 from metairl.evaluation import protocol
 from metairl.evaluation.statistics import rank
 from metairl.experiments.request import build, judge, request
-from metairl.methods.build import sight
+from metairl.methods.build import inputs
 from metairl.methods.registry import METHODS, find
 from metairl.methods.settings import settings_type
 from metairl.tasks import catalogue, sampling
@@ -29,7 +29,7 @@ from metairl.tasks.sampling import TaskSet
 from metairl.training.off_policy import OffPolicy
 
 GOALS, HORIZON = 4, 20
-SEES_REWARD = Sight()
+SEES_REWARD = PolicyInputs()
 
 
 class Reach:
@@ -84,7 +84,7 @@ class Counting(Always):
 
 @pytest.fixture
 def reach(monkeypatch: pytest.MonkeyPatch) -> TaskCard:
-    monkeypatch.setitem(WORLDS, "reach", Reach)
+    monkeypatch.setitem(ENVS, "reach", Reach)
     bandit = catalogue.task("bandit-5")
     return bandit.model_copy(
         update={
@@ -101,8 +101,8 @@ def goals(*which: int) -> TaskSet:
     return TaskSet("reach", "test", {"goal": torch.tensor(which)[:, None]})
 
 
-def judged(policy: Any, card: TaskCard, tasks: TaskSet, seen: Sight = SEES_REWARD) -> list[Evaluation]:
-    return protocol.meta_test(policy, card, tasks, seen, 0, protocol.Spent())
+def judged(policy: Any, card: TaskCard, tasks: TaskSet, seen: PolicyInputs = SEES_REWARD) -> list[Evaluation]:
+    return protocol.meta_test(policy, card, tasks, seen, 0, protocol.StepCounts())
 
 
 # 1
@@ -115,7 +115,7 @@ def test_train_and_test_tasks_are_disjoint() -> None:
         card.id, "train", {"arm_means": torch.cat([torch.rand(10, 5), test.tasks["arm_means"][7:8]])}
     )
     with pytest.raises(CardError, match=r"1 train tasks are held-out tasks too \(the first is train\[10\]\)"):
-        sampling.require_unseen(leaked, sampling.held_out(card))
+        sampling.check_unseen(leaked, sampling.held_out(card))
 
 
 @pytest.mark.parametrize("split", ["validation", "test"])
@@ -145,7 +145,7 @@ def test_tasks_of_another_card_that_a_run_is_judged_on_are_held_out_too() -> Non
     card, larger = catalogue.task("snail-maze-grid"), catalogue.task("snail-maze-grid-large")
     leaked = TaskSet(card.id, "train", sampling.task_set(larger, "test")[slice(4, 5)])
     with pytest.raises(CardError, match="1 train tasks are held-out tasks too"):
-        sampling.require_unseen(leaked, sampling.held_out(card))
+        sampling.check_unseen(leaked, sampling.held_out(card))
 
 
 def test_a_policy_that_spoils_the_tasks_it_is_told_spoils_no_later_judgement() -> None:
@@ -159,16 +159,16 @@ def test_a_policy_that_spoils_the_tasks_it_is_told_spoils_no_later_judgement() -
 
 
 def test_steps_after_the_last_episode_do_not_count() -> None:
-    world = Reach(goals(0, 1).tasks, HORIZON, 2, stream("counts"))
-    assert outcome(Always(), world, stream("act"), Sight()).counts.sum(1).tolist() == [2, 2 * HORIZON]
+    env = Reach(goals(0, 1).tasks, HORIZON, 2, stream("counts"))
+    assert outcome(Always(), env, stream("act"), PolicyInputs()).mask.sum(1).tolist() == [2, 2 * HORIZON]
 
 
 class Whole:
     """A world whose lanes all go on until the last is done."""
 
-    def __init__(self, world: World):
-        self.spec, self.lanes, self.task = world.spec, world.lanes, world.task
-        self.reset, self.step = world.reset, world.step
+    def __init__(self, env: Env):
+        self.spec, self.lanes, self.task = env.spec, env.lanes, env.task
+        self.reset, self.step = env.reset, env.step
 
 
 @pytest.mark.parametrize(
@@ -180,11 +180,11 @@ def test_going_on_without_idle_lanes_changes_nothing(method: str, task: str) -> 
     tasks = sampling.task_set(asked.card, "validation").tasks
     seen = []
     for thins in (True, False):
-        world = make(asked.card, tasks, stream("thin"))
-        seen.append(rollout(policy, world if thins else Whole(world), stream("act"), Sight(task=True)))
+        env = make(asked.card, tasks, stream("thin"))
+        seen.append(rollout(policy, env if thins else Whole(env), stream("act"), PolicyInputs(task=True)))
     ours, whole = seen
-    lived = whole.outcome.counts
-    assert torch.equal(ours.outcome.counts, lived) and lived.sum(1).unique().numel() > 10
+    lived = whole.outcome.mask
+    assert torch.equal(ours.outcome.mask, lived) and lived.sum(1).unique().numel() > 10
     assert torch.equal(ours.task, whole.task)
     for x, y in [
         (ours.obs, whole.obs),
@@ -208,8 +208,8 @@ def test_competence_on_k_of_n_goals_scores_k_of_n(reach: TaskCard) -> None:
     assert [np.mean(e.returns) for e in evaluations] == [0.25, 0.25, 0.25]
     assert evaluations[0].lengths == [1, HORIZON, HORIZON, HORIZON]
     assert evaluations[1].adapt_steps == 1 + 3 * HORIZON
-    world = Reach(goals(0, 1, 2, 3).tasks, HORIZON, 3, stream("pooled"))
-    assert pooled_first_finished(outcome(Always(), world, stream("act"), Sight()), 3) == 1.0
+    env = Reach(goals(0, 1, 2, 3).tasks, HORIZON, 3, stream("pooled"))
+    assert pooled_first_finished(outcome(Always(), env, stream("act"), PolicyInputs()), 3) == 1.0
 
 
 # 3
@@ -218,20 +218,20 @@ def test_competence_on_k_of_n_goals_scores_k_of_n(reach: TaskCard) -> None:
 def test_hidden_reward_is_absent(reach: TaskCard) -> None:
     judged(Peeking(), reach, goals(0, 1))
     with pytest.raises((AssertionError, TypeError)):
-        judged(Peeking(), reach, goals(0, 1), Sight(reward=False))
+        judged(Peeking(), reach, goals(0, 1), PolicyInputs(reward=False))
 
 
 def test_hidden_reward_is_absent_from_whole_trials_too() -> None:
-    world = Reach(goals(0, 1).tasks, HORIZON, 1, stream("hidden"))
-    trial = rollout(Always(), world, stream("act"), Sight(reward=False))
-    assert trial.context(Sight(reward=False)).prev_reward is None
-    assert trial.context(Sight()).task is None
+    env = Reach(goals(0, 1).tasks, HORIZON, 1, stream("hidden"))
+    trial = rollout(Always(), env, stream("act"), PolicyInputs(reward=False))
+    assert trial.context(PolicyInputs(reward=False)).prev_reward is None
+    assert trial.context(PolicyInputs()).task is None
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_only_rows_that_say_so_are_told_the_task(name: str) -> None:
     method = find(name)
-    told = sight(method, method.encoder, settings_type(method, method.encoder)()).task
+    told = inputs(method, method.encoder, settings_type(method, method.encoder)()).task
     bounds = (
         "any-right",
         "best-arm",
@@ -251,14 +251,14 @@ def belief_of_a_held_out_task(cheats: bool) -> list[list[float]]:
     small = replace(tuned.settings.recipe, tasks=8, trials=4, batch_tasks=4, batch=8, context=5)
     policy, recipe = build(replace(tuned, settings=replace(tuned.settings, recipe=small)))
     assert isinstance(recipe, OffPolicy)
-    assert isinstance(policy, Acting)
+    assert isinstance(policy, AgentPolicy)
     for _ in range(2):
         recipe.iterate(0.0)
     judged_policy = Cheating(policy, recipe) if cheats else policy
     found = []
     for _ in range(2):
-        found += [e.returns for e in judge(tuned, judged_policy, "validation", protocol.Spent())[:1]]
-        for values in recipe.replay.kept.values():
+        found += [e.returns for e in judge(tuned, judged_policy, "validation", protocol.StepCounts())[:1]]
+        for values in recipe.replay.data.values():
             values.add_(100.0)
     return found
 
@@ -266,14 +266,14 @@ def belief_of_a_held_out_task(cheats: bool) -> list[list[float]]:
 class Cheating:
     """Begins with what it believes of a training task, as a known implementation once did."""
 
-    def __init__(self, honest: Acting, recipe: OffPolicy):
+    def __init__(self, honest: AgentPolicy, recipe: OffPolicy):
         self.honest, self.recipe = honest, recipe
 
     def initial(self, lanes: int) -> State:
         some = torch.zeros(lanes, dtype=torch.long)
         evidence = self.recipe.replay.evidence(some, 5, 1, 1, stream("cheat"))
         encoder: Any = self.honest.agent.encoder
-        return (encoder.believe(evidence)[0].detach(), *self.honest.initial(lanes)[1:])
+        return (encoder.infer_posterior(evidence)[0].detach(), *self.honest.initial(lanes)[1:])
 
     def act(self, context: Context, state: State, rng: Generator) -> tuple[Tensor, State]:
         return self.honest.act(context, state, rng)
@@ -306,7 +306,7 @@ def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
 def test_judging_more_often_changes_nothing() -> None:
     torch.manual_seed(0)
     never = trained(lambda asked, policy: None)
-    often = trained(lambda asked, policy: judge(asked, policy, "validation", protocol.Spent()) and None)
+    often = trained(lambda asked, policy: judge(asked, policy, "validation", protocol.StepCounts()) and None)
     assert same(never, often)
 
 
@@ -333,11 +333,11 @@ def test_memory_survives_episodes_and_never_crosses_tasks(reach: TaskCard) -> No
 def test_memory_that_crosses_tasks_would_be_noticed(reach: TaskCard, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[State] = []
 
-    def hoarding(policy: Any, world: Any, rng: Any, seen: Any) -> Outcome:
+    def hoarding(policy: Any, env: Any, rng: Any, seen: Any) -> Outcome:
         hoarder = Counting()
         hoarder.initial = lambda lanes: kept[-1] if kept else (torch.zeros(lanes, dtype=torch.int64),)  # type: ignore
-        trial = outcome(hoarder, world, rng, seen)
-        kept.append((torch.full((world.lanes,), world.spec.steps + 4),))
+        trial = outcome(hoarder, env, rng, seen)
+        kept.append((torch.full((env.lanes,), env.spec.steps + 4),))
         return trial
 
     monkeypatch.setattr(protocol, "outcome", hoarding)
@@ -433,8 +433,8 @@ def test_expert_scores_one_and_random_zero(task: str) -> None:
     tasks = TaskSet(card.id, "test", sampling.task_set(card, "test")[slice(0, 400)])
     for method, expected in ((card.score.expert_method, 1.0), ("random", 0.0)):
         asked = request(method, task)
-        seen = asked.sight
-        evaluations = protocol.meta_test(build(asked)[0], card, tasks, seen, 0, protocol.Spent())
+        seen = asked.inputs
+        evaluations = protocol.meta_test(build(asked)[0], card, tasks, seen, 0, protocol.StepCounts())
         trial = np.sum([e.returns for e in evaluations], axis=0, dtype=float)
         score = [card.normalised(float(value), card.episodes) for value in trial]
         error = np.std(score, ddof=1) / np.sqrt(len(score))
@@ -449,10 +449,10 @@ def test_tasks_without_an_expert_can_be_judged_too(task: str) -> None:
     card = catalogue.task(task)
     tasks = TaskSet(card.id, "test", sampling.task_set(card, "test")[slice(0, 2)])
     evaluations = protocol.meta_test(
-        build(request("random", task))[0], card, tasks, Sight(), 0, protocol.Spent()
+        build(request("random", task))[0], card, tasks, PolicyInputs(), 0, protocol.StepCounts()
     )
     assert len(evaluations) == card.episodes
-    assert all(np.isfinite(e.returns).all() and not e.lost for e in evaluations)
+    assert all(np.isfinite(e.returns).all() and not e.diverged for e in evaluations)
     assert all(np.std(e.returns) > 0 for e in evaluations) or task in PAYS_AT_THE_GOAL
     assert card.normalised(1.0, 1) is None
 
@@ -461,7 +461,9 @@ def test_tasks_without_an_expert_can_be_judged_too(task: str) -> None:
 
 
 def test_nan_stays_nan_and_ranks_last(reach: TaskCard) -> None:
-    trial = outcome(Always(), Reach(goals(0, 1).tasks, HORIZON, 2, stream("nan")), stream("act"), Sight())
+    trial = outcome(
+        Always(), Reach(goals(0, 1).tasks, HORIZON, 2, stream("nan")), stream("act"), PolicyInputs()
+    )
     spoilt = replace(trial, reward=trial.reward.clone().index_fill(1, torch.tensor([0]), float("nan")))
     returns = protocol.by_episode(spoilt, 2)[0]
     assert returns[:, 0].isnan().all()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from metairl.core.records import Evaluation, RunFolder
-from metairl.evaluation.protocol import Spent
+from metairl.evaluation.protocol import StepCounts
 from metairl.evaluation.statistics import permutation_test
 from metairl.experiments.request import build, judge, request
 from metairl.experiments.run import execute
@@ -30,7 +30,7 @@ def test_it_adapts_to_tasks_it_never_saw(
     execute(request(method, task, encoder, steps=STEPS), tmp_path, [])
     ours = [r for r in RunFolder(tmp_path).records() if isinstance(r, Evaluation) and r.split == "test"]
     rival = request(better_than, task)
-    theirs = judge(rival, build(rival)[0], "test", Spent())
+    theirs = judge(rival, build(rival)[0], "test", StepCounts())
     sample = slice(0, 500)
     scores = (np.array(moment[0].returns, dtype=float)[sample] for moment in (ours, theirs))
     assert permutation_test(*scores, np.random.default_rng(0)) < 0.001
@@ -49,6 +49,6 @@ def test_off_policy_it_learns_from_few_steps(tmp_path: Path) -> None:
     execute(replace(asked, settings=settings), tmp_path, [])
     ours = [r for r in RunFolder(tmp_path).records() if isinstance(r, Evaluation) and r.split == "test"]
     rival = request("random", "point-robot")
-    theirs = judge(rival, build(rival)[0], "test", Spent())
+    theirs = judge(rival, build(rival)[0], "test", StepCounts())
     scores = (np.array(moment[1].returns, dtype=float) for moment in (ours, theirs))
     assert permutation_test(*scores, np.random.default_rng(0)) < 0.001

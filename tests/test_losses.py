@@ -5,7 +5,7 @@ from torch import tensor
 from torch.testing import assert_close
 
 from metairl.core.losses import categorical_entropy, clipped_surrogate, gae, mean, standardised
-from metairl.core.networks import Rescaled, sample_categorical
+from metairl.core.networks import RescaledValueHead, sample_categorical
 from metairl.core.rng import stream
 
 
@@ -46,12 +46,12 @@ def test_entropy_by_hand() -> None:
 
 def test_sampling_follows_the_probabilities() -> None:
     log_prob = tensor([0.1, 0.6, 0.3]).log().expand(20_000, 3)
-    counts = sample_categorical(log_prob, stream("sampling")).bincount(minlength=3) / 20_000
-    assert_close(counts, tensor([0.1, 0.6, 0.3]), atol=0.015, rtol=0)
+    mask = sample_categorical(log_prob, stream("sampling")).bincount(minlength=3) / 20_000
+    assert_close(mask, tensor([0.1, 0.6, 0.3]), atol=0.015, rtol=0)
 
 
 def test_rescaled_head_follows_mean_and_spread() -> None:
-    head = Rescaled(torch.nn.Linear(1, 1), steps=2, rate=1.0)
+    head = RescaledValueHead(torch.nn.Linear(1, 1), steps=2, rate=1.0)
     head.follow(tensor([[1.0, 10.0], [3.0, 14.0]]), torch.ones(2, 2))
     # means 2 and 12; deviations ±1 and ±2, rms √2.5
     assert_close(head.mean, tensor([2.0, 12.0]))
@@ -59,11 +59,11 @@ def test_rescaled_head_follows_mean_and_spread() -> None:
 
 
 def test_steps_that_do_not_count_change_nothing() -> None:
-    counts, spoilt = tensor([[1.0, 1.0], [1.0, 0.0]]), tensor([[1.0, 2.0], [3.0, 1e9]])
-    assert mean(spoilt, counts) == 2.0
-    assert_close(standardised(spoilt, counts)[counts == 1], tensor([-1.0, 0.0, 1.0]) * 1.5**0.5)
-    head = Rescaled(torch.nn.Linear(1, 1), steps=3, rate=1.0)
-    head.follow(spoilt, counts)  # a trial that was shorter than it may be: step 3 keeps its mean
+    mask, spoilt = tensor([[1.0, 1.0], [1.0, 0.0]]), tensor([[1.0, 2.0], [3.0, 1e9]])
+    assert mean(spoilt, mask) == 2.0
+    assert_close(standardised(spoilt, mask)[mask == 1], tensor([-1.0, 0.0, 1.0]) * 1.5**0.5)
+    head = RescaledValueHead(torch.nn.Linear(1, 1), steps=3, rate=1.0)
+    head.follow(spoilt, mask)  # a trial that was shorter than it may be: step 3 keeps its mean
     assert_close(head.mean, tensor([2.0, 2.0, 0.0]))
     head.follow(tensor([[5.0, 5.0]]), tensor([[1.0, 0.0]]))
     assert_close(head.mean, tensor([5.0, 2.0, 0.0]))

@@ -9,23 +9,23 @@ from torch import Tensor
 from metairl.agents.exact.planning import HARD, plan
 from metairl.core.records import Evaluation
 from metairl.core.rng import stream
-from metairl.core.types import Sight
+from metairl.core.types import PolicyInputs
 from metairl.evaluation import reward_metrics
-from metairl.evaluation.protocol import Spent, meta_test
-from metairl.rewards.irl.solution import Explained
+from metairl.evaluation.protocol import StepCounts, meta_test
+from metairl.rewards.irl.solution import IRLSolution
 from metairl.tasks import catalogue, sampling
 
 CARD = catalogue.task("random-mdp")
 TASKS = sampling.task_set(CARD, "validation")
 
 
-def explained(reward: Tensor) -> Explained:
+def explained(reward: Tensor) -> IRLSolution:
     true = reward_metrics.truth(CARD, TASKS)
-    return Explained(plan(true.chart, reward, CARD.horizon, HARD).policy, reward)
+    return IRLSolution(plan(true.chart, reward, CARD.horizon, HARD).policy, reward)
 
 
-def judged(policy: Explained) -> Evaluation:
-    [evaluation] = meta_test(policy, CARD, TASKS, Sight(reward=False), 0, Spent())
+def judged(policy: IRLSolution) -> Evaluation:
+    [evaluation] = meta_test(policy, CARD, TASKS, PolicyInputs(reward=False), 0, StepCounts())
     return evaluation
 
 
@@ -98,13 +98,13 @@ def test_of_states_alone_epic_is_of_the_correlation() -> None:
 def test_wind_blows_whatever_is_done() -> None:
     chart = reward_metrics.truth(CARD, TASKS).chart
     blown = reward_metrics.windy(chart)
-    torch.testing.assert_close(blown.chances.sum(-1), torch.ones_like(blown.chances[..., 0]))
-    torch.testing.assert_close(blown.chances[..., 0], 0.7 * chart.chances[..., 0] + 0.3)
+    torch.testing.assert_close(blown.probs.sum(-1), torch.ones_like(blown.probs[..., 0]))
+    torch.testing.assert_close(blown.probs[..., 0], 0.7 * chart.probs[..., 0] + 0.3)
 
 
 def test_who_recovers_no_reward_has_no_measures_of_one() -> None:
     true = reward_metrics.truth(CARD, TASKS)
-    policy = Explained(plan(true.chart, true.reward, CARD.horizon, HARD).policy, None)
+    policy = IRLSolution(plan(true.chart, true.reward, CARD.horizon, HARD).policy, None)
     found = reward_metrics.measured(policy, CARD, TASKS, judged(policy))
     assert set(found) == {"value-difference", "in-wind", "agreement"}
     assert max(found["value-difference"]) == 0 < max(found["in-wind"])

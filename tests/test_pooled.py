@@ -8,14 +8,14 @@ import torch
 from torch import Generator, Tensor
 
 from metairl.agents.exact.metaworld_expert import Scripted
-from metairl.core.types import Context, NoConfig, Sight, State
+from metairl.core.types import Context, NoConfig, PolicyInputs, State
 from metairl.envs.metaworld import official
 from metairl.evaluation import metaworld_protocol, protocol
 from metairl.experiments.request import spec_of
 from metairl.tasks import catalogue, sampling
 
 GOALS = 4
-TOLD = Sight(task=True)
+TOLD = PolicyInputs(task=True)
 
 
 class CompetentOn:
@@ -39,8 +39,8 @@ def few_goals(task: str, competent: int) -> tuple[Any, sampling.TaskSet, Compete
     card = catalogue.task(task)
     every = sampling.task_set(card, "test")
     few = sampling.TaskSet(card.id, "test", every[slice(GOALS)])
-    world = protocol.make(card, few.tasks, torch.Generator())
-    return card, few, CompetentOn(task, world.task[:competent])
+    env = protocol.make(card, few.tasks, torch.Generator())
+    return card, few, CompetentOn(task, env.task[:competent])
 
 
 @pytest.mark.parametrize("competent", [0, 1, 2, 4])
@@ -48,7 +48,7 @@ def test_competence_on_k_of_n_goals(competent: int, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(metaworld_protocol, "ADAPTING", 1)
     monkeypatch.setattr(metaworld_protocol, "ROUNDS", 1)
     card, few, policy = few_goals("ml1:skill=reach,horizon=200", competent)
-    ours = protocol.meta_test(policy, card, few, TOLD, 0, protocol.Spent())[-1].success
+    ours = protocol.meta_test(policy, card, few, TOLD, 0, protocol.StepCounts())[-1].success
     theirs = metaworld_protocol.pooled_test(policy, card, few, TOLD, 0)
     assert ours is not None
     assert sum(ours) / GOALS == competent / GOALS

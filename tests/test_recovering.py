@@ -6,12 +6,12 @@ from torch import Tensor
 
 from metairl.agents.exact.planning import HARD, SOFT, expected_after, plan, plan_forever, value_of
 from metairl.core.rng import stream
-from metairl.core.types import Chart, Moves
+from metairl.core.types import EncodedTransitions, FiniteMDP
 from metairl.envs import make
 from metairl.evaluation import reward_metrics
-from metairl.evaluation.protocol import Spent
+from metairl.evaluation.protocol import StepCounts
 from metairl.experiments.request import build, judge, request
-from metairl.rewards.recovered import Recovered, Recovering
+from metairl.rewards.recovered import PolicyWithReward, RewardTable
 from metairl.tasks import catalogue, sampling
 
 GAMMA = 0.9
@@ -19,25 +19,25 @@ TASK = "random-mdp:data=expert,demos=1"
 TRUE = torch.tensor([[0.5, 0.0, -0.5, 0.0, 1.0]], dtype=torch.float64)
 
 
-def chain() -> Chart:
+def chain() -> FiniteMDP:
     """Five states; left and right, which slip into each other one time in ten."""
     state = torch.arange(5)
     successors = torch.stack([(state - 1).clamp(min=0), (state + 1).clamp(max=4)], dim=1)
-    chances = torch.tensor([[0.9, 0.1], [0.1, 0.9]], dtype=torch.float64)
+    probs = torch.tensor([[0.9, 0.1], [0.1, 0.9]], dtype=torch.float64)
     start = torch.full((1, 5), 0.2, dtype=torch.float64)
-    return Chart(successors[None], chances[None, None], torch.eye(5)[None].double(), start)
+    return FiniteMDP(successors[None], probs[None, None], torch.eye(5)[None].double(), start)
 
 
-def exact(potential: Tensor | float = 0.0) -> Recovered:
+def exact(potential: Tensor | float = 0.0) -> RewardTable:
     """Of the soft-optimal policy and its V, to which a potential [B, S] is added: π is the same."""
     chart = chain()
     value = plan_forever(chart, TRUE, SOFT, GAMMA, tolerance=1e-12).value[:, 0]
     q = TRUE.unsqueeze(-1) + GAMMA * expected_after(chart, value)
     other = value + potential
-    return Recovered(q + (other - value).unsqueeze(-1), other, GAMMA)
+    return RewardTable(q + (other - value).unsqueeze(-1), other, GAMMA)
 
 
-def shaped() -> Recovered:
+def shaped() -> RewardTable:
     return exact(torch.tensor([[3.0, -1.0, 2.0, 0.0, -2.0]], dtype=torch.float64))
 
 
@@ -70,8 +70,8 @@ def test_a_potential_moves_the_plan_of_an_episode() -> None:
 def test_advantages_of_acting_at_random_by_hand() -> None:
     """Stay or switch between rewards 0 and 1, γ = ½: V = ½ and 1½, and going to the second is ¼ better."""
     successors = torch.tensor([[[0, 1], [1, 0]]])
-    chances = torch.eye(2, dtype=torch.float64)[None, None]
-    chart = Chart(successors, chances, torch.eye(2)[None], torch.full((1, 2), 0.5, dtype=torch.float64))
+    probs = torch.eye(2, dtype=torch.float64)[None, None]
+    chart = FiniteMDP(successors, probs, torch.eye(2)[None], torch.full((1, 2), 0.5, dtype=torch.float64))
     reward = torch.tensor([[[0.0, 0.0], [1.0, 1.0]]], dtype=torch.float64)
     better = torch.tensor([[[-0.25, 0.25], [0.25, -0.25]]], dtype=torch.float64)
     torch.testing.assert_close(reward_metrics.levelled(chart, reward, 0.5), better)
@@ -103,7 +103,7 @@ def test_blown_elsewhere_the_best_for_it_is_the_old_policy() -> None:
 def test_recovered_rewards_are_judged_where_they_are_of_states(method: str, encoder: str, told: bool) -> None:
     """By what was lived, or inferred from demonstrations, they are of more than a table has rows for."""
     asked = request(method, TASK, encoder)
-    judged = judge(asked, build(asked)[0], "validation", Spent())[0]
+    judged = judge(asked, build(asked)[0], "validation", StepCounts())[0]
     assert judged.measures is not None
     of_reward = {"in-wind", "correlation", "epic", "starc"} if told else set()
     assert set(judged.measures) == {"value-difference"} | of_reward
@@ -114,7 +114,7 @@ def test_recovered_rewards_are_judged_where_they_are_of_states(method: str, enco
 @pytest.mark.parametrize("method", ["bc-demos", "iql"])
 def test_who_recovers_none_has_none(method: str) -> None:
     task = TASK if method == "bc-demos" else "random-mdp:data=expert"
-    assert not isinstance(build(request(method, task))[0], Recovering)
+    assert not isinstance(build(request(method, task))[0], PolicyWithReward)
 
 
 @pytest.mark.usefixtures("logged")
@@ -122,14 +122,14 @@ def test_who_recovers_none_has_none(method: str) -> None:
 def test_a_table_has_what_the_learner_says_of_every_triple(method: str) -> None:
     asked = request(method, TASK)
     policy, _ = build(asked)
-    assert isinstance(policy, Recovering)
-    tasks = sampling.task_set(catalogue.task(TASK), "validation").only(0)
+    assert isinstance(policy, PolicyWithReward)
+    tasks = sampling.task_set(catalogue.task(TASK), "validation").select(0)
     told = make(asked.card, tasks[:], torch.Generator()).task
-    states, actions = 20, reward_metrics.truth(asked.card, tasks).chart.chances.shape[2]
+    states, actions = 20, reward_metrics.truth(asked.card, tasks).chart.probs.shape[2]
     table = policy.table(torch.eye(states).unsqueeze(0), told, actions)
     s, a, then = torch.cartesian_prod(*(torch.arange(n) for n in (states, actions, states))).unbind(1)
     one = torch.ones(1, len(s))
     z, action, after = (torch.eye(n)[x].unsqueeze(0) for n, x in ((states, s), (actions, a), (states, then)))
-    moves = Moves(z, action, one, after, one, one, torch.zeros(1, dtype=torch.long), one)
+    moves = EncodedTransitions(z, action, one, after, one, one, torch.zeros(1, dtype=torch.long), one)
     said = policy.agent.learner.reward(moves, stream("said"))
     torch.testing.assert_close(table.triples(0), said.detach().view(1, states, actions, states))

@@ -16,10 +16,10 @@ from torch import Tensor
 
 from metairl.agents.imitation import iq_learn_discrete, pi_v
 from metairl.agents.offline import bc
-from metairl.core.types import Moves, Spec
+from metairl.core.types import EncodedTransitions, Spec
 from metairl.rewards.adversarial import airl, gail, gcl
-from metairl.rewards.adversarial.absorbing import Adversary, Deeds
-from metairl.rewards.clare_weights import Balance, Paid, reward_loss
+from metairl.rewards.adversarial.absorbing import AdversarialReward, DiscriminatorBatch
+from metairl.rewards.clare_weights import Paid, PointwiseWeights, reward_loss
 
 GAMMA = 0.9
 
@@ -93,11 +93,11 @@ def enumerated(oracle: Oracle) -> tuple[Tensor, Tensor, Tensor]:
     return z, action, after
 
 
-def demonstrated(oracle: Oracle) -> Moves:
+def demonstrated(oracle: Oracle) -> EncodedTransitions:
     z, action, after = enumerated(oracle)
     weight = oracle.visits(oracle.expert).flatten().unsqueeze(0)
     one = torch.ones_like(weight)
-    return Moves(
+    return EncodedTransitions(
         z, action, torch.zeros_like(weight), after, one, weight, torch.zeros(1, dtype=torch.long), one
     )
 
@@ -184,14 +184,14 @@ def test_what_is_learned_in_turns_is_the_soft_optimal_policy(
     assert apart(oracle, policy) <= 0.01
     if kind is airl.AIRL:
         with torch.no_grad():
-            found = reward.recovered(lived.z, lived.action).view(oracle.leads.shape)[:, 0, 0]
+            found = reward.recovered_reward(lived.z, lived.action).view(oracle.leads.shape)[:, 0, 0]
         assert float(torch.corrcoef(torch.stack([found, oracle.reward]))[0, 1]) >= 0.98
 
 
 @torch.no_grad()
-def improved(oracle: Oracle, policy: Tensor, reward: Adversary, lived: Deeds) -> Tensor:
+def improved(oracle: Oracle, policy: Tensor, reward: AdversarialReward, lived: DiscriminatorBatch) -> Tensor:
     """One step of natural policy gradient: π ∝ π exp(η A), A of the reward that is paid."""
-    paid = reward.pays(lived).view(oracle.leads.shape)
+    paid = reward.policy_reward(lived).view(oracle.leads.shape)
     earned = (oracle.leads * paid).sum(-1)
     moves = torch.einsum("sa,sat->st", policy, oracle.leads)
     value = torch.linalg.solve(torch.eye(len(policy)) - GAMMA * moves, (policy * earned).sum(-1))
@@ -199,11 +199,11 @@ def improved(oracle: Oracle, policy: Tensor, reward: Adversary, lived: Deeds) ->
     return (policy.log() + 0.1 * advantage).softmax(-1)
 
 
-def deeds(oracle: Oracle, weight: Tensor, policy: Tensor) -> Deeds:
+def deeds(oracle: Oracle, weight: Tensor, policy: Tensor) -> DiscriminatorBatch:
     z, action, after = enumerated(oracle)
     log_prob = policy.log()[z[0].argmax(-1), action[0].argmax(-1)].unsqueeze(0)
     none = torch.zeros_like(log_prob)
-    return Deeds(z, action, after, weight.flatten().unsqueeze(0), none, none, log_prob)
+    return DiscriminatorBatch(z, action, after, weight.flatten().unsqueeze(0), none, none, log_prob)
 
 
 @pytest.mark.parametrize("oracle", CERTAIN)
@@ -222,12 +222,12 @@ def test_guided_costs_explain_whole_trials(oracle: Oracle) -> None:
     copies = (chance * 256 * spec.obs).round().long()
     states, actions = torch.eye(spec.obs), torch.eye(spec.actions)
 
-    def trials(rows: Tensor) -> Deeds:
+    def trials(rows: Tensor) -> DiscriminatorBatch:
         count = torch.ones(len(rows), spec.horizon)
         none, even = torch.zeros_like(count), torch.full_like(count, 1 / spec.actions).log()
         clock = torch.eye(spec.horizon).expand(len(rows), -1, -1)
         z = torch.cat([states[at[rows, :-1]], clock], -1)
-        return Deeds(z, actions[chosen[rows]], z, count, none, none, even)
+        return DiscriminatorBatch(z, actions[chosen[rows]], z, count, none, none, even)
 
     shown = trials(torch.arange(len(chosen)).repeat_interleave(copies))
     every = torch.arange(len(chosen)).repeat(len(shown.z) // len(chosen) + 1)[: len(shown.z)]
@@ -242,7 +242,7 @@ def test_guided_costs_explain_whole_trials(oracle: Oracle) -> None:
         fall.step()
     with torch.no_grad():
         once = trials(torch.arange(len(chosen)))
-        explained = model.pays(once).sum(1).softmax(0)
+        explained = model.policy_reward(once).sum(1).softmax(0)
     assert float((explained - chance).abs().sum() / 2) <= 0.01
     assert 1 < float(model.size(shown, lived)) <= 2 * len(shown.z)
 
@@ -257,7 +257,7 @@ def conservative(oracle: Oracle, doubted: Tensor) -> Tensor:
     shown, others = (pairs(oracle, policy) for policy in (oracle.expert, chance))
     unsure = doubted.float().repeat_interleave(actions)
     unsure_of = {"shown": unsure[shown], "others": torch.cat([unsure[others], torch.ones(1)])}
-    balance = Balance.of(unsure_of["shown"], unsure_of["others"], threshold=0.5)
+    balance = PointwiseWeights.of(unsure_of["shown"], unsure_of["others"], threshold=0.5)
     beta = {
         "shown": balance.weights(unsure[shown], shown=True),
         "others": balance.weights(unsure[others], shown=False),

@@ -142,7 +142,7 @@ def test_a_task_is_inferred_from_its_logs() -> None:
 # rewards from demonstrations
 
 
-def lost(method: str, task: str, demos: int, horizon: int) -> np.ndarray:
+def diverged(method: str, task: str, demos: int, horizon: int) -> np.ndarray:
     """What an episode loses to the best policy, of every seed and test world."""
     name = f"{task}-v1_data=expert,demos={demos},horizon={horizon}"
     found = [r for r in judged(method, name) if r.split == "test"]
@@ -152,7 +152,7 @@ def lost(method: str, task: str, demos: int, horizon: int) -> np.ndarray:
 
 @pytest.mark.parametrize("demos", [2, 8, 64])
 def test_a_network_explains_rewards_that_are_not_linear(demos: int) -> None:
-    linear, deep = (lost(method, "objectworld", demos, 16) for method in ("maxent-irl", "deep-maxent"))
+    linear, deep = (diverged(method, "objectworld", demos, 16) for method in ("maxent-irl", "deep-maxent"))
     assert len(linear) == len(deep) == 250
     assert better(linear, deep) < 0.01
 
@@ -160,14 +160,14 @@ def test_a_network_explains_rewards_that_are_not_linear(demos: int) -> None:
 @pytest.mark.parametrize("method", ["maxent-irl", "deep-maxent"])
 def test_more_demonstrations_explain_more(method: str) -> None:
     for task, horizon in (("gridworld", 20), ("objectworld", 16)):
-        assert better(lost(method, task, 1, horizon), lost(method, task, 8, horizon)) < 0.01
-        assert better(lost(method, task, 8, horizon), lost(method, task, 64, horizon)) < 0.05
+        assert better(diverged(method, task, 1, horizon), diverged(method, task, 8, horizon)) < 0.01
+        assert better(diverged(method, task, 8, horizon), diverged(method, task, 64, horizon)) < 0.05
 
 
 @pytest.mark.parametrize("method", ["maxent-irl", "deep-maxent"])
 @pytest.mark.parametrize(("task", "horizon"), [("gridworld", 20), ("objectworld", 16)])
 def test_other_tasks_teach_what_two_demonstrations_mean(method: str, task: str, horizon: int) -> None:
-    alone, taught = (lost(name, task, 2, horizon) for name in (method, f"{method}-meta"))
+    alone, taught = (diverged(name, task, 2, horizon) for name in (method, f"{method}-meta"))
     assert better(alone, taught) < 0.01
 
 
@@ -227,9 +227,9 @@ def test_one_demonstration_says_more_beside_other_tasks(method: str, encoder: st
         ("hopper", "iq-learn-mixed"),
     ],
 )
-def test_every_run_of_clare_is_above_every_one_of(world: str, method: str) -> None:
+def test_every_run_of_clare_is_above_every_one_of(env: str, method: str) -> None:
     """p = 1 / 20, the least that three seeds and three can have."""
-    task = f"{world}-v1_data=expert,demos=1,horizon=1000"
+    task = f"{env}-v1_data=expert,demos=1,horizon=1000"
     ours, theirs = imitated("clare", task), imitated(method, task)
     assert ours.shape == theirs.shape == (3, 20)
     assert ours.mean(1).min() > theirs.mean(1).max()

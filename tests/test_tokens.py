@@ -9,14 +9,14 @@ import pytest
 import torch
 
 from metairl.agents.agent import Agent
-from metairl.agents.encoders.none import Nothing
+from metairl.agents.encoders.none import NoEncoder
 from metairl.agents.exact.token_expert import AnyRight
 from metairl.agents.imitation import iq_learn_discrete, pi_v
 from metairl.agents.offline import bc
 from metairl.core.interfaces import Policy
 from metairl.core.rollout import rollout
-from metairl.core.types import NoConfig, Sight, Trial
-from metairl.data.offline_dataset import Logs
+from metairl.core.types import NoConfig, PolicyInputs, Trial
+from metairl.data.offline_dataset import OfflineDataset
 from metairl.data.replay import Replay
 from metairl.envs import make
 from metairl.experiments.request import spec_of
@@ -36,13 +36,13 @@ def distinct(sentences: Sequence[Sentence], right: Sequence[bool]) -> float:
 
 def self_bleu(sentences: Sequence[Sentence]) -> float:
     """Of two sentences or more, all of one length."""
-    counts = {n: [_grams(sentence, n) for sentence in sentences] for n in range(1, LONGEST + 1)}
-    return sum(_found(counts, index) for index in range(len(sentences))) / len(sentences)
+    mask = {n: [_grams(sentence, n) for sentence in sentences] for n in range(1, LONGEST + 1)}
+    return sum(_found(mask, index) for index in range(len(sentences))) / len(sentences)
 
 
-def _found(counts: dict[int, list[Counter[Sentence]]], index: int) -> float:
+def _found(mask: dict[int, list[Counter[Sentence]]], index: int) -> float:
     shares = []
-    for every in counts.values():
+    for every in mask.values():
         own = every[index]
         most: Counter[Sentence] = Counter()
         for place, other in enumerate(every):
@@ -60,11 +60,11 @@ CARD = task("token-imitation")
 SPEC = spec_of(CARD)
 
 
-def said(policy: Policy, sight: Sight, copies: int, seed: int) -> Trial:
+def said(policy: Policy, inputs: PolicyInputs, copies: int, seed: int) -> Trial:
     """So many sentences about one task."""
     rng = torch.Generator().manual_seed(seed)
     alone = task_set(CARD, "test")[torch.zeros(copies, dtype=torch.long)]
-    return rollout(policy, make(CARD, alone, rng), rng, sight, final=True)
+    return rollout(policy, make(CARD, alone, rng), rng, inputs, final=True)
 
 
 def judged(trial: Trial) -> tuple[float, float, float]:
@@ -83,7 +83,7 @@ def judged(trial: Trial) -> tuple[float, float, float]:
 
 def test_the_expert_is_always_right_and_says_all_there_is() -> None:
     expert = AnyRight(SPEC, NoConfig())
-    trial = said(expert, Sight(reward=False, task=True), 4000, 0)
+    trial = said(expert, PolicyInputs(reward=False, task=True), 4000, 0)
     assert trial.outcome.success[:, -1].all() and trial.outcome.reward.sum() == 4000
     begun_at_0 = trial.obs[:, 0, 0] == 1
     ending = int(trial.task[0, 0])
@@ -94,10 +94,10 @@ def test_the_expert_is_always_right_and_says_all_there_is() -> None:
 
 def test_a_wrong_step_is_never_made_good() -> None:
     rng = torch.Generator().manual_seed(0)
-    world = make(CARD, task_set(CARD, "test")[:], rng)
-    world.reset()
+    env = make(CARD, task_set(CARD, "test")[:], rng)
+    env.reset()
     for _ in range(CARD.horizon):
-        came = world.step(torch.zeros(world.lanes, dtype=torch.long))  # 0 is not beside 0
+        came = env.step(torch.zeros(env.lanes, dtype=torch.long))  # 0 is not beside 0
     assert not came.success.any() and came.truncated.all() and not came.terminated.any()
 
 
@@ -115,14 +115,17 @@ def imitated(kind: type, settings: object, shown: Trial) -> tuple[float, float, 
     replay = Replay(len(shown.obs), CARD.horizon, torch.zeros(1, dtype=torch.long))
     for row in range(len(shown.obs)):
         replay.add(torch.tensor([0]), shown[torch.tensor([row])])
-    encoder = Nothing(SPEC, NoConfig())
-    agent = Agent(encoder, kind(SPEC, encoder.width, settings), "episode", Sight(reward=False))
+    encoder = NoEncoder(SPEC, NoConfig())
+    agent = Agent(encoder, kind(SPEC, encoder.width, settings), "episode", PolicyInputs(reward=False))
     recipe = Offline(
-        agent, Logs(replay, "").demonstrated(1), Config(batch_tasks=1, batch=64, learning_rate=1e-3), 0
+        agent,
+        OfflineDataset(replay, "").demonstrated(1),
+        Config(batch_tasks=1, batch=64, learning_rate=1e-3),
+        0,
     )
     while recipe.clock < 1500:
         recipe.iterate(0.0)
-    return judged(said(agent.policy(explore=True), Sight(reward=False), 1600, 1))
+    return judged(said(agent.policy(explore=True), PolicyInputs(reward=False), 1600, 1))
 
 
 @pytest.mark.learning
@@ -131,7 +134,7 @@ def test_what_imitation_keeps_of_diversity() -> None:
 
     It has a price, and the test says which: they are right a little less often.
     """
-    shown = said(AnyRight(SPEC, NoConfig()), Sight(reward=False, task=True), 40, 2)
+    shown = said(AnyRight(SPEC, NoConfig()), PolicyInputs(reward=False, task=True), 40, 2)
     cloned = imitated(bc.BC, bc.Config(hidden=(64,)), shown)
     soft = iq_learn_discrete.Config(gamma=1.0, temperature=1.0, alpha=2.5, hidden=(64,))
     inverse = imitated(pi_v.PiV, pi_v.Config(gamma=1.0, weight=0.5, hidden=(64,)), shown)

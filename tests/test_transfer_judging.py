@@ -58,9 +58,9 @@ def test_what_is_kept_is_judged_on_training_tasks(runs: list[RunFolder]) -> None
     kept = matrix(runs[:1], [], "test", None).rows[0].cells[TRAINING]
     asked, policy, spent = reopen(runs[0])
     tasks = training_sample(asked.card)
-    alone = protocol.meta_test(policy, asked.card, tasks, asked.sight, asked.seed, spent)
+    alone = protocol.meta_test(policy, asked.card, tasks, asked.inputs, asked.seed, spent)
     assert kept is not None and kept.returns[0].tolist() == [e.returns for e in alone]
-    assert kept.whole() == mean_over_seeds(np.array([[e.returns for e in alone]]).sum(1))
+    assert kept.all_transitions() == mean_over_seeds(np.array([[e.returns for e in alone]]).sum(1))
 
 
 def test_the_order_of_runs_does_not_move_a_number(runs: list[RunFolder]) -> None:
@@ -103,7 +103,7 @@ def test_what_infers_tasks_from_logs_has_no_training_sample() -> None:
     for encoder, judged in (("focal", False), ("none", True)):
         asked = request("iql", "point-robot:data=replay", encoder=encoder, steps=1)
         policy, _ = build(asked)
-        assert (transfer._retained(asked, policy, protocol.Spent()) is not None) is judged
+        assert (transfer._retained(asked, policy, protocol.StepCounts()) is not None) is judged
 
 
 @pytest.mark.parametrize(

@@ -30,14 +30,14 @@ class OneBandit(gym.Env[np.ndarray, np.int64]):
 
 
 def test_bandit_world(benchmark: BenchmarkFixture, note: Note) -> None:
-    world = Bandit({"arm_means": torch.rand(LANES, ARMS)}, PULLS, 1, stream("bench"))
+    env = Bandit({"arm_means": torch.rand(LANES, ARMS)}, PULLS, 1, stream("bench"))
     peer = gym.vector.SyncVectorEnv([OneBandit for _ in range(LANES)])
     peer.reset(seed=0)
     action = torch.randint(ARMS, (LANES,))
 
     def ours(steps: int = 1000) -> int:
         for _ in range(steps):
-            world.step(action)
+            env.step(action)
         return steps * LANES
 
     def theirs(steps: int = 10) -> int:

@@ -29,13 +29,13 @@ def two_threads() -> None:
 
 def stepping(task: str) -> Callable[[], int]:
     card, rng = catalogue.task(task), stream("bench")
-    world = make(card, sampling.train_tasks(card, LANES, rng).tasks, rng)
-    world.reset()
-    actions = 2 * torch.rand(STEPS, LANES, world.spec.actions, generator=rng) - 1
+    env = make(card, sampling.train_tasks(card, LANES, rng).tasks, rng)
+    env.reset()
+    actions = 2 * torch.rand(STEPS, LANES, env.spec.actions, generator=rng) - 1
 
     def ours() -> int:
         for action in actions:
-            world.step(action)
+            env.step(action)
         return STEPS * LANES
 
     return ours

@@ -17,7 +17,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from metairl.cli.main import main
 from metairl.data import offline_dataset
-from metairl.evaluation.protocol import Spent
+from metairl.evaluation.protocol import StepCounts
 from metairl.experiments.request import build, judge, request, spec_of
 
 TASK = "cartpole:data=expert,demos=10"
@@ -34,7 +34,7 @@ def imitate(seed: int) -> float:
         began = time.perf_counter()
         recipe.iterate(0.0)
         seconds += time.perf_counter() - began
-        judged = judge(asked, policy, "validation", Spent())[0]
+        judged = judge(asked, policy, "validation", StepCounts())[0]
         if np.mean(judged.returns) >= ENOUGH:
             return seconds
         assert recipe.clock < 2_000_000, "it does not learn"

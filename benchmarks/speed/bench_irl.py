@@ -21,12 +21,12 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Generator, Tensor
 
 from metairl.agents.exact.planning import SOFT, plan, visits, visits_by_step
-from metairl.core.types import Chart, Demonstrations
+from metairl.core.types import Demonstrations, FiniteMDP
 from metairl.experiments.request import spec_of
 from metairl.rewards.irl.maxent import Config, MaxEnt
-from metairl.rewards.irl.solution import Explained, feature_sums, from_shown_starts, shown_visits
+from metairl.rewards.irl.solution import IRLSolution, feature_sums, from_shown_starts, shown_visits
 from metairl.tasks import catalogue, sampling
-from metairl.tasks.finite_mdps import Charted, gridworld
+from metairl.tasks.finite_mdps import FiniteMDPTask, gridworld
 
 CARD = catalogue.task("gridworld-v1")
 SPEC = spec_of(CARD)
@@ -47,7 +47,7 @@ def test_soft_planning(benchmark: BenchmarkFixture, note: Note, tmp_path: Path) 
         return TASKS
 
     rates = in_turns(ours, "imitation", 3, "partition", str(tmp_path), str(PEER_TASKS))
-    require_agreement(told, np.load(tmp_path / "peer.npz"))
+    check_agreement(told, np.load(tmp_path / "peer.npz"))
     benchmark.pedantic(ours, rounds=1)
     name = "soft planning and occupancy, 256 gridworlds of 32 × 32 / imitation's, one by one"
     assert note(name, *rates, goal=50, unit="MDPs/s") >= 50
@@ -69,11 +69,11 @@ def test_maxent_irl(benchmark: BenchmarkFixture, note: Note, tmp_path: Path) -> 
     method = MaxEnt(SPEC, PRECISE)
 
     def ours() -> int:
-        method.explain(chart, shown)
+        method.fit(chart, shown)
         return 1
 
     rates = in_turns(ours, "imitation", 3, "mceirl", str(tmp_path))
-    found = benchmark.pedantic(lambda: method.explain(chart, shown), rounds=1)
+    found = benchmark.pedantic(lambda: method.fit(chart, shown), rounds=1)
     peer = np.load(tmp_path / "peer.npz")
     error = feature_error(found, chart, shown)
     both = f"error {error:.2g} in {len(found.rounds)} rounds, peer's {peer['error']:.2g} in {peer['rounds']}"
@@ -90,19 +90,19 @@ def drawn(count: int, states: int) -> Tensor:
     return torch.cat([part.double() for part in tasks.values()], dim=1)
 
 
-def planned(told: Charted) -> tuple[Tensor, Tensor]:
+def planned(told: FiniteMDPTask) -> tuple[Tensor, Tensor]:
     """V [B, H, S] and where the soft policy is at every step."""
     best = plan(told.chart, told.reward, HORIZON, SOFT)
     return best.value, visits_by_step(told.chart, best.policy)
 
 
-def require_agreement(told: Charted, peer: dict[str, np.ndarray]) -> None:
-    value, by_step = planned(Charted(told.chart[:PEER_TASKS], told.reward[:PEER_TASKS]))
+def check_agreement(told: FiniteMDPTask, peer: dict[str, np.ndarray]) -> None:
+    value, by_step = planned(FiniteMDPTask(told.chart[:PEER_TASKS], told.reward[:PEER_TASKS]))
     np.testing.assert_allclose(value[:, 0].numpy(), peer["value"], rtol=0, atol=1e-6)
     np.testing.assert_allclose(by_step.sum(1).numpy(), peer["occupancy"], rtol=0, atol=1e-6)
 
 
-def softly_shown(told: Charted) -> tuple[Chart, Demonstrations]:
+def softly_shown(told: FiniteMDPTask) -> tuple[FiniteMDP, Demonstrations]:
     """A task's chart, and episodes of its soft-optimal policy: for them the likelihood has a maximum."""
     chart, chance = told.chart, Generator().manual_seed(0)
     policy = plan(chart, told.reward, SPEC.horizon, SOFT).policy[0]
@@ -113,7 +113,7 @@ def softly_shown(told: Charted) -> tuple[Chart, Demonstrations]:
         action = picked(chances[now], chance)
         states.append(now)
         actions.append(action)
-        now = chart.successors[0, now, picked(alike.chances_at(now, action), chance)]
+        now = chart.successors[0, now, picked(alike.probs_at(now, action), chance)]
     return chart, Demonstrations(torch.stack(states, 1).unsqueeze(0), torch.stack(actions, 1).unsqueeze(0))
 
 
@@ -121,7 +121,7 @@ def picked(chances: Tensor, chance: Generator) -> Tensor:
     return torch.multinomial(chances, 1, generator=chance).squeeze(1)
 
 
-def feature_error(found: Explained, chart: Chart, shown: Demonstrations) -> float:
+def feature_error(found: IRLSolution, chart: FiniteMDP, shown: Demonstrations) -> float:
     """How far the soft policy's feature sums are from those demonstrated, at most."""
     began = from_shown_starts(chart, shown)
     expected = visits(began, plan(began, found.reward, SPEC.horizon, SOFT).policy)

@@ -39,13 +39,13 @@ def test_mazes(
     torch.set_num_threads(threads)
     card, rng = catalogue.task(task), stream("bench")
     tasks = sampling.train_tasks(card, LANES, rng).tasks
-    world = make(card, tasks, rng)
-    world.reset()
-    actions = torch.randint(world.spec.actions, (steps, LANES), generator=rng)
+    env = make(card, tasks, rng)
+    env.reset()
+    actions = torch.randint(env.spec.actions, (steps, LANES), generator=rng)
 
     def ours() -> int:
         for action in actions:
-            world.step(action)
+            env.step(action)
         return len(actions) * LANES
 
     rates = in_turns(ours, peer, rounds=3)

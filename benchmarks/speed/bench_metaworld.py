@@ -15,12 +15,12 @@ from conftest import Note, in_turns, side_by_side
 from metaworld import evaluation
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from metairl.core.interfaces import World
+from metairl.core.interfaces import Env
 from metairl.core.rng import stream
-from metairl.core.types import Sight
+from metairl.core.types import PolicyInputs
 from metairl.envs import make
 from metairl.envs.metaworld import arena, official
-from metairl.evaluation.protocol import Spent, meta_test
+from metairl.evaluation.protocol import StepCounts, meta_test
 from metairl.experiments.request import build, request
 from metairl.tasks import catalogue, sampling
 
@@ -33,20 +33,20 @@ def two_threads() -> None:
     torch.set_num_threads(2)
 
 
-def ready(task: str, lanes: int) -> World:
+def ready(task: str, lanes: int) -> Env:
     card, rng = catalogue.task(task), stream("bench")
-    world = make(card, sampling.train_tasks(card, lanes, rng).tasks, rng)
-    world.reset()
-    return world
+    env = make(card, sampling.train_tasks(card, lanes, rng).tasks, rng)
+    env.reset()
+    return env
 
 
 def stepping(task: str, lanes: int) -> Callable[[], int]:
-    world = ready(task, lanes)
+    env = ready(task, lanes)
     actions = 2 * torch.rand(STEPS, lanes, 4, generator=stream("actions")) - 1
 
     def ours() -> int:
         for action in actions:
-            world.step(action)
+            env.step(action)
         return STEPS * lanes
 
     return ours
@@ -121,7 +121,7 @@ def test_one_judgement(benchmark: BenchmarkFixture, note: Note) -> None:
     asked = request("random", "ml10:episodes=13")
     policy, _ = build(asked)
     tasks = sampling.task_set(asked.card, "test")
-    ours = seconds(lambda: meta_test(policy, asked.card, tasks, Sight(), 0, Spent()))
+    ours = seconds(lambda: meta_test(policy, asked.card, tasks, PolicyInputs(), 0, StepCounts()))
     envs = official.package().make_ml_envs_test("ML10", seed=1, meta_batch_size=20, total_tasks_per_cls=40)
     one_round = seconds(lambda: evaluation.metalearning_evaluation(Anything(envs), envs, num_evals=1))
     envs.close()

@@ -16,7 +16,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from torch.utils.data import DataLoader, TensorDataset
 
 from metairl.data.episodes import Episode
-from metairl.data.offline_dataset import Logs, laid_out
+from metairl.data.offline_dataset import OfflineDataset, laid_out
 from metairl.experiments.request import spec_of
 from metairl.methods import build, registry
 from metairl.methods import settings as tuning
@@ -80,10 +80,10 @@ def test_drawing(benchmark: BenchmarkFixture, note: Note) -> None:
     assert note(name, *rates, goal=20, unit="batches/s") >= 20
 
 
-def random_logs(tasks: int) -> Logs:
+def random_logs(tasks: int) -> OfflineDataset:
     chance = np.random.default_rng(0)
     groups = [[episode(chance) for _ in range(EPISODES // tasks)] for _ in range(tasks)]
-    return Logs(laid_out(groups, SPEC, CARD), sha256="")
+    return OfflineDataset(laid_out(groups, SPEC, CARD), sha256="")
 
 
 def episode(chance: np.random.Generator) -> Episode:

@@ -55,7 +55,7 @@ def fit(pairs: Pairs, first: Tensor) -> int:
     rounds = PASSES * COUNT // BATCH
     net = reward_model.Config(members=1, hidden=(32, 32), decay=0.0)
     config = replace(preference_queries.Truth(), rounds=rounds, batch=BATCH, rate=1e-3, reward=net)
-    model = preference_queries.Asking(SPEC, SPEC.obs, config, seen, seed=0)
+    model = preference_queries.PreferenceQueries(SPEC, SPEC.obs, config, seen, seed=0)
     model.pairs, model.first = pairs, first
     model.fit()
     with torch.no_grad():

@@ -30,13 +30,13 @@ def test_iqm_interval(benchmark: BenchmarkFixture, note: Note, tmp_path: Path) -
         return 1
 
     rates = in_turns(ours, "rliable", 5, str(tmp_path), str(REPETITIONS))
-    require_agreement(interval(), np.load(tmp_path / "peer.npz"))
+    check_agreement(interval(), np.load(tmp_path / "peer.npz"))
     benchmark.pedantic(ours, rounds=1)
     name = "interval of the IQM, 5 seeds × 50 tasks, 50,000 resamples / rliable's"
     assert note(name, *rates, goal=5, unit="intervals/s") >= 5
 
 
-def require_agreement(ours: Interval, peer: dict[str, np.ndarray]) -> None:
+def check_agreement(ours: Interval, peer: dict[str, np.ndarray]) -> None:
     width = ours.high - ours.low
     assert abs(ours.value - peer["value"]) < 1e-12
     print(f"\nours {ours.low:.4f} to {ours.high:.4f}, peer {peer['low']:.4f} to {peer['high']:.4f}")

@@ -13,7 +13,7 @@ import torch
 from metairl.core.rng import stream
 from metairl.core.rollout import rollout
 from metairl.data.task_sources import TrainingTasks
-from metairl.evaluation.protocol import Spent, meta_test
+from metairl.evaluation.protocol import StepCounts, meta_test
 from metairl.experiments.request import build, request, spec_of
 from metairl.tasks import sampling
 
@@ -48,7 +48,7 @@ def lived(lanes: int) -> float:
     tasks = source.draw(lanes, stream("growth")).tasks
 
     def live() -> None:
-        rollout(policy, source.world(tasks, stream("world")), stream("act"), asked.sight)
+        rollout(policy, source.env(tasks, stream("world")), stream("act"), asked.inputs)
 
     return seconds(live)
 
@@ -58,7 +58,7 @@ def judged(tasks: int) -> float:
     asked = request("rl2", "bandit-5")
     few = sampling.TaskSet(asked.card.id, "growth", sampling.draw(asked.card, tasks, stream("tasks")))
     policy, _ = build(asked)
-    return seconds(lambda: meta_test(policy, asked.card, few, asked.sight, 0, Spent()))
+    return seconds(lambda: meta_test(policy, asked.card, few, asked.inputs, 0, StepCounts()))
 
 
 def row(name: str, work: Callable[[int], float], sizes: tuple[int, ...]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from metairl.core.rng import stream
-from metairl.evaluation.protocol import Spent, meta_test
+from metairl.evaluation.protocol import StepCounts, meta_test
 from metairl.experiments.request import build, judge, request
 from metairl.methods import registry
 from metairl.methods import settings as tuning
@@ -37,7 +37,7 @@ def bandit_scores(name: str, settings: object) -> Score:
     scores = {}
     for task in BANDITS:
         asked = request(name, task, settings=settings)
-        evaluations = judge(asked, build(asked)[0], "validation", Spent())
+        evaluations = judge(asked, build(asked)[0], "validation", StepCounts())
         scores[task] = float(np.sum([np.mean(e.returns) for e in evaluations]))
     return scores
 
@@ -46,7 +46,7 @@ def mdp_scores(name: str, settings: object) -> Score:
     asked = request(name, MDPS[-1], settings=settings)
     drawn = sampling.draw(asked.card, TUNING_TASKS, stream("tuning", asked.card.id))
     tasks = sampling.TaskSet(asked.card.id, "train", drawn)
-    evaluations = meta_test(build(asked)[0], asked.card, tasks, asked.sight, asked.seed, Spent())
+    evaluations = meta_test(build(asked)[0], asked.card, tasks, asked.inputs, asked.seed, StepCounts())
     so_far = np.cumsum([np.mean(e.returns) for e in evaluations])
     return {task: float(so_far[int(task.partition("=")[2]) - 1]) for task in MDPS}
 

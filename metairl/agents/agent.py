@@ -8,117 +8,121 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn.functional import pad
 
-from metairl.core.interfaces import Encoder, Objective, RememberingLearner, SetEncoder
+from metairl.core.interfaces import Encoder, Objective, SetEncoder, StatefulLearner
 from metairl.core.types import (
     Batch,
     Context,
+    EncodedTransitions,
+    EncodedTrial,
     Encoding,
-    Features,
-    Moves,
+    PolicyInputs,
     Segment,
-    Sight,
     State,
     Trial,
-    taken_up,
+    unflatten_state,
 )
 
 Learns = TypeVar("Learns", covariant=True)
-Reading = Callable[[Tensor], tuple[Features, Tensor]]  # some rows of a trial, and the encoder's own loss
+TrialReader = Callable[
+    [Tensor], tuple[EncodedTrial, Tensor]
+]  # some rows of a trial, and the encoder's own loss
 
 
 class Agent(Generic[Learns]):
-    def __init__(self, encoder: Encoder, learner: Learns, objective: Objective, sight: Sight):
+    def __init__(self, encoder: Encoder, learner: Learns, objective: Objective, inputs: PolicyInputs):
         self.encoder = encoder
         self.learner = learner
         self.objective = objective
-        self.sight = sight
+        self.inputs = inputs
         parts: dict[str, Any] = {"encoder": encoder, "learner": learner}
         self.networks = nn.ModuleDict(parts)
 
-    def policy(self, explore: bool) -> "Acting":
-        return Acting(self, explore)
+    def policy(self, explore: bool) -> "AgentPolicy":
+        return AgentPolicy(self, explore)
 
-    def features(self, context: Context, trial: Trial) -> tuple[Features, Tensor]:
+    def features(self, context: Context, trial: Trial) -> tuple[EncodedTrial, Tensor]:
         """The trial as the learner reads it, and the encoder's own loss."""
-        z, aux = self._encode(context, trial.outcome.counts.sum(1))
+        z, aux = self._encode(context, trial.outcome.mask.sum(1))
         return self._features(trial, z), aux
 
-    def _features(self, trial: Trial, z: Tensor) -> Features:
+    def _features(self, trial: Trial, z: Tensor) -> EncodedTrial:
         came = trial.outcome
-        counts = came.counts.to(came.reward.dtype)
-        follows = torch.cat([counts[:, 1:], torch.zeros_like(counts[:, :1])], dim=1)
+        mask = came.mask.to(came.reward.dtype)
+        continues = torch.cat([mask[:, 1:], torch.zeros_like(mask[:, :1])], dim=1)
         if self.objective == "episode":
-            follows = follows * (1 - came.done.to(counts.dtype))
-        return Features(z, trial.action, came.reward, follows, counts, came.done.to(counts.dtype))
+            continues = continues * (1 - came.done.to(mask.dtype))
+        return EncodedTrial(z, trial.action, came.reward, continues, mask, came.done.to(mask.dtype))
 
-    def reading(self, trial: Trial) -> "Reading":
+    def trial_reader(self, trial: Trial) -> "TrialReader":
         """Of a trial by what was known in it; once, since every pass reads the same."""
-        context = trial.context(self.sight)
+        context = trial.context(self.inputs)
         return lambda rows: self.features(context[rows], trial[rows])
 
-    def reading_inferred(self, trial: Trial, evidence: Batch) -> "Reading":
+    def trial_reader_given_context(self, trial: Trial, evidence: Batch) -> "TrialReader":
         """The same where tasks were inferred from evidence before."""
 
-        def read(rows: Tensor) -> tuple[Features, Tensor]:
-            belief, aux = self.inferring.believe(evidence[rows])
+        def read(rows: Tensor) -> tuple[EncodedTrial, Tensor]:
+            posterior, aux = self.set_encoder.infer_posterior(evidence[rows])
             some = trial[rows]
-            drawn = None if some.chance is None else some.chance[:, 0]
-            return self._features(some, self.inferring.given(belief, some.obs, drawn)), aux
+            drawn = None if some.noise is None else some.noise[:, 0]
+            return self._features(some, self.set_encoder.condition(posterior, some.obs, drawn)), aux
 
         return read
 
-    def seen(self, obs: Tensor, task: Tensor, evidence: Batch | None) -> Tensor:
+    def embed(self, obs: Tensor, task: Tensor, evidence: Batch | None) -> Tensor:
         """z of observations, [B, T, O], of tasks that are told or inferred from evidence, without a past."""
         if evidence is None:
             return self.encoder(_without_past(obs, task), ()).z
-        belief, _ = self.inferring.believe(evidence)
-        return self.inferring.given(belief, obs, self._no_draw(len(belief)))
+        posterior, _ = self.set_encoder.infer_posterior(evidence)
+        return self.set_encoder.condition(posterior, obs, self._no_draw(len(posterior)))
 
     def _no_draw(self, lanes: int) -> Tensor | None:
-        return torch.zeros(lanes, self.sight.chance) if self.sight.chance else None
+        return torch.zeros(lanes, self.inputs.noise_dim) if self.inputs.noise_dim else None
 
     @property
-    def inferring(self) -> SetEncoder:
+    def set_encoder(self) -> SetEncoder:
         assert isinstance(self.encoder, SetEncoder), "what it believes is inferred from evidence"
         return self.encoder
 
-    def moves_apart(self, batch: Batch) -> tuple[Moves, Tensor]:
+    def encode_transitions(self, batch: Batch) -> tuple[EncodedTransitions, Tensor]:
         """Transitions that are read without a past, as the learner reads them; the encoder's own loss."""
-        z, after = (self.encoder(_without_past(obs, batch.task), ()) for obs in (batch.obs, batch.after))
-        return _moves(batch, z.z, after.z, batch.terminated), z.aux
+        z, next_z = (self.encoder(_without_past(obs, batch.task), ()) for obs in (batch.obs, batch.next_obs))
+        return _moves(batch, z.z, next_z.z, batch.terminated), z.aux
 
-    def moves_inferred(self, batch: Batch, evidence: Batch, rng: Generator) -> tuple[Moves, Tensor]:
+    def encode_given_context(
+        self, batch: Batch, evidence: Batch, rng: Generator
+    ) -> tuple[EncodedTransitions, Tensor]:
         """The same where the task is inferred from evidence; one draw a task."""
-        encoder = self.inferring
-        belief, aux = encoder.believe(evidence)
-        lanes, draws = len(belief), self.sight.chance
-        chance = torch.randn(lanes, draws, generator=rng) if draws else None
-        z, after = (encoder.given(belief, obs, chance) for obs in (batch.obs, batch.after))
-        return _moves(batch, z, after, batch.terminated), aux
+        encoder = self.set_encoder
+        posterior, aux = encoder.infer_posterior(evidence)
+        lanes, draws = len(posterior), self.inputs.noise_dim
+        noise = torch.randn(lanes, draws, generator=rng) if draws else None
+        z, next_z = (encoder.condition(posterior, obs, noise) for obs in (batch.obs, batch.next_obs))
+        return _moves(batch, z, next_z, batch.terminated), aux
 
-    def moves_through(self, segment: Segment) -> tuple[Moves, Tensor]:
+    def encode_segment(self, segment: Segment) -> tuple[EncodedTransitions, Tensor]:
         """The same for steps in their order. An episode's end ends nothing, unless the trial is over too."""
-        batch, empty = segment.batch, self.encoder.initial(len(segment.seen))
-        memory = empty if segment.memory is None else taken_up(segment.memory, empty)
+        batch, empty = segment.batch, self.encoder.initial(len(segment.bootstrap_obs))
+        memory = empty if segment.memory is None else unflatten_state(segment.memory, empty)
         whole = self.encoder(self._known(segment), memory)
-        ended = batch.terminated * _last(batch.counts) * segment.over.unsqueeze(1)
+        ended = batch.terminated * _last(batch.mask) * segment.trial_over.unsqueeze(1)
         return _moves(batch, whole.z[:, :-1], whole.z[:, 1:], ended), whole.aux
 
     def _known(self, segment: Segment) -> Context:
         """What was known at every step and after the last, [B, T + 1]; there as if the episode went on."""
-        batch, lanes = segment.batch, torch.arange(len(segment.seen))
-        end = batch.counts.sum(1).long()
-        obs = torch.cat([batch.obs, segment.seen.unsqueeze(1)], dim=1)
+        batch, lanes = segment.batch, torch.arange(len(segment.bootstrap_obs))
+        end = batch.mask.sum(1).long()
+        obs = torch.cat([batch.obs, segment.bootstrap_obs.unsqueeze(1)], dim=1)
         done = torch.cat([segment.done.unsqueeze(1), batch.done], dim=1)
-        obs[lanes, end] = segment.seen
-        done[lanes, end] *= 1 - segment.over
+        obs[lanes, end] = segment.bootstrap_obs
+        done[lanes, end] *= 1 - segment.trial_over
         reward = torch.cat([segment.reward.unsqueeze(1), batch.reward], dim=1)
         return Context(
             obs=obs,
             prev_action=torch.cat([segment.action.unsqueeze(1), batch.action], dim=1),
-            prev_reward=reward if self.sight.reward else None,
+            prev_reward=reward if self.inputs.reward else None,
             prev_done=done,
-            task=batch.task if self.sight.task else None,
+            task=batch.task if self.inputs.task else None,
         )
 
     def _encode(self, context: Context, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -127,11 +131,11 @@ class Agent(Generic[Learns]):
         Trials of like length go together, so that little is spent beyond a trial's end, where z is 0.
         """
         lanes, steps = context.prev_done.shape
-        if self.encoder.parts == 1 or int(lengths.min()) == steps:
+        if self.encoder.length_buckets == 1 or int(lengths.min()) == steps:
             whole = self.encoder(context, self.encoder.initial(lanes))
             return whole.z, whole.aux
         order = lengths.argsort()
-        parts = order.chunk(self.encoder.parts)
+        parts = order.chunk(self.encoder.length_buckets)
         encodings = [self._encode_part(context[rows], int(lengths[rows].max())) for rows in parts]
         z = torch.cat([pad(e.z, (0, 0, 0, steps - e.z.shape[1])) for e in encodings])
         share = torch.tensor([len(rows) / lanes for rows in parts])
@@ -146,17 +150,19 @@ def _without_past(obs: Tensor, task: Tensor) -> Context:
     return Context(obs, nothing.unsqueeze(-1), None, nothing, task)
 
 
-def _moves(batch: Batch, z: Tensor, after: Tensor, ended: Tensor) -> Moves:
-    return Moves(z, batch.action, batch.learned, after, 1 - ended, batch.counts, batch.family, batch.shown)
+def _moves(batch: Batch, z: Tensor, next_z: Tensor, ended: Tensor) -> EncodedTransitions:
+    return EncodedTransitions(
+        z, batch.action, batch.training_reward, next_z, 1 - ended, batch.mask, batch.family, batch.is_demo
+    )
 
 
-def _last(counts: Tensor) -> Tensor:
+def _last(mask: Tensor) -> Tensor:
     """1 in the last step that counts."""
-    return counts - pad(counts, (0, 1))[:, 1:]
+    return mask - pad(mask, (0, 1))[:, 1:]
 
 
 @dataclass(frozen=True)
-class Acting:
+class AgentPolicy:
     """An agent as a policy: it samples while it trains (`explore`) and takes the mode when judged."""
 
     agent: Agent[Any]
@@ -164,42 +170,42 @@ class Acting:
 
     def initial(self, lanes: int) -> State:
         encoder, learner = self.agent.encoder, self.agent.learner
-        own = learner.initial(lanes) if isinstance(learner, RememberingLearner) else ()
+        own = learner.initial(lanes) if isinstance(learner, StatefulLearner) else ()
         return *encoder.initial(lanes), *own
 
     def act(self, context: Context, state: State, rng: Generator) -> tuple[Tensor, State]:
         encoder, learner = self.agent.encoder, self.agent.learner
-        if not isinstance(learner, RememberingLearner):
+        if not isinstance(learner, StatefulLearner):
             encoding = encoder(context, state)
             return learner.act(encoding.z[:, 0], rng, self.explore), encoding.state
         inferred = len(encoder.initial(0))
         encoding = encoder(context, state[:inferred])
-        action, own = learner.act_from(encoding.z[:, 0], context, state[inferred:], rng, self.explore)
+        action, own = learner.act_with_state(encoding.z[:, 0], context, state[inferred:], rng, self.explore)
         return action, (*encoding.state, *own)
 
-    def informed(self, support: Batch) -> "Acting | Informed":
+    def conditioned_on(self, support: Batch) -> "AgentPolicy | ConditionedPolicy":
         """The same, with what it infers from some transitions of every lane's task."""
-        if self.agent.encoder.reads != "set":
+        if self.agent.encoder.context_kind != "set":
             return self
         with torch.no_grad():
-            belief, _ = self.agent.inferring.believe(support)
-        return Informed(self.agent, belief, self.explore)
+            posterior, _ = self.agent.set_encoder.infer_posterior(support)
+        return ConditionedPolicy(self.agent, posterior, self.explore)
 
 
 @dataclass(frozen=True)
-class Informed:
+class ConditionedPolicy:
     """An agent whose beliefs come from support and stay as they are: one row a lane."""
 
     agent: Agent[Any]
-    belief: Tensor  # [B, …]
+    posterior: Tensor  # [B, …]
     explore: bool
 
     def initial(self, lanes: int) -> State:
-        assert lanes == len(self.belief), "a lane each for the tasks that support was of"
-        return (self.belief,)
+        assert lanes == len(self.posterior), "a lane each for the tasks that support was of"
+        return (self.posterior,)
 
     def act(self, context: Context, state: State, rng: Generator) -> tuple[Tensor, State]:
         encoder: Any = self.agent.encoder
-        chance = None if context.chance is None else context.chance[:, 0]
-        z = encoder.given(state[0], context.obs, chance)
+        noise = None if context.noise is None else context.noise[:, 0]
+        z = encoder.condition(state[0], context.obs, noise)
         return self.agent.learner.act(z[:, 0], rng, self.explore), state

@@ -195,8 +195,8 @@ def _judgement(e: Evaluation, card: TaskCard, steps: int) -> Iterator[str]:
         yield f"lengths that are not between 1 and {card.horizon}"
     if e.eval_steps != sum(e.all_lengths):
         yield f"{e.eval_steps:,} steps for episodes of {sum(e.all_lengths):,}"
-    if not 0 <= e.lost <= len(e.returns):
-        yield f"{e.lost} lost episodes of {len(e.returns)}"
+    if not 0 <= e.diverged <= len(e.returns):
+        yield f"{e.diverged} lost episodes of {len(e.returns)}"
     if not all(math.isfinite(value) and value >= 0 for value in e.seconds.values()):
         yield "time that cannot have passed"
 

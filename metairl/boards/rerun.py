@@ -27,7 +27,7 @@ from metairl.evaluation import protocol
 from metairl.evaluation.tables import scores
 from metairl.experiments import external_agents, request
 from metairl.methods import registry
-from metairl.rewards.irl.solution import Judged
+from metairl.rewards.irl.solution import Evaluable
 from metairl.tasks import catalogue, sampling
 from metairl.tasks.cards import BoardCard, Column
 
@@ -113,7 +113,9 @@ def _lived(
     card = catalogue.task(ran.made.task)
     asked = None if ran.made.adapter else _asked(bundle, ran)
     policy = (
-        request.informed(asked, _policy(bundle, ran, asked), card, "test") if asked else _outside(ran, agent)
+        request.given_support(asked, _policy(bundle, ran, asked), card, "test")
+        if asked
+        else _outside(ran, agent)
     )
     seed = seed_of("rerun", submission.digest, nonce, ran.path)
     shown = asked is not None and (asked.reads_logs or asked.reads_demos)
@@ -122,8 +124,8 @@ def _lived(
     else:
         fresh = sampling.draw(card, trials * sampling.turns(card), stream("fresh", seed), "test")
         tasks = sampling.TaskSet(card.id, FRESH, fresh)
-    sight = asked.sight if asked else external_agents.sight(card)
-    return protocol.meta_test(policy, card, tasks, sight, seed, protocol.Spent(), ran.made.engine)
+    inputs = asked.inputs if asked else external_agents.inputs(card)
+    return protocol.meta_test(policy, card, tasks, inputs, seed, protocol.StepCounts(), ran.made.engine)
 
 
 def _outside(ran: Ran, agent: str | None) -> external_agents.Outside:
@@ -139,7 +141,7 @@ def _asked(bundle: Bundle, ran: Ran) -> request.Request:
     return asked
 
 
-def _policy(bundle: Bundle, ran: Ran, asked: request.Request) -> Judged:
+def _policy(bundle: Bundle, ran: Ran, asked: request.Request) -> Evaluable:
     """As the packed networks have it."""
     policy, recipe = request.build(asked)
     if recipe is not None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from metairl.boards.bundle import SHEET, Bundle
 from metairl.boards.strict import Commit, Link, Name, Sealed, Sha256, Text, fitted, parse
@@ -120,7 +120,7 @@ class EvaluationLine(Sealed):
     lengths: int | list[int]
     success: list[Literal[0, 1]] | None
     seconds: dict[Name, float]
-    lost: int = Field(default=0, ge=0)
+    diverged: int = Field(default=0, ge=0, validation_alias=AliasChoices("diverged", "lost"))
     measures: dict[Name, list[float | Word]] | None = None
 
 

@@ -77,7 +77,7 @@ def _collect(args: Collect, card: TaskCard) -> list[dict[str, Any]]:
     for split in every if args.split == "all" else (args.split,):
         tasks = _tasks(args, card, split)
         again = card.model_copy(update={"episodes": args.episodes})
-        pieces = parts(policies, again, tasks, asked.sight, args.seed, asked.engine)
+        pieces = parts(policies, again, tasks, asked.inputs, args.seed, asked.engine)
         about = _about(args, card, tasks) | {"expert": list(names), "engine": asked.engine}
         about |= {"episodes_per_task": args.episodes}
         made.append(_saved(args, card, split, pieces, about))
@@ -91,7 +91,7 @@ def _saved(
         args.out or offline_dataset.root(),
         offline_dataset.name(card, args.name or args.quality, split),
     )
-    minari.require_new(root / name)
+    minari.check_new(root / name)
     kept = Parts(root, f"{name}-{digest(about)[:12]}")  # other words begin anew
     sums = Sums(card)
     terminal = Terminal(stderr=True)
@@ -121,7 +121,7 @@ def _tasks(args: Collect, card: TaskCard, split: str) -> sampling.TaskSet:
 def _about(args: Collect, card: TaskCard, tasks: sampling.TaskSet) -> dict[str, Any]:
     return {
         "task": catalogue.task_name(args.task),
-        "world_sha256": offline_dataset.world_sha256(card),
+        "world_sha256": offline_dataset.env_sha256(card),
         "quality": args.quality,
         "split": tasks.split,
         "tasks_sha256": tasks.sha256,

@@ -22,10 +22,10 @@ from metairl.evaluation.metaworld_protocol import pooled_test
 from metairl.evaluation.transfer_matrix import Matrix
 from metairl.evaluation.videos import opengl
 from metairl.experiments import transfer
-from metairl.experiments.request import Request, infers_before, informed, judge
+from metairl.experiments.request import Request, given_support, infers_before, judge
 from metairl.experiments.run import reopen
-from metairl.experiments.transfer import require_alike
-from metairl.rewards.irl.solution import Explained, Explains, Judged
+from metairl.experiments.transfer import check_alike
+from metairl.rewards.irl.solution import Evaluable, IRLMethod, IRLSolution
 from metairl.tasks import catalogue, sampling
 from metairl.tasks.cards import TaskCard
 
@@ -92,13 +92,13 @@ def _one(args: Evaluate, folder: RunFolder) -> int:
         _require_stage(card)
     torch.set_num_threads(args.threads or run["threads"])
     asked, policy, spent = reopen(folder)
-    require_alike(asked, args.on)
+    check_alike(asked, args.on)
     if args.evaluator == "official" and (args.video or args.plot):
         raise UsageError("--video and --plot show what our own judge sees; leave out --evaluator official")
     if args.plot:
         _plot(args, asked, policy, card)
     if args.video or args.evaluator == "official":
-        if isinstance(policy, Explains) or infers_before(asked, policy):
+        if isinstance(policy, IRLMethod) or infers_before(asked, policy):
             raise UsageError(f"'{asked.method}' learns tasks from logs that only our own judge hands out")
         if not args.video:
             return _pooled(args, asked, policy, card)
@@ -117,7 +117,7 @@ def _one(args: Evaluate, folder: RunFolder) -> int:
 
 def _pooled(args: Evaluate, asked: Request, policy: Policy, card: TaskCard) -> int:
     tasks, name = sampling.task_set(card, args.split), catalogue.task_name(args.elsewhere or asked.task)
-    found = pooled_test(policy, card, tasks, asked.sight, asked.seed, asked.engine)
+    found = pooled_test(policy, card, tasks, asked.inputs, asked.seed, asked.engine)
     if args.json:
         about = {"method": asked.method, "seed": asked.seed, "task": name, "split": args.split}
         print_json(about | {"mean": found.mean, "success": found.success})
@@ -142,9 +142,9 @@ def _print(found: dict[str, Any]) -> None:
             print(f"  {label:<30} " + "  ".join("-" if value is None else f"{value:.2f}" for value in values))
 
 
-def _plot(args: Evaluate, asked: Request, policy: Judged, card: TaskCard) -> None:
-    found = informed(asked, policy, card, args.split) if isinstance(policy, Explains) else policy
-    if not isinstance(found, Explained) or found.reward is None:
+def _plot(args: Evaluate, asked: Request, policy: Evaluable, card: TaskCard) -> None:
+    found = given_support(asked, policy, card, args.split) if isinstance(policy, IRLMethod) else policy
+    if not isinstance(found, IRLSolution) or found.reward is None:
         raise UsageError(f"--plot shows rewards that were recovered; '{asked.method}' recovers none")
     assert args.plot
     true = reward_metrics.truth(card, sampling.task_set(card, args.split)).reward
@@ -168,4 +168,4 @@ def _show(folder: Path, asked: Request, policy: Policy, card: TaskCard, tasks: T
     from metairl.evaluation.videos import arms, bodies, mazes
 
     shoot = arms.shoot if card.arm else bodies.shoot if card.physics else mazes.shoot
-    videos.write(shoot(policy, card, tasks, asked.sight, asked.seed), folder)
+    videos.write(shoot(policy, card, tasks, asked.inputs, asked.seed), folder)

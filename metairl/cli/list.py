@@ -59,7 +59,7 @@ def methods() -> Rows:
             "support": method.support,
             "mode": method.mode,
             "encoder": method.encoder,
-            "worlds": list(method.worlds) if method.worlds else None,
+            "worlds": list(method.envs) if method.envs else None,
         }
         for name, method in METHODS.items()
     ]

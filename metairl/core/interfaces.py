@@ -5,10 +5,20 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from torch import Generator, Tensor
 
-from metairl.core.types import Batch, Context, Encoding, Features, Moves, Spec, State, Step, Tasks
+from metairl.core.types import (
+    Batch,
+    Context,
+    EncodedTransitions,
+    EncodedTrial,
+    Encoding,
+    Spec,
+    State,
+    Step,
+    Tasks,
+)
 
 Objective = Literal["trial", "episode"]  # whether a return counts the episodes that follow its own
-Reads = Literal[
+ContextKind = Literal[
     "step", "trial", "set"
 ]  # what a task is inferred from: nothing past, a trial, any transitions
 
@@ -23,7 +33,7 @@ class Policy(Protocol):
         ...
 
 
-class World(Protocol):
+class Env(Protocol):
     """B MDPs of one kind, stepped together. A lane restarts in the same step that ends its episode."""
 
     spec: Spec
@@ -38,16 +48,16 @@ class World(Protocol):
 
 
 @runtime_checkable
-class ThinningWorld(World, Protocol):
+class SubsettableEnv(Env, Protocol):
     """A world that can go on with some of its lanes alone."""
 
-    def only(self, rows: Tensor) -> "ThinningWorld":
+    def select(self, rows: Tensor) -> "SubsettableEnv":
         """Those lanes as they are now, [B] bool; this world is then not stepped any more."""
         ...
 
 
 @runtime_checkable
-class RenewingWorld(World, Protocol):
+class LaneResetEnv(Env, Protocol):
     """A world whose lanes may be given new tasks while the others go on.
 
     Every world whose episodes may end early is one; in the others all lanes' trials end together.
@@ -59,7 +69,7 @@ class RenewingWorld(World, Protocol):
 
 
 @runtime_checkable
-class GoalWorld(World, Protocol):
+class SuccessExampleEnv(Env, Protocol):
     """A world that can say what success looks like."""
 
     def examples(self, count: int, rng: Generator) -> Tensor:
@@ -68,7 +78,7 @@ class GoalWorld(World, Protocol):
 
 
 @runtime_checkable
-class PlaceWorld(World, Protocol):
+class GoalEnv(Env, Protocol):
     """A world whose tasks are places to be at, told as what is seen there."""
 
     def anywhere(self, rng: Generator) -> Tensor:
@@ -84,8 +94,8 @@ class Encoder(Protocol):
     """Context in, task embedding out; one call serves a whole trial and a single step."""
 
     width: int  # Z
-    reads: Reads
-    parts: int  # that trials of uneven length are worked through in; 1 where steps take turns anyway
+    context_kind: ContextKind
+    length_buckets: int  # that trials of uneven length are worked through in; 1 where steps take turns anyway
 
     def initial(self, lanes: int) -> State: ...
 
@@ -98,11 +108,11 @@ class SetEncoder(Encoder, Protocol):
 
     reads_in_order: bool
 
-    def believe(self, evidence: Batch) -> tuple[Tensor, Tensor]:
+    def infer_posterior(self, evidence: Batch) -> tuple[Tensor, Tensor]:
         """A belief a task, and the encoder's own loss."""
         ...
 
-    def given(self, belief: Tensor, obs: Tensor, chance: Tensor | None) -> Tensor:
+    def condition(self, posterior: Tensor, obs: Tensor, noise: Tensor | None) -> Tensor:
         """z of what is seen, [B, T, O], under beliefs and draws, a row a task."""
         ...
 
@@ -118,12 +128,12 @@ class Learner(Protocol):
 
 
 @runtime_checkable
-class RememberingLearner(Protocol):
+class StatefulLearner(Protocol):
     """One that acts by what it lived in the trial so far."""
 
     def initial(self, lanes: int) -> State: ...
 
-    def act_from(
+    def act_with_state(
         self, z: Tensor, context: Context, memory: State, rng: Generator, explore: bool
     ) -> tuple[Tensor, State]: ...
 
@@ -134,14 +144,14 @@ class OnPolicyLearner(Learner, Protocol):
     `progress` in [0, 1) is the share of the training budget already spent.
     """
 
-    def targets(self, f: Features, progress: float) -> Any: ...
+    def targets(self, f: EncodedTrial, progress: float) -> Any: ...
 
-    def losses(self, f: Features, old: Any) -> dict[str, Tensor]: ...
+    def losses(self, f: EncodedTrial, old: Any) -> dict[str, Tensor]: ...
 
 
 class OffPolicyLearner(Learner, Protocol):
     """Improves on any transitions."""
 
-    def losses(self, m: Moves, rng: Generator) -> dict[str, Tensor]: ...
+    def losses(self, m: EncodedTransitions, rng: Generator) -> dict[str, Tensor]: ...
 
     def after_step(self) -> None: ...

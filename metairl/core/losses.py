@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 
 
-def mean(x: Tensor, counts: Tensor) -> Tensor:
+def mean(x: Tensor, mask: Tensor) -> Tensor:
     """Over the steps that count, both [B, T]."""
-    return (x * counts).sum() / counts.sum()
+    return (x * mask).sum() / mask.sum()
 
 
-def standardised(x: Tensor, counts: Tensor) -> Tensor:
+def standardised(x: Tensor, mask: Tensor) -> Tensor:
     """Mean 0 and variance 1 over the steps that count."""
-    centred = x - mean(x, counts)
-    return centred / (mean(centred.square(), counts).sqrt() + 1e-8)
+    centred = x - mean(x, mask)
+    return centred / (mean(centred.square(), mask).sqrt() + 1e-8)
 
 
 def gae(reward: Tensor, value: Tensor, discount: Tensor, trace: float) -> Tensor:

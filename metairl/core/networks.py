@@ -33,7 +33,7 @@ def mlp(*widths: int, last_gain: float) -> nn.Sequential:
     return nn.Sequential(*layers, linear(widths[-2], widths[-1], gain=last_gain))
 
 
-class Eyes(nn.Module):
+class ObservationEncoder(nn.Module):
     """Observations as networks read them: a vector as it is, a picture of bytes through two convolutions.
 
     16 filters of 5 × 5 with stride 2, twice, then one layer, as in the papers on mazes.
@@ -63,7 +63,7 @@ def _halved(pixels: int) -> int:
     return (pixels - 5) // 2 + 1
 
 
-class Rescaled(nn.Module):
+class RescaledValueHead(nn.Module):
     """A scalar head for every step of a trial whose target's mean (a step) and spread are followed,
     so that its output stays near unit size and need not count the time that is left.
 
@@ -87,13 +87,13 @@ class Rescaled(nn.Module):
     def last_layer(self) -> Iterator[Tensor]:
         return self.head[-1].parameters()
 
-    def follow(self, target: Tensor, counts: Tensor) -> None:
+    def follow(self, target: Tensor, mask: Tensor) -> None:
         """Towards a new target, [B, T], in the steps that count; where no lane was, the mean stays."""
-        steps, reached = target.shape[1], counts.sum(0)
+        steps, reached = target.shape[1], mask.sum(0)
         now = self.mean[:steps]
-        seen = (target * counts).sum(0) / reached.clamp(min=1)
+        seen = (target * mask).sum(0) / reached.clamp(min=1)
         now.lerp_(seen.where(reached > 0, now), self.rate)
-        spread = (((target - now).square() * counts).sum() / counts.sum()).sqrt()
+        spread = (((target - now).square() * mask).sum() / mask.sum()).sqrt()
         self.std.lerp_(spread.clamp(min=1e-3), self.rate)
 
 

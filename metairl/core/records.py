@@ -53,7 +53,7 @@ class Evaluation:
     lengths: int | list[int]  # one number where all are equal
     success: list[int] | None  # None where the world has no notion of success
     seconds: dict[str, float]
-    lost: int = 0  # tasks whose simulation diverged in this episode, which ended there
+    diverged: int = 0  # tasks whose simulation diverged in this episode, which ended there
     measures: dict[str, list[float]] | None = None  # exact ones, where the world's chart is known
 
     @property
@@ -78,6 +78,8 @@ def to_line(record: Record) -> str:
 
 def from_line(line: str, where: str) -> Record:
     fields: dict[str, Any] = _heard(unsealed(line, where))
+    if "lost" in fields:  # as records named it until version 0.1
+        fields["diverged"] = fields.pop("lost")
     return KINDS[fields.pop("kind")](**fields)
 
 

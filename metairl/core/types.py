@@ -48,12 +48,12 @@ class NoConfig:
 
 
 @dataclass(frozen=True)
-class Sight:
+class PolicyInputs:
     """What a policy is shown inside a trial beside the observation. What it may not see is absent."""
 
     reward: bool = True
     task: bool = False
-    chance: int = 0  # N, normal numbers that every episode brings with it, to be drawn with
+    noise_dim: int = 0  # N, normal numbers that every episode brings with it, to be drawn with
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Context:
     prev_reward: Tensor | None  # [B, T]
     prev_done: Tensor  # [B, T], 1 where the step before ended an episode
     task: Tensor | None = None  # [B, P], only for a method that declares it
-    chance: Tensor | None = None  # [B, T, N], equal in all steps of an episode
+    noise: Tensor | None = None  # [B, T, N], equal in all steps of an episode
 
     def __getitem__(self, rows: Tensor) -> "Context":
         """The same context in fewer lanes."""
@@ -95,8 +95,8 @@ class Step:
     terminated: Tensor  # [B] bool, the MDP ended; never a time limit
     truncated: Tensor  # [B] bool, the horizon cut the episode
     success: Tensor  # [B] bool
-    final_obs: Tensor  # [B, O], the observation this step led to, before any reset
-    lost: Tensor | None = None  # [B] bool, its simulation diverged; None where that cannot happen
+    next_obs: Tensor  # [B, O], the observation this step led to, before any reset
+    diverged: Tensor | None = None  # [B] bool, its simulation diverged; None where that cannot happen
     shaped: Tensor | None = None  # [B], a denser reward of the same task, to train on where a method may
 
     @property
@@ -112,8 +112,8 @@ class Outcome:
     done: Tensor  # [B, T] bool, the step ended an episode
     terminated: Tensor  # [B, T] bool
     success: Tensor  # [B, T] bool
-    counts: Tensor  # [B, T] bool, the step is in one of the trial's K episodes
-    lost: Tensor  # [B, T] bool, the simulation diverged
+    mask: Tensor  # [B, T] bool, the step is in one of the trial's K episodes
+    diverged: Tensor  # [B, T] bool, the simulation diverged
 
     def __getitem__(self, rows: Tensor) -> "Outcome":
         """The same in fewer lanes."""
@@ -129,8 +129,10 @@ class Trial:
     outcome: Outcome
     task: Tensor  # [B, P]
     actions: int  # A
-    after: Tensor | None = None  # [B, T, O], what each step led to, before any reset; where it is asked for
-    chance: Tensor | None = None  # [B, T, N]
+    next_obs: Tensor | None = (
+        None  # [B, T, O], what each step led to, before any reset; where it is asked for
+    )
+    noise: Tensor | None = None  # [B, T, N]
     shaped: Tensor | None = None  # [B, T]
     memory: Tensor | None = None  # [B, S, M], the policy's own at every so many steps, laid flat
 
@@ -139,16 +141,16 @@ class Trial:
         lanes = {name: x for name, x in vars(self).items() if name != "actions" and x is not None}
         return replace(self, **{name: x[rows] for name, x in lanes.items()})
 
-    def context(self, sight: Sight) -> Context:
+    def context(self, inputs: PolicyInputs) -> Context:
         """The whole trial as the acting policy saw it, one step late."""
         action = encode_action(self.action, self.actions)
         return Context(
             obs=self.obs,
             prev_action=_one_step_late(action),
-            prev_reward=_one_step_late(self.outcome.reward) if sight.reward else None,
+            prev_reward=_one_step_late(self.outcome.reward) if inputs.reward else None,
             prev_done=_one_step_late(self.outcome.done.to(self.outcome.reward.dtype)),
-            task=self.task if sight.task else None,
-            chance=self.chance,
+            task=self.task if inputs.task else None,
+            noise=self.noise,
         )
 
 
@@ -159,14 +161,14 @@ class Batch:
     obs: Tensor  # [B, T, O]
     action: Tensor  # [B, T, A]
     reward: Tensor  # [B, T], that tasks are inferred from
-    learned: Tensor  # [B, T], that values are of: the same, or a denser one of the same tasks
-    after: Tensor  # [B, T, O], what the step led to, before any reset
+    training_reward: Tensor  # [B, T], that values are of: the same, or a denser one of the same tasks
+    next_obs: Tensor  # [B, T, O], what the step led to, before any reset
     done: Tensor  # [B, T], 1 where the step ended an episode
     terminated: Tensor  # [B, T], 1 where the MDP ended; never a time limit
-    counts: Tensor  # [B, T], 1 where the step is one to learn from
+    mask: Tensor  # [B, T], 1 where the step is one to learn from
     task: Tensor  # [B, P]
     family: Tensor  # [B] int, which skill, where a card has several, else 0
-    shown: Tensor  # [B, T], 1 where the step was demonstrated
+    is_demo: Tensor  # [B, T], 1 where the step was demonstrated
 
     def __getitem__(self, rows: Tensor) -> "Batch":
         """Of fewer tasks."""
@@ -187,29 +189,31 @@ class Segment:
     action: Tensor  # [B, A], of the step before the first; 0 at a trial's start, as are the next two
     reward: Tensor  # [B]
     done: Tensor  # [B]
-    seen: Tensor  # [B, O], after the last step that counts: where the trial is over, what that step led to
-    over: Tensor  # [B], 1 where the trial is
+    bootstrap_obs: (
+        Tensor  # [B, O], after the last step that counts: where the trial is over, what that step led to
+    )
+    trial_over: Tensor  # [B], 1 where the trial is
     memory: Tensor | None  # [B, M], what acting remembered before the first step, laid flat; None: nothing
 
 
 @dataclass(frozen=True)
-class Moves:
+class EncodedTransitions:
     """Transitions as an off-policy learner reads them: z before and after, both from the same encoder."""
 
     z: Tensor  # [B, T, Z]
     action: Tensor  # [B, T, A]
     reward: Tensor  # [B, T]
-    after: Tensor  # [B, T, Z]
-    follows: Tensor  # [B, T], 1 where what is after counts for this step's return, else 0
-    counts: Tensor  # [B, T]
+    next_z: Tensor  # [B, T, Z]
+    continues: Tensor  # [B, T], 1 where what is after counts for this step's return, else 0
+    mask: Tensor  # [B, T]
     family: Tensor  # [B] int
-    shown: Tensor  # [B, T], 1 where the step was demonstrated
+    is_demo: Tensor  # [B, T], 1 where the step was demonstrated
 
-    def __getitem__(self, rows: Tensor) -> "Moves":
+    def __getitem__(self, rows: Tensor) -> "EncodedTransitions":
         """The same in fewer lanes."""
         return replace(self, **{name: x[rows] for name, x in vars(self).items()})
 
-    def at(self, steps: Tensor) -> "Moves":
+    def at(self, steps: Tensor) -> "EncodedTransitions":
         """These steps of every lane alone, [B, b] int."""
         lanes = torch.arange(len(steps)).unsqueeze(1)
         through_time = {name: x for name, x in vars(self).items() if name != "family"}
@@ -217,39 +221,39 @@ class Moves:
 
 
 @dataclass(frozen=True)
-class Features:
+class EncodedTrial:
     """A trial as a learner reads it: the encoder's z beside what was done and what came of it."""
 
     z: Tensor  # [B, T, Z]
     action: Tensor  # [B, T] int, or [B, T, A] float
     reward: Tensor  # [B, T]
-    follows: Tensor  # [B, T], 1 where the next step counts for this one's return, else 0
-    counts: Tensor  # [B, T], 1 where the step is one to learn from, else 0
+    continues: Tensor  # [B, T], 1 where the next step counts for this one's return, else 0
+    mask: Tensor  # [B, T], 1 where the step is one to learn from, else 0
     done: Tensor  # [B, T], 1 where the step ended an episode
 
 
 @dataclass(frozen=True)
-class Chart:
+class FiniteMDP:
     """B finite MDPs of S states without their reward; a state has at most M successors."""
 
     successors: Tensor  # [B, S, M] int
-    chances: Tensor  # [B, S, A, M], of each successor after each action; [B, 1, A, M] where states are alike
+    probs: Tensor  # [B, S, A, M], of each successor after each action; [B, 1, A, M] where states are alike
     features: Tensor  # [B, S, F], what states look like
     start: Tensor  # [B, S], where an episode begins
 
     def __len__(self) -> int:
         return len(self.start)
 
-    def chances_at(self, state: Tensor, action: Tensor) -> Tensor:
+    def probs_at(self, state: Tensor, action: Tensor) -> Tensor:
         """[B, M] of each task's own state and action."""
-        alike = self.chances.shape[1] == 1
-        return self.chances[
+        alike = self.probs.shape[1] == 1
+        return self.probs[
             torch.arange(len(self), device=state.device), torch.zeros_like(state) if alike else state, action
         ]
 
-    def __getitem__(self, rows: slice | Tensor) -> "Chart":
+    def __getitem__(self, rows: slice | Tensor) -> "FiniteMDP":
         """The same of fewer tasks."""
-        return Chart(*(getattr(self, field.name)[rows] for field in fields(self)))
+        return FiniteMDP(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -261,7 +265,7 @@ class Demonstrations:
 
 
 @dataclass(frozen=True)
-class Goal:
+class GoalSpec:
     """What tasks of one kind ask to arrive at, G numbers."""
 
     achieved: Callable[
@@ -271,12 +275,12 @@ class Goal:
     near: float  # how far from its goal a state may be and be there
 
 
-def laid_flat(memory: State) -> Tensor:
+def flatten_state(memory: State) -> Tensor:
     """[B, M], the parts one behind the other."""
     return torch.cat([part.flatten(1) for part in memory], dim=1)
 
 
-def taken_up(flat: Tensor, like: State) -> State:
+def unflatten_state(flat: Tensor, like: State) -> State:
     """What was laid flat, in the shapes of another memory of as many lanes."""
     parts = torch.split(flat, [part[0].numel() for part in like], dim=1)
     return tuple(part.view_as(shape).to(shape.dtype) for part, shape in zip(parts, like, strict=True))

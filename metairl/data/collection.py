@@ -14,7 +14,7 @@ from torch import Tensor
 from metairl.core.interfaces import Policy
 from metairl.core.rng import stream
 from metairl.core.rollout import Play
-from metairl.core.types import Sight
+from metairl.core.types import PolicyInputs
 from metairl.data.episodes import Episode
 from metairl.envs import make
 from metairl.envs.engines import Kind
@@ -28,22 +28,27 @@ Part = Callable[[], list[Episode]]
 
 
 def parts(
-    policies: Sequence[Policy], card: TaskCard, tasks: TaskSet, sight: Sight, seed: int, engine: Kind = "cpu"
+    policies: Sequence[Policy],
+    card: TaskCard,
+    tasks: TaskSet,
+    inputs: PolicyInputs,
+    seed: int,
+    engine: Kind = "cpu",
 ) -> dict[str, Part]:
     """By name, in order. The card's episodes of each task, every policy's share of them in its turn."""
     every = range(0, len(tasks), LANES)
     return {
-        f"{turn:03}-{first:06}": partial(_part, policy, some, tasks, sight, seed, engine, turn, first)
+        f"{turn:03}-{first:06}": partial(_part, policy, some, tasks, inputs, seed, engine, turn, first)
         for turn, (policy, some) in enumerate(_turns(policies, card))
         for first in every
     }
 
 
 def collect(
-    policy: Policy, card: TaskCard, tasks: TaskSet, sight: Sight, seed: int, engine: Kind = "cpu"
+    policy: Policy, card: TaskCard, tasks: TaskSet, inputs: PolicyInputs, seed: int, engine: Kind = "cpu"
 ) -> Iterator[Episode]:
     """The card's episodes of each task, tasks in order. Memory is kept between them, as in a trial."""
-    for make_part in parts([policy], card, tasks, sight, seed, engine).values():
+    for make_part in parts([policy], card, tasks, inputs, seed, engine).values():
         yield from make_part()
 
 
@@ -60,7 +65,7 @@ def _part(
     policy: Policy,
     card: TaskCard,
     tasks: TaskSet,
-    sight: Sight,
+    inputs: PolicyInputs,
     seed: int,
     engine: Kind,
     turn: int,
@@ -70,8 +75,8 @@ def _part(
     chance, choice = (
         stream("collect", name, card.id, tasks.split, seed, turn, first) for name in ("world", "act")
     )
-    play = Play(policy, make(card, tasks[rows], chance, engine), choice, sight)
-    parameters = play.world.task
+    play = Play(policy, make(card, tasks[rows], chance, engine), choice, inputs)
+    parameters = play.env.task
     obs, action, steps = _lived(play, card.steps)
     episodes = []
     for lane, task in enumerate(tasks.digests[rows]):

@@ -12,37 +12,39 @@ from torch import Generator, Tensor
 
 from metairl.core.errors import DamagedFile, StorageError
 from metairl.core.rng import stream
-from metairl.core.types import Chart, Demonstrations, Spec
+from metairl.core.types import Demonstrations, FiniteMDP, Spec
 from metairl.data import minari, offline_dataset
-from metairl.data.imitated import Imitated
-from metairl.data.offline_dataset import Logs
+from metairl.data.imitated import DemonstratedTasks
+from metairl.data.offline_dataset import OfflineDataset
 from metairl.data.task_sources import TrainingTasks
 from metairl.envs.engines import Kind
 from metairl.tasks import sampling
 from metairl.tasks.cards import TaskCard
-from metairl.tasks.finite_mdps import CHARTS
+from metairl.tasks.finite_mdps import FINITE_MDPS
 from metairl.tasks.sampling import TaskSet
 
 
-def shown(card: TaskCard, spec: Spec, split: str, seed: int) -> tuple[Chart, Demonstrations]:
+def shown(card: TaskCard, spec: Spec, split: str, seed: int) -> tuple[FiniteMDP, Demonstrations]:
     """Of every task of a split, as many as its card says; which ones is the seed's, n of them among n + 1."""
     assert card.demos, "a card that says how many"
     found, where = offline_dataset.read(card, spec, split), offline_dataset.folder(card, split)
     return charted(found, spec), chosen(found, spec, card.demos, _choice(card, split, seed), where)
 
 
-def demonstrated(card: TaskCard, spec: Spec, split: str, seed: int) -> Logs:
+def demonstrated(card: TaskCard, spec: Spec, split: str, seed: int) -> OfflineDataset:
     """The same episodes, for whoever knows no chart."""
     assert card.demos, "a card that says how many"
     found = offline_dataset.read(card, spec, split)
-    require_enough(found, card.demos, offline_dataset.folder(card, split))
+    check_enough(found, card.demos, offline_dataset.folder(card, split))
     places = picks(found, card.demos, _choice(card, split, seed))
     every = torch.arange(len(found))
-    few = found.replay.taken(every, places, torch.full_like(every, card.demos))
+    few = found.replay.select_trials(every, places, torch.full_like(every, card.demos))
     return replace(found, replay=few).demonstrated(card.demos)
 
 
-def beside(demos: Logs, card: TaskCard, spec: Spec, split: str, diverse: str | None) -> Logs:
+def beside(
+    demos: OfflineDataset, card: TaskCard, spec: Spec, split: str, diverse: str | None
+) -> OfflineDataset:
     """The same with logs of another quality, of the same tasks, which nobody demonstrated."""
     if diverse is None:
         return demos
@@ -54,7 +56,7 @@ def beside(demos: Logs, card: TaskCard, spec: Spec, split: str, diverse: str | N
             f"logs of '{card.id}' called '{diverse}' are of other tasks than its demonstrations"
         )
     others = found.replay.demonstrated()
-    others.shown = False
+    others.is_demo = False
     return replace(demos, others=others)
 
 
@@ -62,7 +64,7 @@ def other_logs(card: TaskCard, diverse: str) -> TaskCard:
     return card.model_copy(update={"data": diverse, "demos": None})
 
 
-def to_learn_from(card: TaskCard, spec: Spec, seed: int) -> Logs:
+def to_learn_from(card: TaskCard, spec: Spec, seed: int) -> OfflineDataset:
     """All demonstrations of the training tasks; those that are shown, where it is these tasks that count."""
     if card.same_tasks:
         return demonstrated(card, spec, "train", seed)
@@ -70,87 +72,91 @@ def to_learn_from(card: TaskCard, spec: Spec, seed: int) -> Logs:
     return offline_dataset.read(card, spec, "train").demonstrated(card.demos)
 
 
-def imitated(card: TaskCard, spec: Spec, engine: Kind, seed: int) -> Imitated:
+def imitated(card: TaskCard, spec: Spec, engine: Kind, seed: int) -> DemonstratedTasks:
     """The training tasks that were demonstrated: those that logs were collected of."""
     demos = to_learn_from(card, spec, seed)
     if card.split.train != "endless":
         fixed = TaskSet(card.id, "train", sampling.task_set(card, "train")[slice(len(demos))])
-        return Imitated(card, spec, engine, fixed, demos)
+        return DemonstratedTasks(card, spec, engine, fixed, demos)
     collected = stream(
         "collect", "tasks", card.id, minari.about(offline_dataset.folder(card, "train"))["seed"]
     )
-    return Imitated(card, spec, engine, TrainingTasks(card, spec).different(len(demos), collected), demos)
+    return DemonstratedTasks(
+        card, spec, engine, TrainingTasks(card, spec).different(len(demos), collected), demos
+    )
 
 
 def _choice(card: TaskCard, split: str, seed: int) -> Generator:
     return stream("judge", "demonstrations", card.id, "train" if card.same_tasks else split, seed)
 
 
-def every(card: TaskCard, spec: Spec, split: str) -> tuple[Chart, Demonstrations]:
+def every(card: TaskCard, spec: Spec, split: str) -> tuple[FiniteMDP, Demonstrations]:
     """Of every task all that there are, as many as of the one with fewest."""
     found = offline_dataset.read(card, spec, split)
-    least = int(found.replay.lived.min())
+    least = int(found.replay.num_trials.min())
     return charted(found, spec), chosen(
         found, spec, least, stream("showing"), offline_dataset.folder(card, split)
     )
 
 
-def charted(found: Logs, spec: Spec) -> Chart:
+def charted(found: OfflineDataset, spec: Spec) -> FiniteMDP:
     assert spec.chart, "a world with a chart"
-    return CHARTS[spec.chart](found.replay.tasks.double(), spec.obs, spec.actions).chart
+    return FINITE_MDPS[spec.chart](found.replay.tasks.double(), spec.obs, spec.actions).chart
 
 
-def chosen(found: Logs, spec: Spec, count: int, rng: Generator, where: Path) -> Demonstrations:
+def chosen(found: OfflineDataset, spec: Spec, count: int, rng: Generator, where: Path) -> Demonstrations:
     """So many demonstrations of every task, after a look at all of them."""
-    require_enough(found, count, where)
-    require_whole(found, spec, where)
-    least = int(found.replay.lived.min())
-    seen, after, did = (found.replay.kept[name][:, :least].argmax(-1) for name in ("obs", "after", "action"))
-    require_possible(charted(found, spec), seen, did, after, str(where))
+    check_enough(found, count, where)
+    check_whole(found, spec, where)
+    least = int(found.replay.num_trials.min())
+    seen, after, did = (
+        found.replay.data[name][:, :least].argmax(-1) for name in ("obs", "next_obs", "action")
+    )
+    check_possible(charted(found, spec), seen, did, after, str(where))
     places = picks(found, count, rng)
     rows = torch.arange(len(places)).unsqueeze(1)
-    states, actions = (found.replay.kept[name][rows, places].argmax(-1) for name in ("obs", "action"))
+    states, actions = (found.replay.data[name][rows, places].argmax(-1) for name in ("obs", "action"))
     return Demonstrations(states, actions)
 
 
-def picks(found: Logs, count: int, rng: Generator) -> Tensor:
+def picks(found: OfflineDataset, count: int, rng: Generator) -> Tensor:
     """Which episodes of every task are shown, [B, n]; the same of the same task."""
     _, same = torch.unique(found.replay.tasks, dim=0, return_inverse=True)
     chosen: dict[int, Tensor] = {}
-    for task, room in zip(same.tolist(), found.replay.lived.tolist(), strict=True):
+    for task, room in zip(same.tolist(), found.replay.num_trials.tolist(), strict=True):
         if task not in chosen:
             chosen[task] = torch.randperm(room, generator=rng)[:count]
     return torch.stack([chosen[task] for task in same.tolist()])
 
 
-def require_enough(found: Logs, count: int, where: Path) -> None:
-    lived = found.replay.lived
+def check_enough(found: OfflineDataset, count: int, where: Path) -> None:
+    lived = found.replay.num_trials
     if int(lived.min()) < count:
         short = int(lived.argmin())
         raise StorageError(f"{where}: task {short} has {int(lived[short])} episodes in its logs, not {count}")
 
 
-def require_whole(found: Logs, spec: Spec, where: Path) -> None:
+def check_whole(found: OfflineDataset, spec: Spec, where: Path) -> None:
     """Every episode has all its steps, and every observation is of one state."""
-    there = torch.arange(found.replay.room) < found.replay.lived.unsqueeze(1)
+    there = torch.arange(found.replay.capacity) < found.replay.num_trials.unsqueeze(1)
     short = (there & (found.replay.lengths != spec.horizon)).nonzero()
     if len(short):
         task, episode = short[0].tolist()
         steps = int(found.replay.lengths[task, episode])
         raise DamagedFile(f"{where}: task {task}, episode {episode} has {steps} steps, not {spec.horizon}")
-    obs = found.replay.kept["obs"]
+    obs = found.replay.data["obs"]
     blurred = (there.unsqueeze(-1) & ((obs.amax(-1) != 1) | (obs.sum(-1) != 1))).nonzero()
     if len(blurred):
         task, episode, step = blurred[0].tolist()
         raise DamagedFile(f"{where}: task {task}, episode {episode}, step {step} is not of one state")
 
 
-def require_possible(chart: Chart, here: Tensor, did: Tensor, there: Tensor, where: str) -> None:
+def check_possible(chart: FiniteMDP, here: Tensor, did: Tensor, there: Tensor, where: str) -> None:
     """Every step of every demonstration, [B, N, H], can happen."""
     lane = torch.arange(len(chart)).view(-1, 1, 1)
-    cell = torch.zeros_like(here) if chart.chances.shape[1] == 1 else here
+    cell = torch.zeros_like(here) if chart.probs.shape[1] == 1 else here
     led = chart.successors[lane, here] == there.unsqueeze(-1)
-    chance = (chart.chances[lane, cell, did] * led).sum(-1)
+    chance = (chart.probs[lane, cell, did] * led).sum(-1)
     impossible = (chance <= 0).nonzero()
     if len(impossible):
         task, episode, step = impossible[0].tolist()

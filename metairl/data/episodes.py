@@ -102,7 +102,7 @@ def content(episode: Episode) -> bytes:
     return told + b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)
 
 
-def require_sound(episode: Episode, spec: Spec, where: str) -> None:
+def check_sound(episode: Episode, spec: Spec, where: str) -> None:
     """What learners may rely on."""
     steps = len(episode.action)
     if steps == 0:

@@ -16,14 +16,14 @@ import torch
 from torch import Generator, Tensor
 
 from metairl.core.errors import UsageError
-from metairl.core.types import Batch, Goal
-from metairl.data.offline_dataset import Logs
+from metairl.core.types import Batch, GoalSpec
+from metairl.data.offline_dataset import OfflineDataset
 from metairl.envs.goal_spec import goal_of
 from metairl.tasks.cards import TaskCard
 
 
 @dataclass(frozen=True)
-class Choice:
+class GoalSampling:
     here: float = 0.2  # p_here
     later: float = 0.5  # p_later; the rest are goals of others
     decay: float = 0.95  # d
@@ -41,26 +41,28 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class GoalLogs(Logs):
-    goal: Goal = field(kw_only=True)
+class RelabelledDataset(OfflineDataset):
+    goal: GoalSpec = field(kw_only=True)
 
-    def relabelled(self, which: Tensor, count: int, choice: Choice, rng: Generator) -> Batch:
+    def relabelled(self, which: Tensor, count: int, choice: GoalSampling, rng: Generator) -> Batch:
         """So many transitions of each of these tasks, a row each, [B · count, 1], with a goal of its own."""
-        place, step = self.replay.places(which, count, rng)
+        place, step = self.replay.sample_indices(which, count, rng)
         rows = _a_row_each(self.replay.at(which, place, step))
         goal = self.chosen(which, place, step, choice, rng).flatten(0, 1)
         near = self.goal.near if choice.near is None else choice.near
-        away = (self.goal.achieved(rows.after) - goal.unsqueeze(1)).norm(dim=-1)  # [B · count, 1]
+        away = (self.goal.achieved(rows.next_obs) - goal.unsqueeze(1)).norm(dim=-1)  # [B · count, 1]
         there = (away <= near).float()
         return replace(
             rows,
             task=self.goal.told(rows.task, goal),
             reward=choice.worth * there,
-            learned=choice.worth * there,
+            training_reward=choice.worth * there,
             terminated=rows.terminated.maximum(there),
         )
 
-    def chosen(self, which: Tensor, place: Tensor, step: Tensor, choice: Choice, rng: Generator) -> Tensor:
+    def chosen(
+        self, which: Tensor, place: Tensor, step: Tensor, choice: GoalSampling, rng: Generator
+    ) -> Tensor:
         """A goal for each of these steps, [B, count, G]."""
         turn = torch.rand(step.shape, generator=rng)
         then = self._later(which, place, step, choice, rng)
@@ -69,7 +71,9 @@ class GoalLogs(Logs):
         ours = (turn < choice.here + choice.later).unsqueeze(-1)
         return own.where(ours, self._anywhere(step.shape, rng))
 
-    def _later(self, which: Tensor, place: Tensor, step: Tensor, choice: Choice, rng: Generator) -> Tensor:
+    def _later(
+        self, which: Tensor, place: Tensor, step: Tensor, choice: GoalSampling, rng: Generator
+    ) -> Tensor:
         """Steps of the same trials, none before its own."""
         left = self.replay.lengths[which].gather(1, place) - step  # itself among them
         drawn = torch.rand(step.shape, generator=rng)
@@ -81,25 +85,25 @@ class GoalLogs(Logs):
     def _anywhere(self, shape: torch.Size, rng: Generator) -> Tensor:
         """Goals of any steps, [*shape, G]."""
         which = torch.randint(len(self), (shape.numel(),), generator=rng)
-        place, step = self.replay.places(which, 1, rng)
+        place, step = self.replay.sample_indices(which, 1, rng)
         return self._led_to(which.unsqueeze(1), place, step).view(*shape, -1)
 
     def _led_to(self, which: Tensor, place: Tensor, step: Tensor) -> Tensor:
-        return self.goal.achieved(self.replay.kept["after"][which, place, step])
+        return self.goal.achieved(self.replay.data["next_obs"][which, place, step])
 
 
-def without_reward(found: Logs, card: TaskCard) -> GoalLogs:
+def without_reward(found: OfflineDataset, card: TaskCard) -> RelabelledDataset:
     """The same logs of a card whose tasks ask for goals, which no reward can be read from."""
     goal = goal_of(card)
     assert goal, "refused before"
     silent = found.replay.demonstrated()
-    silent.shown = False
-    return GoalLogs(silent, found.sha256, goal=goal)
+    silent.is_demo = False
+    return RelabelledDataset(silent, found.sha256, goal=goal)
 
 
 def _a_row_each(batch: Batch) -> Batch:
     """Transitions of B tasks, T of each, as one of each of B · T."""
-    count = batch.counts.shape[1]
+    count = batch.mask.shape[1]
     rows = {name: x.flatten(0, 1).unsqueeze(1) for name, x in vars(batch).items() if name not in PER_TASK}
     told = {name: getattr(batch, name).repeat_interleave(count, 0) for name in PER_TASK}
     return Batch(**rows, **told)

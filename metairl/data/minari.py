@@ -27,7 +27,7 @@ from metairl import __version__
 from metairl.core.errors import DamagedFile, StorageError, UsageError
 from metairl.core.records import write_atomically, writing
 from metairl.core.types import Spec
-from metairl.data.episodes import Episode, content, packed, require_sound, unpacked
+from metairl.data.episodes import Episode, check_sound, content, packed, unpacked
 
 COLUMNS = "columns.npz"  # of a dataset: the same numbers again, to be read at once
 
@@ -36,7 +36,7 @@ def save(root: Path, name: str, spec: Spec, episodes: Iterable[Episode], about: 
     """A new dataset; one of that name is never written over."""
     minari = _package()
     folder = root / name
-    require_new(folder)
+    check_new(folder)
     unfinished = root / f".unfinished-{name}"
     shutil.rmtree(unfinished, ignore_errors=True)
     with writing(root), _kept_in(unfinished):
@@ -69,7 +69,7 @@ def _batches(episodes: Iterable[Episode]) -> Iterator[list[Episode]]:
         yield some
 
 
-def require_new(folder: Path) -> None:
+def check_new(folder: Path) -> None:
     if folder.exists():
         raise StorageError(f"{folder} is there already; choose another --out, or remove it")
 
@@ -84,7 +84,7 @@ def taken(folder: Path, spec: Spec, task: str, parameters: list[float]) -> list[
             raise StorageError(f"{folder}: no dataset there ({fault})") from None
         episodes = [_of_one_task(one, task, parameters) for one in dataset]
     for number, episode in enumerate(episodes):
-        require_sound(episode, spec, f"{folder}, episode {number}")
+        check_sound(episode, spec, f"{folder}, episode {number}")
     return episodes
 
 

@@ -19,7 +19,7 @@ from metairl.core.errors import DamagedFile, StorageError
 from metairl.core.rng import stream
 from metairl.core.types import Batch, Spec
 from metairl.data import minari
-from metairl.data.episodes import Episode, require_sound
+from metairl.data.episodes import Episode, check_sound
 from metairl.data.replay import Replay
 from metairl.envs.termination import Ends, ends_of
 from metairl.tasks import sampling
@@ -39,13 +39,13 @@ def name(card: TaskCard, quality: str, split: str) -> str:
     return "-".join([card.id, *skill, *goals, str(card.horizon), quality, split, "v0"])
 
 
-def world_sha256(card: TaskCard) -> str:
+def env_sha256(card: TaskCard) -> str:
     """Of what decides what a log holds."""
     return card.model_copy(update=dict.fromkeys(SHOWN) | {"data": None, "episodes": 1}).sha256
 
 
 @dataclass(frozen=True)
-class Logs:
+class OfflineDataset:
     """Of N tasks, in an order that is known."""
 
     replay: Replay  # an episode is a trial
@@ -56,14 +56,14 @@ class Logs:
     ends: Ends | None = None  # whether what a step led to ends an episode; None: nothing that is seen does
 
     def __len__(self) -> int:
-        return len(self.replay.lived)
+        return len(self.replay.num_trials)
 
-    def only(self, index: int) -> "Logs":
+    def select(self, index: int) -> "OfflineDataset":
         one = torch.tensor([index])
-        others = None if self.others is None else self.others.only(one)
-        return replace(self, replay=self.replay.only(one), others=others)
+        others = None if self.others is None else self.others.select(one)
+        return replace(self, replay=self.replay.select(one), others=others)
 
-    def demonstrated(self, few: int) -> "Logs":
+    def demonstrated(self, few: int) -> "OfflineDataset":
         """Without reward; tasks are inferred from so few episodes."""
         return replace(self, replay=self.replay.demonstrated(), few=few)
 
@@ -75,13 +75,13 @@ class Logs:
         """So many transitions of each: any of them, or as they were lived."""
         replay = self.replay
         if self.few is not None:
-            replay, which = replay.some_trials(which, self.few, rng), torch.arange(len(which))
+            replay, which = replay.sample_trials(which, self.few, rng), torch.arange(len(which))
         if lived:
-            return replay.segments(which, min(count, replay.length), rng).batch
-        return replay.steps(which, count, rng)
+            return replay.sample_segments(which, min(count, replay.length), rng).batch
+        return replay.sample_transitions(which, count, rng)
 
 
-def labelled(card: TaskCard, spec: Spec, split: str, seed: int) -> Logs:
+def labelled(card: TaskCard, spec: Spec, split: str, seed: int) -> OfflineDataset:
     """As many transitions of every task as its card says are labelled; which ones is the seed's."""
     found = read(card, spec, split)
     if card.labels is None:
@@ -100,7 +100,7 @@ def sha256(card: TaskCard, split: str) -> str:
     return said
 
 
-def read(card: TaskCard, spec: Spec, split: str) -> Logs:
+def read(card: TaskCard, spec: Spec, split: str) -> OfflineDataset:
     """Of every task of a split in the split's order; of the training tasks, all that there are."""
     place = folder(card, split)
     key = (card.sha256, split, str(place), minari.about(place)["sha256"])
@@ -109,7 +109,7 @@ def read(card: TaskCard, spec: Spec, split: str) -> Logs:
     return _READ[key]
 
 
-_READ: dict[tuple[str, ...], Logs] = {}  # reading takes seconds, and a run judges twenty times
+_READ: dict[tuple[str, ...], OfflineDataset] = {}  # reading takes seconds, and a run judges twenty times
 
 
 def folder(card: TaskCard, split: str) -> Path:
@@ -122,17 +122,17 @@ def folder(card: TaskCard, split: str) -> Path:
     return place
 
 
-def _read(card: TaskCard, spec: Spec, split: str, folder: Path) -> Logs:
+def _read(card: TaskCard, spec: Spec, split: str, folder: Path) -> OfflineDataset:
     episodes, about = minari.load(folder)
-    if about["world_sha256"] != world_sha256(card):
+    if about["world_sha256"] != env_sha256(card):
         raise StorageError(f"{folder}: was logged in another version of the world of '{card.id}'")
     for number, episode in enumerate(episodes):
-        require_sound(episode, spec, f"{folder}, episode {number}")
+        check_sound(episode, spec, f"{folder}, episode {number}")
     by_task: dict[str, list[Episode]] = defaultdict(list)
     for episode in episodes:
         by_task[episode.task].append(episode)
     groups = _trained(card, by_task, folder) if split == "train" else _judged(card, by_task, split, folder)
-    return Logs(laid_out(groups, spec, card), about["sha256"], ends=ends_of(card))
+    return OfflineDataset(laid_out(groups, spec, card), about["sha256"], ends=ends_of(card))
 
 
 def _trained(card: TaskCard, by_task: dict[str, list[Episode]], folder: Path) -> list[list[Episode]]:
@@ -157,12 +157,12 @@ def laid_out(groups: Sequence[Sequence[Episode]], spec: Spec, card: TaskCard) ->
     tasks = torch.tensor([group[0].parameters for group in groups], dtype=torch.float32)
     replay = Replay(max(map(len, groups)), spec.horizon, _families(card, tasks))
     replay.tasks = tasks
-    replay.lived = torch.tensor([len(group) for group in groups])
-    shape = (len(groups), replay.room, replay.length)
-    replay.kept = {
+    replay.num_trials = torch.tensor([len(group) for group in groups])
+    shape = (len(groups), replay.capacity, replay.length)
+    replay.data = {
         name: torch.zeros(*shape, *width)
         for name, width in (
-            ("obs", [spec.obs]), ("action", [spec.actions]), ("reward", []), ("after", [spec.obs]),
+            ("obs", [spec.obs]), ("action", [spec.actions]), ("reward", []), ("next_obs", [spec.obs]),
             ("done", []), ("terminated", []),
         )
     }  # fmt: skip
@@ -171,8 +171,8 @@ def laid_out(groups: Sequence[Sequence[Episode]], spec: Spec, card: TaskCard) ->
             steps = len(episode.reward)
             replay.lengths[row, place] = steps
             for name, values in _columns(episode, spec).items():
-                replay.kept[name][row, place, :steps] = values
-    replay.kept["learned"] = replay.kept["reward"]
+                replay.data[name][row, place, :steps] = values
+    replay.data["training_reward"] = replay.data["reward"]
     return replay
 
 
@@ -180,7 +180,7 @@ def _columns(episode: Episode, spec: Spec) -> dict[str, Tensor]:
     obs, action = torch.from_numpy(np.float32(episode.obs)), torch.from_numpy(np.asarray(episode.action))
     return {
         "obs": obs[:-1],
-        "after": obs[1:],
+        "next_obs": obs[1:],
         "action": one_hot(action.long(), spec.actions).float() if spec.discrete else action.float(),
         "reward": torch.from_numpy(np.float32(episode.reward)),
         "done": torch.from_numpy(episode.terminated | episode.truncated).float(),

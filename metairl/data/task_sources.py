@@ -5,7 +5,7 @@ from typing import Protocol
 import torch
 from torch import Generator
 
-from metairl.core.interfaces import World
+from metairl.core.interfaces import Env
 from metairl.core.types import Spec, Tasks
 from metairl.envs import make
 from metairl.envs.engines import Kind
@@ -14,7 +14,7 @@ from metairl.tasks.cards import TaskCard
 from metairl.tasks.sampling import TaskSet
 
 
-class Source(Protocol):
+class TaskSource(Protocol):
     card: TaskCard
     spec: Spec
 
@@ -26,25 +26,25 @@ class Source(Protocol):
         """Training tasks to come back to, no two of them equal while there are others."""
         ...
 
-    def world(self, tasks: Tasks, chance: Generator) -> World: ...
+    def env(self, tasks: Tasks, chance: Generator) -> Env: ...
 
 
-class Worlds:
+class EnvSource:
     """A card's worlds, stepped by one engine."""
 
     def __init__(self, card: TaskCard, spec: Spec, engine: Kind):
         self.card, self.spec, self.engine = card, spec, engine
 
-    def world(self, tasks: Tasks, chance: Generator) -> World:
+    def env(self, tasks: Tasks, chance: Generator) -> Env:
         return make(self.card, tasks, chance, self.engine)
 
     def parameters(self, task: TaskSet) -> list[float]:
         """Of one task, as methods that are told it read them."""
-        told: list[float] = self.world(task[slice(1)], torch.Generator()).task[0].tolist()
+        told: list[float] = self.env(task[slice(1)], torch.Generator()).task[0].tolist()
         return told
 
 
-class TrainingTasks(Worlds):
+class TrainingTasks(EnvSource):
     """Drawn from the card's training law, never a held-out one."""
 
     def __init__(self, card: TaskCard, spec: Spec, engine: Kind = "cpu"):
@@ -59,11 +59,11 @@ class TrainingTasks(Worlds):
 
     def unseen(self, drawn: TaskSet) -> TaskSet:
         """The same tasks, if none of them is held out."""
-        sampling.require_unseen(drawn, self.held_out)
+        sampling.check_unseen(drawn, self.held_out)
         return drawn
 
 
-class OneTask(Worlds):
+class SingleTask(EnvSource):
     """A single task, again and again: what adapting to it by training needs."""
 
     def __init__(self, card: TaskCard, spec: Spec, task: TaskSet, engine: Kind = "cpu"):

@@ -6,12 +6,12 @@ from typing import Any
 
 from torch import Generator
 
-from metairl.core.interfaces import World
+from metairl.core.interfaces import Env
 from metairl.core.types import Tasks
 from metairl.envs.bandit import Bandit
 from metairl.envs.classic import Acrobot, CartPole
 from metairl.envs.engines import Kind
-from metairl.envs.finite_mdp import Charted
+from metairl.envs.finite_mdp import FiniteMDPTask
 from metairl.envs.lander import Lander
 from metairl.envs.locomotion import Locomotion
 from metairl.envs.maze_first_person import Maze
@@ -22,9 +22,9 @@ from metairl.envs.point_maze import PointMaze
 from metairl.envs.tabular import Tabular
 from metairl.envs.tokens import Tokens
 from metairl.tasks.cards import TaskCard
-from metairl.tasks.finite_mdps import CHARTS
+from metairl.tasks.finite_mdps import FINITE_MDPS
 
-WORLDS: dict[str, Callable[..., World]] = {
+ENVS: dict[str, Callable[..., Env]] = {
     "acrobot": Acrobot,
     "bandit": Bandit,
     "cart-pole": CartPole,
@@ -38,11 +38,11 @@ WORLDS: dict[str, Callable[..., World]] = {
     "point-sparse": SparsePoint,
     "tabular": Tabular,
     "tokens": Tokens,
-} | {kind: partial(Charted, kind) for kind in CHARTS}
+} | {kind: partial(FiniteMDPTask, kind) for kind in FINITE_MDPS}
 
 
-def make(card: TaskCard, tasks: Tasks, rng: Generator, engine: Kind = "cpu") -> World:
+def make(card: TaskCard, tasks: Tasks, rng: Generator, engine: Kind = "cpu") -> Env:
     """A world of these tasks as the card has it; one with physics is stepped by an engine."""
     robot: dict[str, Any] = {"physics": card.physics} if card.physics else {"arm": card.arm}
     simulated = {**robot, "engine": engine} if card.simulated else {}
-    return WORLDS[card.world](tasks, card.horizon, card.episodes, rng, **simulated)
+    return ENVS[card.world](tasks, card.horizon, card.episodes, rng, **simulated)

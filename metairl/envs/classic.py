@@ -52,7 +52,7 @@ class Classic:
             obs = self.seen(self.state)
         return Step(obs, reward, ended, late, torch.zeros_like(ended), final)
 
-    def only(self, rows: Tensor) -> "Classic":
+    def select(self, rows: Tensor) -> "Classic":
         some = copy(self)
         some.lanes = int(rows.sum())
         some.task, some.state, some.age = self.task[rows], self.state[rows], self.age[rows]

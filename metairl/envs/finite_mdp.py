@@ -5,16 +5,16 @@ from torch import Generator, Tensor
 from torch.nn.functional import one_hot
 
 from metairl.core.types import Spec, Step, Tasks
-from metairl.tasks.finite_mdps import CHARTS
+from metairl.tasks.finite_mdps import FINITE_MDPS
 
 
-class Charted:
+class FiniteMDPTask:
     def __init__(self, kind: str, tasks: Tasks, horizon: int, episodes: int, rng: Generator):
         self.task = torch.cat([values.flatten(1) for values in tasks.values()], dim=1).float()
         first = next(iter(tasks.values()))  # a field of S cells, or P [B, S, A, S]
         self.states, actions = first.shape[1], first.shape[2] if first.dim() == 4 else 5
         self.lanes = len(first)
-        made = CHARTS[kind](self.task, self.states, actions)
+        made = FINITE_MDPS[kind](self.task, self.states, actions)
         self.chart, self.reward = made.chart, made.reward
         params, features = self.task.shape[1], self.chart.features.shape[2]
         self.spec = Spec(self.states, actions, True, horizon, episodes, params, chart=kind, features=features)
@@ -32,7 +32,7 @@ class Charted:
     def step(self, action: Tensor) -> Step:
         self.clock += 1
         reward = self.reward[self.lane, self.state]
-        led = self._drawn(self.chart.chances_at(self.state, action))
+        led = self._drawn(self.chart.probs_at(self.state, action))
         self.state = self.chart.successors[self.lane, self.state, led]
         final = self._observe()
         over = self.clock % self.spec.horizon == 0
@@ -43,9 +43,9 @@ class Charted:
         self.state = self._drawn(self.chart.start)
         return self._observe()
 
-    def _drawn(self, chances: Tensor) -> Tensor:
+    def _drawn(self, probs: Tensor) -> Tensor:
         u = torch.rand(self.lanes, 1, generator=self.rng)
-        return (u >= chances.cumsum(-1)[:, :-1]).sum(1)
+        return (u >= probs.cumsum(-1)[:, :-1]).sum(1)
 
     def _observe(self) -> Tensor:
         return one_hot(self.state, self.states).float()

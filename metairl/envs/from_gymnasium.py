@@ -69,7 +69,7 @@ class Foreign:
             terminated=torch.from_numpy(terminated),
             truncated=torch.from_numpy(over & ~terminated),
             success=torch.from_numpy(success),
-            final_obs=final,
+            next_obs=final,
         )
 
     def _restart(self, lanes: Array) -> Tensor:

@@ -1,6 +1,6 @@
 """Which worlds' tasks ask to arrive at something that can be seen: what each calls its goal."""
 
-from metairl.core.types import Goal
+from metairl.core.types import GoalSpec
 from metairl.envs import point
 from metairl.envs.locomotion_rewards import speed_seen
 from metairl.envs.metaworld import reaching
@@ -10,7 +10,7 @@ from metairl.tasks.cards import TaskCard
 POINTS = ("point", "point-sparse", "point-maze")
 
 
-def goal_of(card: TaskCard) -> Goal | None:
+def goal_of(card: TaskCard) -> GoalSpec | None:
     """None where no goal can be read from what is seen."""
     if card.world in POINTS:
         return point.GOAL

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from metairl.core.errors import UsageError
-from metairl.core.interfaces import World
+from metairl.core.interfaces import Env
 from metairl.core.types import Spec, Tasks
 from metairl.envs import make
 from metairl.tasks import catalogue, sampling
@@ -65,7 +65,7 @@ class Trials:
         if self.tasks is not None and which is not None:
             return self.tasks[torch.tensor(which)]
         drawn = sampling.train_tasks(self.card, count, rng)
-        sampling.require_unseen(drawn, self.known)
+        sampling.check_unseen(drawn, self.known)
         return drawn.tasks
 
 
@@ -74,9 +74,9 @@ class TrialEnv(gymnasium.Env[Obs, Any]):
 
     def __init__(self, task: str, split: Split = "train", render_mode: None = None, **settings: int):
         self.trials = Trials(task, split, settings)
-        self.world = self._world([0] if self.trials.tasks else None, Generator())
-        self.observation_space = observation_space(self.world.spec)
-        self.action_space = action_space(self.world.spec)
+        self.env = self._world([0] if self.trials.tasks else None, Generator())
+        self.observation_space = observation_space(self.env.spec)
+        self.action_space = action_space(self.env.spec)
         self.episode = 0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Obs, Info]:
@@ -84,13 +84,13 @@ class TrialEnv(gymnasium.Env[Obs, Any]):
         super().reset(seed=seed)
         asked = (options or {}).get("task")
         which = self.trials.choose(1, None if asked is None else [asked], self.np_random)
-        self.world = self._world(which, Generator().manual_seed(int(self.np_random.integers(2**62))))
+        self.env = self._world(which, Generator().manual_seed(int(self.np_random.integers(2**62))))
         self.episode = 0
         info = {"episode_index": 0, "new_task": True} | ({"task": which[0]} if which else {})
-        return self.world.reset()[0].numpy().copy(), info
+        return self.env.reset()[0].numpy().copy(), info
 
     def step(self, action: Any) -> tuple[Obs, float, bool, bool, Info]:
-        step = self.world.step(as_action(action, self.world.spec).unsqueeze(0))
+        step = self.env.step(as_action(action, self.env.spec).unsqueeze(0))
         done, success = bool(step.done[0]), bool(step.success[0])
         info = {
             "episode_index": self.episode,
@@ -100,10 +100,10 @@ class TrialEnv(gymnasium.Env[Obs, Any]):
         }
         self.episode += done
         over = self.episode >= self.trials.card.episodes
-        seen = step.final_obs if over else step.obs  # the next trial's first is its reset's to give
+        seen = step.next_obs if over else step.obs  # the next trial's first is its reset's to give
         return seen[0].numpy().copy(), float(step.reward[0]), False, over, info
 
-    def _world(self, which: list[int] | None, rng: Generator) -> World:
+    def _world(self, which: list[int] | None, rng: Generator) -> Env:
         return make(self.trials.card, self.trials.draw(1, which, rng), rng)
 
 

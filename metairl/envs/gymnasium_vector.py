@@ -9,7 +9,7 @@ in the same step (AutoresetMode.SAME_STEP): the observation and `infos["new_task
 trial, `infos["final_obs"]` and `infos["final_info"]` those of the old one.
 
 Trials need not end together, since episodes may end early. The lane that is over is then given a new task
-in place, and the others go on (`RenewingWorld`). Letting it wait, or repeat its task, would show whoever
+in place, and the others go on (`LaneResetEnv`). Letting it wait, or repeat its task, would show whoever
 trains the quick tasks more often or less often than they are drawn; a world a lane would give up the batch.
 Where all trials last equally long by construction, all lanes move to a new world together.
 
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from torch import Generator, from_numpy
 
 from metairl.core.errors import UsageError
-from metairl.core.interfaces import RenewingWorld, World
+from metairl.core.interfaces import Env, LaneResetEnv
 from metairl.core.rng import seed_of
 from metairl.core.types import Tasks
 from metairl.envs import make
@@ -49,11 +49,11 @@ class TrialVectorEnv(VectorEnv[Obs, Any, NDArray[Any]]):
         self.num_envs = num_envs
         self.trials = Trials(task, split, settings)
         self.rng = Generator()  # of the training tasks and of what happens in the world
-        self.world = self._world(
+        self.env = self._world(
             self.trials.draw(num_envs, [0] * num_envs if self.trials.tasks else None, self.rng)
         )
-        self.single_observation_space = observation_space(self.world.spec)
-        self.single_action_space = action_space(self.world.spec)
+        self.single_observation_space = observation_space(self.env.spec)
+        self.single_action_space = action_space(self.env.spec)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.episode = np.zeros(num_envs, dtype=np.int64)
@@ -70,12 +70,12 @@ class TrialVectorEnv(VectorEnv[Obs, Any, NDArray[Any]]):
         """
         super().reset(seed=self._one_seed(seed))
         which, tasks = self._draw(self.num_envs, self._asked(options or {}))
-        self.world = self._world(tasks)
+        self.env = self._world(tasks)
         self.episode = np.zeros_like(self.episode)
-        return self.world.reset().numpy().copy(), self._beginning(np.ones(self.num_envs, dtype=bool), which)
+        return self.env.reset().numpy().copy(), self._beginning(np.ones(self.num_envs, dtype=bool), which)
 
     def step(self, actions: Any) -> Stepped:
-        step = self.world.step(as_action(actions, self.world.spec))
+        step = self.env.step(as_action(actions, self.env.spec))
         done = step.done.numpy()
         info = {
             "episode_index": self.episode,
@@ -89,7 +89,7 @@ class TrialVectorEnv(VectorEnv[Obs, Any, NDArray[Any]]):
         if over.any():
             final = np.full(self.num_envs, None, dtype=object)
             for lane in np.flatnonzero(over):
-                final[lane] = step.final_obs[lane].numpy().copy()
+                final[lane] = step.next_obs[lane].numpy().copy()
             obs[over], beginning = self._next_trials(over)
             infos = _together(infos, beginning)
             infos |= {"final_obs": final, "_final_obs": over.copy()}
@@ -100,11 +100,11 @@ class TrialVectorEnv(VectorEnv[Obs, Any, NDArray[Any]]):
         """New tasks in lanes that are over: what those see first, and what is told about them."""
         which, tasks = self._draw(int(over.sum()), None)
         self.episode[over] = 0
-        if isinstance(self.world, RenewingWorld):
-            obs = self.world.renew(from_numpy(over), tasks)
+        if isinstance(self.env, LaneResetEnv):
+            obs = self.env.renew(from_numpy(over), tasks)
         elif over.all():
-            self.world = self._world(tasks)
-            obs = self.world.reset()
+            self.env = self._world(tasks)
+            obs = self.env.reset()
         else:
             raise UsageError(f"task '{self.trials.card.id}': its world cannot renew some of its lanes")
         return obs.numpy(), self._beginning(over, which)
@@ -114,7 +114,7 @@ class TrialVectorEnv(VectorEnv[Obs, Any, NDArray[Any]]):
         self.rng.manual_seed(int(self.np_random.integers(2**62)))
         return which, self.trials.draw(count, which, self.rng)
 
-    def _world(self, tasks: Tasks) -> World:
+    def _world(self, tasks: Tasks) -> Env:
         return make(self.trials.card, tasks, self.rng)
 
     def _beginning(self, lanes: Mask, which: list[int] | None) -> Info:

@@ -28,7 +28,7 @@ class Model(Protocol):
         ...
 
 
-class Learned:
+class LearnedEnv:
     def __init__(
         self,
         model: Model,

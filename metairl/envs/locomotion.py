@@ -52,7 +52,7 @@ class Locomotion:
         low, high = torch.from_numpy(model.actuator_ctrlrange.copy()).to(self.state).T
         self.middle, self.reach = (low + high) / 2, (high - low) / 2
         self.horizon = horizon
-        self.never = torch.zeros_like(self.engine.lost)
+        self.never = torch.zeros_like(self.engine.diverged)
         self.age = self.never.long()
         self.everyone = ~self.never
         self.place = torch.zeros_like(self.state[:, : self.body.axes])
@@ -83,10 +83,10 @@ class Locomotion:
         self.engine.field("ctrl").copy_(control)
         self.engine.step(self.body.substeps)
         self.age += 1
-        terminated = lost = self.engine.lost
+        terminated = diverged = self.engine.diverged
         healthy = self.body.healthy(self.engine)
         if self.physics.falls:
-            terminated = ~healthy | lost
+            terminated = ~healthy | diverged
         self.place = self.body.place(self.engine).clone()
         reward = self._reward((self.place - before) / self.seconds, control, healthy).float()
         over = terminated | (self.age >= self.horizon)
@@ -94,9 +94,9 @@ class Locomotion:
         if over.any():
             self._begin(over)
             obs = self._see()
-            final = torch.where(lost[:, None], obs, final)
-            reward = reward.where(~lost, 0.0)
-        outcome = (obs, reward, terminated, over & ~terminated, self.never, final, lost)
+            final = torch.where(diverged[:, None], obs, final)
+            reward = reward.where(~diverged, 0.0)
+        outcome = (obs, reward, terminated, over & ~terminated, self.never, final, diverged)
         return Step(*(value.cpu() for value in outcome))
 
     def _reward(self, speed: Tensor, control: Tensor, healthy: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from metairl.core.types import Goal
+from metairl.core.types import GoalSpec
 
 SAME_SPEED = 0.1  # how far from the wanted one, in metres a second, still is that
 
@@ -41,7 +41,7 @@ AIMS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
 }
 
 
-def speed_seen(at: int) -> Goal:
+def speed_seen(at: int) -> GoalSpec:
     """Of the aim `velocity`: how fast the body is when it is seen, which stands there in what is seen."""
 
     def achieved(obs: Tensor) -> Tensor:
@@ -50,4 +50,4 @@ def speed_seen(at: int) -> Goal:
     def told(task: Tensor, speed: Tensor) -> Tensor:
         return speed
 
-    return Goal(achieved, told, SAME_SPEED)
+    return GoalSpec(achieved, told, SAME_SPEED)

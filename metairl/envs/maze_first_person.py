@@ -52,7 +52,7 @@ class Maze:
         """Rows and columns of where the lanes are, in squares, [B, 2]."""
         return self.here.clone()
 
-    def only(self, rows: Tensor) -> "Maze":
+    def select(self, rows: Tensor) -> "Maze":
         """Some of the lanes; where they are is an index into all plans, which stay."""
         some = copy(self)
         some.lanes = int(rows.sum())

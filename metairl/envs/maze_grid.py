@@ -42,7 +42,7 @@ class MazeGrid:
         square = self.here - self.first
         return torch.stack([square // side, square % side], dim=1) + 0.5
 
-    def only(self, rows: Tensor) -> "MazeGrid":
+    def select(self, rows: Tensor) -> "MazeGrid":
         """Some of the lanes; where they are is an index into all plans, which stay."""
         some = copy(self)
         some.lanes = int(rows.sum())

@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 
 from metairl.envs.engines import FORCES, Engine
 
-Reading = Callable[[Engine], Tensor]
+TrialReader = Callable[[Engine], Tensor]
 Stands = Callable[[Tensor, Tensor], Tensor]  # positions without its place, and velocities, to [B] bool
 
 
@@ -24,10 +24,10 @@ class Body:
     noise: float  # of the state that an episode begins in
     gaussian: bool  # noise of velocities, else uniform like that of positions
     reads: tuple[str, ...]  # derived fields
-    observe: Reading  # [B, O], its positions without its place, its velocities, then the rest
-    place: Reading  # [B, axes], the place whose change is its velocity
+    observe: TrialReader  # [B, O], its positions without its place, its velocities, then the rest
+    place: TrialReader  # [B, axes], the place whose change is its velocity
     stands: Stands | None  # None: it has no way to fall
-    contact: Reading  # [B], squared contact forces as its reward counts them
+    contact: TrialReader  # [B], squared contact forces as its reward counts them
     speed: int | None = None  # where in what is seen its speed along the first axis stands
 
     def start(self, qpos: Tensor, velocities: int, lanes: int, rng: Generator) -> dict[str, Tensor]:
@@ -42,7 +42,7 @@ class Body:
     def healthy(self, engine: Engine) -> Tensor:
         """[B] bool."""
         if self.stands is None:
-            return torch.ones_like(engine.lost)
+            return torch.ones_like(engine.diverged)
         return self.stands(engine.field("qpos")[:, self.axes :], engine.field("qvel"))
 
 

@@ -11,7 +11,7 @@ success, and the dense reward is told beside the sparse one, for methods that tr
 import torch
 from torch import Generator, Tensor
 
-from metairl.core.types import Goal, Spec, Step, Tasks
+from metairl.core.types import GoalSpec, Spec, Step, Tasks
 
 STRIDE = 0.1
 NEAR = 0.2  # where a sparse goal begins to pay, and what counts as there
@@ -76,7 +76,7 @@ def sent_to(task: Tensor, goal: Tensor) -> Tensor:
     return goal
 
 
-GOAL = Goal(place, sent_to, NEAR)
+GOAL = GoalSpec(place, sent_to, NEAR)
 
 
 def near(goal: Tensor, count: int, rng: Generator) -> Tensor:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from metairl.envs import WORLDS
+from metairl.envs import ENVS
 from metairl.envs.mujoco_bodies import BODIES
 from metairl.envs.mujoco_models import compiled
 from metairl.tasks.cards import Physics, TaskCard
@@ -27,7 +27,7 @@ def ends_unseen(card: TaskCard) -> bool:
 
     Worlds whose episodes may end early are those whose lanes can be renewed.
     """
-    return card.physics is None and hasattr(WORLDS[card.world], "renew")
+    return card.physics is None and hasattr(ENVS[card.world], "renew")
 
 
 def _falls(physics: Physics) -> Ends | None:

@@ -19,7 +19,7 @@ from metairl.core.errors import UsageError
 from metairl.core.interfaces import Policy
 from metairl.core.rng import stream
 from metairl.core.rollout import Play
-from metairl.core.types import Sight
+from metairl.core.types import PolicyInputs
 from metairl.envs import make
 from metairl.envs.engines import Kind
 from metairl.envs.metaworld import MetaWorld
@@ -43,7 +43,7 @@ class Pooled:
 
 
 def pooled_test(
-    policy: Policy, card: TaskCard, tasks: TaskSet, sight: Sight, seed: int, engine: Kind = "cpu"
+    policy: Policy, card: TaskCard, tasks: TaskSet, inputs: PolicyInputs, seed: int, engine: Kind = "cpu"
 ) -> Pooled:
     if card.arm is None or card.arm.sees_goal:
         raise UsageError(f"the package's way to count is for meta-testing on Meta-World, not for '{card.id}'")
@@ -51,15 +51,15 @@ def pooled_test(
     lanes = BATCH.get(len(card.skill_goals.train), USUAL) // len(set(goals.tolist()))
     fewest = int(goals.long().bincount()[goals.long()].min())
     lanes = min(lanes, fewest)
-    counts = torch.zeros(2, len(NAMES))  # episodes, and those of them with success
+    mask = torch.zeros(2, len(NAMES))  # episodes, and those of them with success
     for round_ in range(min(ROUNDS, fewest // lanes)):
         rows = _goals_of_every_skill(goals, lanes, first=round_ * lanes)
         chance, choice = (stream("pooled", name, card.id, seed, round_) for name in ("world", "act"))
-        world = make(card, tasks[rows], chance, engine)
-        assert isinstance(world, MetaWorld)
-        counts += _round(Play(policy, world, choice, sight), world)
-    there = counts[0] > 0
-    rates = counts[1, there] / counts[0, there]
+        env = make(card, tasks[rows], chance, engine)
+        assert isinstance(env, MetaWorld)
+        mask += _round(Play(policy, env, choice, inputs), env)
+    there = mask[0] > 0
+    rates = mask[1, there] / mask[0, there]
     names = [NAMES[skill] for skill in there.nonzero().flatten().tolist()]
     return Pooled(dict(zip(names, rates.tolist(), strict=True)))
 
@@ -71,16 +71,16 @@ def _goals_of_every_skill(skill: Tensor, count: int, first: int) -> Tensor:
 
 
 @torch.no_grad()
-def _round(play: Play, world: MetaWorld) -> Tensor:
+def _round(play: Play, env: MetaWorld) -> Tensor:
     """[2, skills]: episodes counted, and those of them with success."""
-    skill = world.task[:, : len(NAMES)].argmax(1)
-    counts = torch.zeros(2, len(NAMES))
-    for _ in range(ADAPTING * world.horizon):
+    skill = env.task[:, : len(NAMES)].argmax(1)
+    mask = torch.zeros(2, len(NAMES))
+    for _ in range(ADAPTING * env.horizon):
         play.step()
-    world.ends_with_success = True
-    while (counts[0, skill] < COUNTED).any():
+    env.ends_with_success = True
+    while (mask[0, skill] < COUNTED).any():
         *_, step = play.step()
         for lane in step.done.nonzero().flatten().tolist():
-            if counts[0, skill[lane]] < COUNTED:
-                counts[:, skill[lane]] += torch.tensor([1.0, float(step.success[lane])])
-    return counts
+            if mask[0, skill[lane]] < COUNTED:
+                mask[:, skill[lane]] += torch.tensor([1.0, float(step.success[lane])])
+    return mask

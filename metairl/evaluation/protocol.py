@@ -24,7 +24,7 @@ from metairl.core.interfaces import Policy
 from metairl.core.records import Evaluation, Record, Training
 from metairl.core.rng import stream
 from metairl.core.rollout import outcome
-from metairl.core.types import Outcome, Sight
+from metairl.core.types import Outcome, PolicyInputs
 from metairl.envs import make
 from metairl.envs.engines import Kind
 from metairl.tasks.cards import TaskCard
@@ -55,7 +55,7 @@ class Recipe(Protocol):
 
 
 @dataclass(frozen=True)
-class Spent:
+class StepCounts:
     """What training had cost when an evaluation began."""
 
     env_steps: int = 0
@@ -105,18 +105,20 @@ def meta_test(
     policy: Policy,
     card: TaskCard,
     tasks: TaskSet,
-    sight: Sight,
+    inputs: PolicyInputs,
     seed: int,
-    spent: Spent,
+    spent: StepCounts,
     engine: Kind = "cpu",
 ) -> list[Evaluation]:
     """Exactly K full episodes on every task, whatever the policy does; one record an episode index."""
     began = time.perf_counter()
-    judged = partial(_judge_lanes, policy, card, tasks, sight, seed, engine)
+    judged = partial(_judge_lanes, policy, card, tasks, inputs, seed, engine)
     # A policy that reads torch's global generator moves only ours; numbers do not depend on the threads.
     with torch.random.fork_rng(devices=[]), ThreadPoolExecutor(torch.get_num_threads()) as threads:
         scores = list(threads.map(judged, range(0, len(tasks), LANES)))
-    returns, lengths, success, lost = (torch.cat(columns) for columns in zip(*scores, strict=True))  # [N, K]
+    returns, lengths, success, diverged = (
+        torch.cat(columns) for columns in zip(*scores, strict=True)
+    )  # [N, K]
     seconds = {"eval": time.perf_counter() - began}
     before = (lengths.cumsum(1) - lengths).sum(0)
     return [
@@ -132,7 +134,7 @@ def meta_test(
             lengths=_one_if_equal(lengths[:, k].tolist()),
             success=success[:, k].int().tolist() if card.reports_success else None,
             seconds=seconds,
-            lost=int(lost[:, k].sum()),
+            diverged=int(diverged[:, k].sum()),
         )
         for k in range(card.episodes)
     ]
@@ -142,15 +144,15 @@ def meta_test_each(
     policies: Sequence[Policy],
     card: TaskCard,
     tasks: TaskSet,
-    sight: Sight,
+    inputs: PolicyInputs,
     seed: int,
-    spent: Spent,
+    spent: StepCounts,
     lived: int,
     engine: Kind = "cpu",
 ) -> list[Evaluation]:
     """The same where every task has a policy of its own, which has lived so many steps in it before."""
     alone = [
-        meta_test(policy, card, tasks.only(index), sight, seed, spent, engine)
+        meta_test(policy, card, tasks.select(index), inputs, seed, spent, engine)
         for index, policy in enumerate(policies)
     ]
     return [_together(parts, tasks.sha256, lived) for parts in zip(*alone, strict=True)]
@@ -168,16 +170,16 @@ def _together(parts: Sequence[Evaluation], sha256: str, lived: int) -> Evaluatio
         lengths=_one_if_equal([length for part in parts for length in part.all_lengths]),
         success=successes or None,
         seconds={"eval": sum(part.seconds["eval"] for part in parts)},
-        lost=sum(part.lost for part in parts),
+        diverged=sum(part.diverged for part in parts),
     )
 
 
 def _judge_lanes(
-    policy: Policy, card: TaskCard, tasks: TaskSet, sight: Sight, seed: int, engine: Kind, first: int
+    policy: Policy, card: TaskCard, tasks: TaskSet, inputs: PolicyInputs, seed: int, engine: Kind, first: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     chance, choice = (stream("judge", name, card.id, tasks.split, seed, first) for name in ("world", "act"))
-    world = make(card, tasks[slice(first, first + LANES)], chance, engine)
-    return by_episode(outcome(policy, world, choice, sight), card.episodes)
+    env = make(card, tasks[slice(first, first + LANES)], chance, engine)
+    return by_episode(outcome(policy, env, choice, inputs), card.episodes)
 
 
 def by_episode(trial: Outcome, episodes: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -189,12 +191,13 @@ def by_episode(trial: Outcome, episodes: int) -> tuple[Tensor, Tensor, Tensor, T
     index = trial.done.long().cumsum(1) - trial.done.long()  # [B, T], the episode a step belongs to
     index = index.clamp(max=episodes - 1)
     empty = torch.zeros(len(index), episodes)
-    returns = empty.scatter_add(1, index, trial.reward.where(trial.counts, 0.0))
-    lengths = empty.scatter_add(1, index, trial.counts.float()).long()
-    success, lost = (
-        empty.scatter_add(1, index, (flag & trial.counts).float()) > 0 for flag in (trial.success, trial.lost)
+    returns = empty.scatter_add(1, index, trial.reward.where(trial.mask, 0.0))
+    lengths = empty.scatter_add(1, index, trial.mask.float()).long()
+    success, diverged = (
+        empty.scatter_add(1, index, (flag & trial.mask).float()) > 0
+        for flag in (trial.success, trial.diverged)
     )
-    return returns, lengths, success, lost
+    return returns, lengths, success, diverged
 
 
 def _one_if_equal(lengths: list[int]) -> int | list[int]:

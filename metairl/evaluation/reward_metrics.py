@@ -36,12 +36,12 @@ from metairl.agents.exact.planning import (
 )
 from metairl.core.interfaces import Policy
 from metairl.core.records import Evaluation
-from metairl.core.types import Chart
+from metairl.core.types import FiniteMDP
 from metairl.envs import make
-from metairl.rewards.irl.solution import Explained
-from metairl.rewards.recovered import Recovered, Recovering
+from metairl.rewards.irl.solution import IRLSolution
+from metairl.rewards.recovered import PolicyWithReward, RewardTable
 from metairl.tasks.cards import TaskCard
-from metairl.tasks.finite_mdps import CHARTS, Charted
+from metairl.tasks.finite_mdps import FINITE_MDPS, FiniteMDPTask
 from metairl.tasks.sampling import TaskSet
 
 WIND = 0.3
@@ -49,12 +49,12 @@ STEADY = 0.9999  # γ at most, where something goes on for ever
 TIE = 1e-6  # action values as near as this are both best
 
 
-def truth(card: TaskCard, tasks: TaskSet) -> Charted:
+def truth(card: TaskCard, tasks: TaskSet) -> FiniteMDPTask:
     """What is known and unknown of the tasks, in double precision."""
-    world = make(card, tasks[:], torch.Generator())
-    kind = world.spec.chart
+    env = make(card, tasks[:], torch.Generator())
+    kind = env.spec.chart
     assert kind, "a world with a chart"
-    return CHARTS[kind](world.task.double(), world.spec.obs, world.spec.actions)
+    return FINITE_MDPS[kind](env.task.double(), env.spec.obs, env.spec.actions)
 
 
 def measured(policy: Policy, card: TaskCard, tasks: TaskSet, judged: Evaluation) -> dict[str, list[float]]:
@@ -62,9 +62,9 @@ def measured(policy: Policy, card: TaskCard, tasks: TaskSet, judged: Evaluation)
     true = truth(card, tasks)
     best = plan(true.chart, true.reward, card.horizon, HARD)
     most = value_of(true.chart, true.reward, best.policy)
-    if not isinstance(policy, Explained):
+    if not isinstance(policy, IRLSolution):
         sampled = {"value-difference": most - torch.tensor(judged.returns, dtype=most.dtype)}
-        if isinstance(policy, Recovering):
+        if isinstance(policy, PolicyWithReward):
             sampled |= _recovered(policy, true, card, tasks)
         return _rounded(sampled)
     values = {"value-difference": most - value_of(true.chart, true.reward, policy.policy)}
@@ -81,15 +81,17 @@ def measured_each(
 ) -> dict[str, list[float]]:
     """The same where every task has a policy of its own."""
     alone = [
-        measured(policy, card, tasks.only(index), replace(judged, returns=[judged.returns[index]]))
+        measured(policy, card, tasks.select(index), replace(judged, returns=[judged.returns[index]]))
         for index, policy in enumerate(policies)
     ]
     return {name: [value for part in alone for value in part[name]] for name in alone[0]}
 
 
-def _recovered(policy: Recovering, true: Charted, card: TaskCard, tasks: TaskSet) -> dict[str, Tensor]:
+def _recovered(
+    policy: PolicyWithReward, true: FiniteMDPTask, card: TaskCard, tasks: TaskSet
+) -> dict[str, Tensor]:
     """Of a reward that was learned beside a policy, in every state of the chart."""
-    lanes, states, actions = len(true.chart), true.reward.shape[1], true.chart.chances.shape[2]
+    lanes, states, actions = len(true.chart), true.reward.shape[1], true.chart.probs.shape[2]
     seen = torch.eye(states).expand(lanes, -1, -1)
     told = make(card, tasks[:], torch.Generator()).task
     table = policy.table(seen, told, actions).to(true.reward)
@@ -98,13 +100,13 @@ def _recovered(policy: Recovering, true: Charted, card: TaskCard, tasks: TaskSet
     chart = windy(true.chart)
     rewards = (true.reward, table.expected(chart))
     best, own = (plan(chart, reward, card.horizon, HARD).policy for reward in rewards)
-    lost = value_of(chart, true.reward, best) - value_of(chart, true.reward, own)
+    diverged = value_of(chart, true.reward, best) - value_of(chart, true.reward, own)
     far = distance(alike) if table.then is None else _epic_each(table, true.reward)
     apart = starc(true.chart, paid, true.reward, table.discount)
-    return {"in-wind": lost, "correlation": alike, "epic": far, "starc": apart}
+    return {"in-wind": diverged, "correlation": alike, "epic": far, "starc": apart}
 
 
-def _epic_each(table: Recovered, reward: Tensor) -> Tensor:
+def _epic_each(table: RewardTable, reward: Tensor) -> Tensor:
     """Of what was recovered and of rewards [B, S]; a task at a time, since it has S² A triples."""
     found = []
     for lane in range(len(reward)):
@@ -113,24 +115,24 @@ def _epic_each(table: Recovered, reward: Tensor) -> Tensor:
     return torch.cat(found)
 
 
-def starc(chart: Chart, first: Tensor, second: Tensor, discount: float) -> Tensor:
+def starc(chart: FiniteMDP, first: Tensor, second: Tensor, discount: float) -> Tensor:
     """Of rewards [B, S, A], or [B, S] of states alone, on a chart."""
     wide = second.unsqueeze(-1).expand_as(first)
     return distance(correlation(*(levelled(chart, reward, discount) for reward in (first, wide))))
 
 
-def levelled(chart: Chart, reward: Tensor, discount: float) -> Tensor:
+def levelled(chart: FiniteMDP, reward: Tensor, discount: float) -> Tensor:
     """r(s, a) + γ Σ_s′ P(s′ | s, a) V(s′) − V(s), V that of acting at random for ever, γ < 1."""
     lanes, states, most = chart.successors.shape
-    chances = chart.chances.mean(2).expand(lanes, states, most)
-    moves = chances.new_zeros(lanes, states, states).scatter_add(2, chart.successors, chances)
+    probs = chart.probs.mean(2).expand(lanes, states, most)
+    moves = probs.new_zeros(lanes, states, states).scatter_add(2, chart.successors, probs)
     discount = min(discount, STEADY)
     value = torch.linalg.solve(torch.eye(states).to(moves) - discount * moves, reward.mean(-1))
     better: Tensor = reward + discount * expected_after(chart, value) - value.unsqueeze(-1)
     return better
 
 
-def agreement(true: Charted, best: Plan, policy: Tensor) -> Tensor:
+def agreement(true: FiniteMDPTask, best: Plan, policy: Tensor) -> Tensor:
     q = action_values(true.chart, true.reward, best)
     as_good = (q >= q.amax(-1, keepdim=True) - TIE).to(policy)
     there = visits_by_step(true.chart, best.policy)
@@ -168,14 +170,14 @@ def canonical(reward: Tensor, discount: float) -> Tensor:
     return reward + discount * after - before - discount * everywhere
 
 
-def windy(chart: Chart) -> Chart:
+def windy(chart: FiniteMDP) -> FiniteMDP:
     """Blown to the first successor with probability `WIND`."""
-    blown = torch.zeros_like(chart.chances)
+    blown = torch.zeros_like(chart.probs)
     blown[..., 0] = WIND
-    return Chart(chart.successors, (1 - WIND) * chart.chances + blown, chart.features, chart.start)
+    return FiniteMDP(chart.successors, (1 - WIND) * chart.probs + blown, chart.features, chart.start)
 
 
-def _in_wind(true: Charted, policy: Explained, horizon: int) -> Tensor:
+def _in_wind(true: FiniteMDPTask, policy: IRLSolution, horizon: int) -> Tensor:
     chart = windy(true.chart)
     best = plan(chart, true.reward, horizon, HARD).policy
     own = policy.policy if policy.reward is None else plan(chart, policy.reward, horizon, HARD).policy

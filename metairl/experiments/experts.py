@@ -29,9 +29,9 @@ from metairl.experiments.request import Request, build, request, spec_of
 from metairl.experiments.run import execute
 from metairl.experiments.tracking import Sink
 from metairl.methods import registry
-from metairl.rewards.irl.solution import Explains
+from metairl.rewards.irl.solution import IRLMethod
 from metairl.tasks.cards import TaskCard
-from metairl.tasks.finite_mdps import CHARTS
+from metairl.tasks.finite_mdps import FINITE_MDPS
 
 Quality = Literal["random", "medium", "expert", "medium-replay", "replay", "mixed"]
 STAGES = 20  # P, of experts that are not trained
@@ -47,7 +47,7 @@ OF_WORLD = {  # who shows how it is done, where nobody else is asked for
     "tokens": ("any-right", None),
     "acrobot": ("ppo", "none"),
     "lander": ("ppo", "none"),
-} | dict.fromkeys(CHARTS, ("optimal", None))
+} | dict.fromkeys(FINITE_MDPS, ("optimal", None))
 
 
 @dataclass(frozen=True)
@@ -132,10 +132,10 @@ def _policy(asked: Request, stage: dict[str, Any], explore: bool) -> Policy:
 
 def _diluted(asked: Request, chance: Policy) -> Stages:
     expert, _ = build(asked)
-    assert not isinstance(expert, Explains), "refused before"
+    assert not isinstance(expert, IRLMethod), "refused before"
     shares = [1 - stage / STAGES for stage in range(STAGES + 1)]
     return Stages(
-        drawn=[Careless(expert, chance, share) for share in shares],
+        drawn=[NoisyExpert(expert, chance, share) for share in shares],
         settled=expert,
         middle=STAGES // 2,
         names=[f"{asked.method}, {share:.0%} of its actions random" for share in shares],
@@ -143,7 +143,7 @@ def _diluted(asked: Request, chance: Policy) -> Stages:
 
 
 @dataclass(frozen=True)
-class Careless:
+class NoisyExpert:
     """An expert whose action is a random one in a share of the steps."""
 
     expert: Policy

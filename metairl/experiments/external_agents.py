@@ -24,7 +24,7 @@ from torch import Generator, Tensor
 
 from metairl.core.errors import RunConflict, UsageError
 from metairl.core.records import SCHEMA, RunFolder
-from metairl.core.types import Context, Sight, Spec, State
+from metairl.core.types import Context, PolicyInputs, Spec, State
 from metairl.data import demonstrations, offline_dataset
 from metairl.data.replay import Replay
 from metairl.evaluation import protocol
@@ -52,7 +52,7 @@ class Support:
 
     obs: Array  # [T, O]
     action: Array  # [T, A]
-    after: Array  # [T, O]
+    next_obs: Array  # [T, O]
     done: Array  # [T]
     reward: Array | None  # [T]; None in demonstrations
 
@@ -116,7 +116,7 @@ def judge(where: str, task: str, seed: int, folder: RunFolder) -> dict[str, Any]
         run = {"schema": SCHEMA, "id": digest(identity)[:12], **identity, **surroundings()}
         folder.describe(run | {"status": "running"})
         tasks, spent = sampling.task_set(card, "test"), _spent(agent)
-        folder.append(list(protocol.meta_test(agent, card, tasks, sight(card), seed, spent)))
+        folder.append(list(protocol.meta_test(agent, card, tasks, inputs(card), seed, spent)))
         run |= {"status": "completed", "finished": now()}
         folder.describe(run)
     return run
@@ -133,9 +133,9 @@ def load(where: str, task: str, seed: int) -> Outside:
     return Outside(agent, spec)
 
 
-def sight(card: TaskCard) -> Sight:
+def inputs(card: TaskCard) -> PolicyInputs:
     """Rewards are seen inside a trial, unless something was shown before it."""
-    return Sight(reward=card.data is None)
+    return PolicyInputs(reward=card.data is None)
 
 
 def _factory(where: str) -> Any:
@@ -163,8 +163,8 @@ def _identity(agent: Outside, where: str, task: str, seed: int) -> dict[str, Any
     }
 
 
-def _spent(agent: Outside) -> protocol.Spent:
-    return protocol.Spent(env_steps=agent.agent.steps)
+def _spent(agent: Outside) -> protocol.StepCounts:
+    return protocol.StepCounts(env_steps=agent.agent.steps)
 
 
 def _shown(card: TaskCard, spec: Spec, seed: int) -> list[Support]:
@@ -175,13 +175,13 @@ def _shown(card: TaskCard, spec: Spec, seed: int) -> list[Support]:
         if shown
         else offline_dataset.read(card, spec, "test")
     )
-    return [_support(found.replay.only(torch.tensor([index])), shown) for index in range(len(found))]
+    return [_support(found.replay.select(torch.tensor([index])), shown) for index in range(len(found))]
 
 
 def _support(kept: Replay, shown: bool) -> Support:
-    whole = kept.whole()
-    there = whole.counts[0] > 0
-    rows = {name: getattr(whole, name)[0][there].numpy() for name in ("obs", "action", "after", "done")}
+    whole = kept.all_transitions()
+    there = whole.mask[0] > 0
+    rows = {name: getattr(whole, name)[0][there].numpy() for name in ("obs", "action", "next_obs", "done")}
     return Support(**rows, reward=None if shown else whole.reward[0][there].numpy())
 
 

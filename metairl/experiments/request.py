@@ -9,30 +9,30 @@ from typing import Any, Literal
 import torch
 
 from metairl import __version__
-from metairl.agents.agent import Acting, Agent
+from metairl.agents.agent import Agent, AgentPolicy
 from metairl.core.errors import CardError, Incompatible, UsageError
 from metairl.core.interfaces import Policy, SetEncoder
 from metairl.core.records import Evaluation, RunFolder, made_by
 from metairl.core.rng import seed_of, stream
-from metairl.core.types import Batch, Sight, Spec
+from metairl.core.types import Batch, PolicyInputs, Spec
 from metairl.data import demonstrations, exemplified, offline_dataset
-from metairl.data.exemplified import Exemplified
+from metairl.data.exemplified import SuccessExampleTasks
 from metairl.data.hindsight import without_reward
-from metairl.data.imitated import Imitated
-from metairl.data.task_sources import OneTask, TrainingTasks
+from metairl.data.imitated import DemonstratedTasks
+from metairl.data.task_sources import SingleTask, TrainingTasks
 from metairl.envs import make
 from metairl.envs.engines import Kind, choose
 from metairl.evaluation import protocol, reward_metrics
 from metairl.methods import build as building
 from metairl.methods import registry, requirements
 from metairl.methods import settings as tuning
-from metairl.rewards.irl.solution import Explains, Judged
+from metairl.rewards.irl.solution import Evaluable, IRLMethod
 from metairl.rewards.preferences import task_evidence
 from metairl.tasks import catalogue, sampling
 from metairl.tasks.cards import TaskCard
-from metairl.tasks.finite_mdps import CHARTS
+from metairl.tasks.finite_mdps import FINITE_MDPS
 from metairl.training import fine_tuning, offline_preferences
-from metairl.training.loop import Training
+from metairl.training.loop import TrainingLoop
 from metairl.training.off_policy import OffPolicy
 from metairl.training.on_policy import OnPolicy
 from metairl.training.preference_queries import TEACHERS
@@ -56,8 +56,8 @@ class Request:
         return catalogue.task(self.task)
 
     @property
-    def sight(self) -> Sight:
-        return building.sight(registry.find(self.method), self.encoder, self.settings)
+    def inputs(self) -> PolicyInputs:
+        return building.inputs(registry.find(self.method), self.encoder, self.settings)
 
     @property
     def reads_logs(self) -> bool:
@@ -140,26 +140,26 @@ def request(
     """Checks the combination before any work starts and fills in what was tuned for it."""
     chosen = registry.find(method)
     card = catalogue.task(task)
-    requirements.require_world(method, chosen, card)
-    requirements.require_ends_seen(method, chosen, card)
-    requirements.require_logs(method, chosen, card)
-    requirements.require_demos(method, chosen, card)
-    requirements.require_examples(method, chosen, card)
-    requirements.require_goals(method, chosen, card)
-    requirements.require_labels(method, chosen, card)
+    requirements.check_world(method, chosen, card)
+    requirements.check_ends_seen(method, chosen, card)
+    requirements.check_logs(method, chosen, card)
+    requirements.check_demos(method, chosen, card)
+    requirements.check_examples(method, chosen, card)
+    requirements.check_goals(method, chosen, card)
+    requirements.check_labels(method, chosen, card)
     encoder = requirements.choose_encoder(method, chosen, encoder)
-    requirements.require_answers(method, chosen, encoder, card)
-    requirements.require_episodes(chosen, encoder, card)
+    requirements.check_answers(method, chosen, encoder, card)
+    requirements.check_episodes(chosen, encoder, card)
     if steps is not None and steps < 0:
         raise UsageError(f"--steps must be 0 or more, not {steps}")
     kind = choose(engine) if card.simulated else "cpu"
     tuned_steps, tuned_settings = tuning.tuned(method, task, encoder)
     settings = settings or tuned_settings
-    requirements.require_counts(settings)
-    requirements.require_shaped(settings, card)
-    requirements.require_rewards(method, chosen, settings)
-    requirements.require_heads(method, chosen, settings, card)
-    requirements.require_questions(method, settings, card)
+    requirements.check_counts(settings)
+    requirements.check_shaped(settings, card)
+    requirements.check_rewards(method, chosen, settings)
+    requirements.check_heads(method, chosen, settings, card)
+    requirements.check_questions(method, settings, card)
     if steps and chosen.recipe and not chosen.pretrains:
         raise UsageError(f"method '{method}' trains on held-out tasks alone: set --adapt.steps, not --steps")
     budget = (steps if steps is not None else tuned_steps) if chosen.recipe and chosen.pretrains else 0
@@ -194,7 +194,7 @@ def described(run: dict[str, Any], where: str) -> Request:
     return Request(run["method"], run["task"], encoder, run["seed"], run["steps"], settings, engine, judged)
 
 
-def build(asked: Request) -> tuple[Judged, protocol.Recipe | None]:
+def build(asked: Request) -> tuple[Evaluable, protocol.Recipe | None]:
     """The policy to judge and, where there is something to train, the recipe that trains it."""
     chosen, card = registry.find(asked.method), asked.card
     spec = spec_of(card)
@@ -210,12 +210,12 @@ def build(asked: Request) -> tuple[Judged, protocol.Recipe | None]:
     return _judged(agent, recipe), recipe
 
 
-def _judged(agent: Agent[Any], recipe: Training) -> Policy:
+def _judged(agent: Agent[Any], recipe: TrainingLoop) -> Policy:
     """As it acts when it matters, with the reward that it recovered where it did."""
-    return recipe.recovering() or agent.policy(explore=False)
+    return recipe.with_reward() or agent.policy(explore=False)
 
 
-def _explaining(asked: Request, spec: Spec) -> tuple[Explains, protocol.Recipe | None]:
+def _explaining(asked: Request, spec: Spec) -> tuple[IRLMethod, protocol.Recipe | None]:
     chosen, card = registry.find(asked.method), asked.card
     explainer = building.build_explainer(chosen, spec, asked.settings, asked.seed)
     if chosen.recipe is None:
@@ -224,7 +224,9 @@ def _explaining(asked: Request, spec: Spec) -> tuple[Explains, protocol.Recipe |
     return explainer, chosen.recipe[0](explainer, chart, shown, asked.settings.recipe, asked.seed)
 
 
-def _source(asked: Request, spec: Spec) -> TrainingTasks | Exemplified | Imitated | offline_dataset.Logs:
+def _source(
+    asked: Request, spec: Spec
+) -> TrainingTasks | SuccessExampleTasks | DemonstratedTasks | offline_dataset.OfflineDataset:
     """What there is to learn from before held-out tasks are met."""
     pretrains = registry.find(asked.method).pretrains
     if asked.imitates and asked.lives:
@@ -239,61 +241,63 @@ def _source(asked: Request, spec: Spec) -> TrainingTasks | Exemplified | Imitate
         found = replace(found, comparisons=asked.card.comparisons)
         return without_reward(found, asked.card) if registry.find(asked.method).chooses_goals else found
     if asked.reads_examples:
-        return Exemplified(asked.card, spec, asked.engine, asked.settings.recipe.tasks, asked.seed)
+        return SuccessExampleTasks(asked.card, spec, asked.engine, asked.settings.recipe.tasks, asked.seed)
     return TrainingTasks(asked.card, spec, asked.engine)
 
 
 def judge(
-    asked: Request, policy: Judged, split: str, spent: protocol.Spent, on: TaskCard | None = None
+    asked: Request, policy: Evaluable, split: str, spent: protocol.StepCounts, on: TaskCard | None = None
 ) -> list[Evaluation]:
     """On a split of the request's own card, or of another one, which the records then name."""
     card = on or asked.card
     tasks = sampling.task_set(card, split)
-    told = informed(asked, policy, card, split)
-    judged = protocol.meta_test(told, card, tasks, asked.sight, asked.seed, spent, asked.engine)
-    if card.world in CHARTS:
+    told = given_support(asked, policy, card, split)
+    judged = protocol.meta_test(told, card, tasks, asked.inputs, asked.seed, spent, asked.engine)
+    if card.world in FINITE_MDPS:
         judged = [replace(e, measures=reward_metrics.measured(told, card, tasks, e)) for e in judged]
     return [replace(e, split=f"{card.id}:{split}") for e in judged] if on else judged
 
 
-def infers_before(asked: Request, policy: Judged) -> bool:
+def infers_before(asked: Request, policy: Evaluable) -> bool:
     """Whether it acts by what it was given of a task before the trial."""
     told = asked.reads_logs or asked.imitates or asked.reads_examples
-    return told and isinstance(policy, Acting) and isinstance(policy.agent.encoder, SetEncoder)
+    return told and isinstance(policy, AgentPolicy) and isinstance(policy.agent.encoder, SetEncoder)
 
 
-def informed(asked: Request, policy: Judged, card: TaskCard, split: str) -> Policy:
+def given_support(asked: Request, policy: Evaluable, card: TaskCard, split: str) -> Policy:
     """With what it infers of every task of a card's split from its support, the same for every method."""
-    if isinstance(policy, Explains):
-        requirements.require_demos(asked.method, registry.find(asked.method), card)
+    if isinstance(policy, IRLMethod):
+        requirements.check_demos(asked.method, registry.find(asked.method), card)
         if card.horizon != asked.card.horizon:
             raise UsageError(f"'{asked.method}' plans {asked.card.horizon} steps, not those of '{card.id}'")
-        return policy.explain(*demonstrations.shown(card, spec_of(card), split, asked.seed))
+        return policy.fit(*demonstrations.shown(card, spec_of(card), split, asked.seed))
     if not infers_before(asked, policy):
         return policy
-    assert isinstance(policy, Acting) and isinstance(policy.agent.encoder, SetEncoder)
+    assert isinstance(policy, AgentPolicy) and isinstance(policy.agent.encoder, SetEncoder)
     spec, chance = spec_of(card), stream("judge", "support", card.id, split)
     if asked.reads_examples:
-        requirements.require_examples(asked.method, registry.find(asked.method), card)
-        world = make(card, sampling.task_set(card, split)[:], chance)
-        few = exemplified.shown(world, card, chance)[:, : asked.settings.recipe.context]
-        return policy.informed(exemplified.evidence(few, spec))
+        requirements.check_examples(asked.method, registry.find(asked.method), card)
+        env = make(card, sampling.task_set(card, split)[:], chance)
+        few = exemplified.shown(env, card, chance)[:, : asked.settings.recipe.context]
+        return policy.conditioned_on(exemplified.context_for(few, spec))
     if card.data is None:
         raise UsageError(f"'{asked.method}' infers tasks from their logs, and '{card.id}' has none")
     if asked.imitates:
-        requirements.require_demos(asked.method, registry.find(asked.method), card)
+        requirements.check_demos(asked.method, registry.find(asked.method), card)
         found = demonstrations.demonstrated(card, spec, split, asked.seed)
     else:
         found = offline_dataset.read(card, spec, split)
     if asked.compares:
-        requirements.require_comparisons(asked.method, card)
-        return policy.informed(_answered(asked, found, card, spec, chance))
+        requirements.check_comparisons(asked.method, card)
+        return policy.conditioned_on(_answered(asked, found, card, spec, chance))
     config, every = asked.settings.recipe, torch.arange(len(found))
-    return policy.informed(found.some(every, config.context, policy.agent.encoder.reads_in_order, chance))
+    return policy.conditioned_on(
+        found.some(every, config.context, policy.agent.encoder.reads_in_order, chance)
+    )
 
 
 def _answered(
-    asked: Request, found: offline_dataset.Logs, card: TaskCard, spec: Spec, chance: torch.Generator
+    asked: Request, found: offline_dataset.OfflineDataset, card: TaskCard, spec: Spec, chance: torch.Generator
 ) -> Batch:
     """A teacher's answers about logs of every task."""
     assert card.comparisons, "a card that says how many"
@@ -304,7 +308,9 @@ def _answered(
     return answers.some(every, card.comparisons, chance)
 
 
-def adapted(asked: Request, learned: protocol.Recipe, spent: protocol.Spent) -> Iterator[list[Evaluation]]:
+def adapted(
+    asked: Request, learned: protocol.Recipe, spent: protocol.StepCounts
+) -> Iterator[list[Evaluation]]:
     """On the first test tasks, while copies of what was learned go on learning there: the curve, its end."""
     config, card = asked.settings.adapt, asked.card
     tasks = sampling.TaskSet(card.id, "test", sampling.task_set(card, "test")[slice(config.tasks)])
@@ -314,9 +320,9 @@ def adapted(asked: Request, learned: protocol.Recipe, spent: protocol.Spent) -> 
     judged: list[Evaluation] = []
     for lived in fine_tuning.adapt(recipes, config):
         judged = protocol.meta_test_each(
-            policies, card, tasks, asked.sight, asked.seed, spent, lived, asked.engine
+            policies, card, tasks, asked.inputs, asked.seed, spent, lived, asked.engine
         )
-        if card.world in CHARTS:
+        if card.world in FINITE_MDPS:
             judged = [
                 replace(e, measures=reward_metrics.measured_each(policies, card, tasks, e)) for e in judged
             ]
@@ -326,7 +332,7 @@ def adapted(asked: Request, learned: protocol.Recipe, spent: protocol.Spent) -> 
 
 def _copy(
     asked: Request, learned: protocol.Recipe, tasks: sampling.TaskSet, index: int
-) -> tuple[Policy, Training]:
+) -> tuple[Policy, TrainingLoop]:
     """What was learned, or fresh weights, with a recipe that goes on in one of the tasks."""
     chosen, card, spec = registry.find(asked.method), asked.card, spec_of(asked.card)
     assert chosen.recipe and asked.encoder
@@ -342,16 +348,16 @@ def _copy(
 
 def _alone(
     asked: Request, spec: Spec, tasks: sampling.TaskSet, index: int
-) -> OneTask | Imitated | offline_dataset.Logs:
+) -> SingleTask | DemonstratedTasks | offline_dataset.OfflineDataset:
     """What there is to learn from in one held-out task."""
     if asked.imitates:
         demos = demonstrations.demonstrated(asked.card, spec, "test", asked.seed)
         if asked.lives:
-            return Imitated(asked.card, spec, asked.engine, tasks.only(index), demos.only(index))
-        return demonstrations.beside(demos, asked.card, spec, "test", asked.diverse).only(index)
+            return DemonstratedTasks(asked.card, spec, asked.engine, tasks.select(index), demos.select(index))
+        return demonstrations.beside(demos, asked.card, spec, "test", asked.diverse).select(index)
     if asked.reads_logs:
-        return offline_dataset.labelled(asked.card, spec, "test", asked.seed).only(index)
-    return OneTask(asked.card, spec, tasks.only(index), asked.engine)
+        return offline_dataset.labelled(asked.card, spec, "test", asked.seed).select(index)
+    return SingleTask(asked.card, spec, tasks.select(index), asked.engine)
 
 
 def alike(card: TaskCard, other: TaskCard, told: bool) -> bool:
@@ -367,7 +373,7 @@ def can_act(asked: Request, other: TaskCard) -> bool:
         asked.card, other
     ):
         return False
-    return alike(asked.card, other, asked.sight.task)
+    return alike(asked.card, other, asked.inputs.task)
 
 
 def spec_of(card: TaskCard) -> Spec:

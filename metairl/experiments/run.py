@@ -30,7 +30,7 @@ from metairl.evaluation import protocol
 from metairl.experiments.request import Request, adapted, build, can_act, judge, requested
 from metairl.experiments.tracking import Sink
 from metairl.methods import registry, settings
-from metairl.rewards.irl.solution import Judged
+from metairl.rewards.irl.solution import Evaluable
 from metairl.tasks import catalogue
 from metairl.tasks.cards import digest
 
@@ -73,7 +73,7 @@ class Work:
 
     asked: Request
     folder: RunFolder
-    policy: Judged
+    policy: Evaluable
     recipe: protocol.Recipe | None
     sinks: Sequence[Sink]
     seconds: dict[str, float]
@@ -88,11 +88,11 @@ class Work:
                 sink.write(record)
 
     @property
-    def spent(self) -> protocol.Spent:
+    def spent(self) -> protocol.StepCounts:
         return (
-            protocol.Spent(self.recipe.env_steps, self.recipe.gradient_steps)
+            protocol.StepCounts(self.recipe.env_steps, self.recipe.gradient_steps)
             if self.recipe
-            else protocol.Spent()
+            else protocol.StepCounts()
         )
 
     def judge(self, split: str) -> list[Record]:
@@ -120,17 +120,17 @@ class Work:
                 yield list(judge(self.asked, self.policy, "test", self.spent, other))
 
 
-def reopen(folder: RunFolder) -> tuple[Request, Judged, protocol.Spent]:
+def reopen(folder: RunFolder) -> tuple[Request, Evaluable, protocol.StepCounts]:
     """What a run folder asked for, and its policy as the newest whole checkpoint has it."""
     asked = requested(folder)
     policy, recipe = build(asked)
     if recipe is None:
-        return asked, policy, protocol.Spent()
+        return asked, policy, protocol.StepCounts()
     saved = checkpoint.load(folder.checkpoints)
     if saved is None:
         raise StorageError(f"{folder.path}: there is no checkpoint in it yet")
     _bring_back(recipe, saved["recipe"], folder)
-    return asked, policy, protocol.Spent(recipe.env_steps, recipe.gradient_steps)
+    return asked, policy, protocol.StepCounts(recipe.env_steps, recipe.gradient_steps)
 
 
 def _work(work: Work) -> None:

@@ -20,7 +20,7 @@ from metairl.evaluation.transfer_matrix import OWN, TRAINING, Cell, Matrix, Rela
 from metairl.experiments.request import Request, can_act, infers_before, judge, requested
 from metairl.experiments.run import reopen
 from metairl.methods import registry
-from metairl.rewards.irl.solution import Explains, Judged
+from metairl.rewards.irl.solution import Evaluable, IRLMethod
 from metairl.tasks import catalogue, sampling
 from metairl.tasks.cards import TaskCard
 from metairl.tasks.sampling import TaskSet
@@ -34,7 +34,7 @@ def matrix(folders: Sequence[RunFolder], on: Sequence[str], split: str, threads:
     rows: dict[Request, dict[int, RunFolder]] = defaultdict(dict)
     for folder in folders:
         asked = requested(folder)
-        require_alike(asked, on)
+        check_alike(asked, on)
         seeds = rows[replace(asked, seed=0)]
         if asked.seed in seeds:
             raise UsageError(
@@ -48,7 +48,7 @@ def matrix(folders: Sequence[RunFolder], on: Sequence[str], split: str, threads:
     )
 
 
-def require_alike(asked: Request, elsewhere: Sequence[str]) -> None:
+def check_alike(asked: Request, elsewhere: Sequence[str]) -> None:
     for name in elsewhere:
         if not can_act(asked, catalogue.task(name)):
             raise UsageError(f"what was trained on '{asked.task}' cannot act on '{name}'")
@@ -103,12 +103,12 @@ def _judged(folder: RunFolder, elsewhere: Sequence[str], split: str, threads: in
     return _Run(asked, spent.env_steps or spent.gradient_steps, columns)
 
 
-def _retained(asked: Request, policy: Judged, spent: protocol.Spent) -> Column:
+def _retained(asked: Request, policy: Evaluable, spent: protocol.StepCounts) -> Column:
     """None for what is shown of a task before the trial: of this sample nothing was logged."""
-    if isinstance(policy, Explains) or infers_before(asked, policy):
+    if isinstance(policy, IRLMethod) or infers_before(asked, policy):
         return None
     tasks = training_sample(asked.card)
-    return protocol.meta_test(policy, asked.card, tasks, asked.sight, asked.seed, spent, asked.engine)
+    return protocol.meta_test(policy, asked.card, tasks, asked.inputs, asked.seed, spent, asked.engine)
 
 
 def _cell(asked: Request, column: str, runs: Sequence[Column]) -> Cell | None:

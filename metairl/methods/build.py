@@ -8,18 +8,18 @@ from metairl.agents.agent import Agent
 from metairl.agents.encoders import ENCODERS, from_support
 from metairl.core.interfaces import Policy
 from metairl.core.rng import seed_of
-from metairl.core.types import Sight, Spec
+from metairl.core.types import PolicyInputs, Spec
 from metairl.methods.method import Method
-from metairl.rewards.irl.solution import Explains
+from metairl.rewards.irl.solution import IRLMethod
 from metairl.tasks.cards import TaskCard
 from metairl.training import offline_preferences
 
 
-def sight(method: Method, encoder: str | None, settings: Any) -> Sight:
+def inputs(method: Method, encoder: str | None, settings: Any) -> PolicyInputs:
     """What the judge lets this method see inside a trial."""
     told = ENCODERS[encoder][0].sees_task if encoder else method.sees_task
-    chance = getattr(settings.encoder, "chance", 0) if encoder else 0
-    return Sight(reward=method.support == "trial", task=told, chance=chance)
+    noise_dim = getattr(settings.encoder, "noise_dim", 0) if encoder else 0
+    return PolicyInputs(reward=method.support == "trial", task=told, noise_dim=noise_dim)
 
 
 def build_agent(
@@ -30,13 +30,13 @@ def build_agent(
         torch.manual_seed(seed_of("networks", seed))
         kind: Any = ENCODERS[encoder][0]
         embedding: Any
-        if method.support != "trial" and kind.reads == "trial":
+        if method.support != "trial" and kind.context_kind == "trial":
             read = steps_of_support(spec, settings.recipe, card)
-            embedding = from_support.Support(kind, spec, settings.encoder, read)
+            embedding = from_support.SupportEncoder(kind, spec, settings.encoder, read)
         else:
             embedding = kind(spec, settings.encoder)
         learner = method.learner[0](spec, embedding.width, settings.learner)
-        return Agent(embedding, learner, card.objective, sight(method, encoder, settings))
+        return Agent(embedding, learner, card.objective, inputs(method, encoder, settings))
 
 
 def steps_of_support(spec: Spec, config: Any, card: TaskCard) -> int:
@@ -47,10 +47,10 @@ def steps_of_support(spec: Spec, config: Any, card: TaskCard) -> int:
     return min(read, card.examples or spec.horizon)
 
 
-def build_explainer(method: Method, spec: Spec, settings: Any, seed: int) -> Explains:
+def build_explainer(method: Method, spec: Spec, settings: Any, seed: int) -> IRLMethod:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of("networks", seed))
-        made: Explains = method.learner[0](spec, settings.learner)
+        made: IRLMethod = method.learner[0](spec, settings.learner)
         return made
 
 

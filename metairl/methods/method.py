@@ -23,7 +23,7 @@ class Method:
     adapts: Any = None  # the recipe's Config for learning on in a held-out task; None: weights stay still
     onwards: Any = None  # the recipe that learns on there; None: the same
     support: Support = "trial"  # what it may have from a held-out task
-    worlds: tuple[str, ...] | None = None  # None: any world
+    envs: tuple[str, ...] | None = None  # None: any world
     steps: int = DEFAULT_STEPS  # training budget where none was tuned
     sees_task: bool = False  # an exact row that is told the task; a bound, not a learner
 
@@ -35,7 +35,9 @@ class Method:
     @property
     def chooses_goals(self) -> bool:
         """In hindsight, from logs whose reward it does not read."""
-        return self.recipe is not None and issubclass(self.recipe[0], goal_conditioned_offline.Hindsight)
+        return self.recipe is not None and issubclass(
+            self.recipe[0], goal_conditioned_offline.GoalConditionedOffline
+        )
 
     @property
     def mode(self) -> str:

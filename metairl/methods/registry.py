@@ -27,7 +27,7 @@ from metairl.core.errors import UsageError, nearest
 from metairl.core.types import NoConfig
 from metairl.methods.method import Method
 from metairl.rewards.irl import deep_maxent, max_margin, maxent, projection, tabular_bc
-from metairl.tasks.finite_mdps import CHARTS
+from metairl.tasks.finite_mdps import FINITE_MDPS
 from metairl.training import (
     adversarial_imitation,
     clare,
@@ -46,9 +46,9 @@ from metairl.training import (
     visited_goals,
 )
 
-CHARTED = tuple(CHARTS)
+FINITE_MDP_ENVS = tuple(FINITE_MDPS)
 BANDIT, TABULAR, GRID, MAZE = ("bandit",), ("tabular",), ("maze-grid",), ("maze",)
-DISCRETE = ("cart-pole", "acrobot", "lander", "tokens", *TABULAR, *CHARTED)
+DISCRETE = ("cart-pole", "acrobot", "lander", "tokens", *TABULAR, *FINITE_MDP_ENVS)
 POINT, ARM = ("point", "point-sparse"), ("meta-world",)
 WITH_GOALS = (*POINT, "point-maze")
 CONTINUOUS = (*WITH_GOALS, "locomotion", *ARM)
@@ -61,32 +61,32 @@ OFFLINE = (offline.Offline, offline.Config)
 FROM_SHOWN = (offline.Offline, offline.Shown)
 FROM_MIXED = (offline.Offline, offline.Mixed)
 TENTH = (offline.Offline, offline.Tenth)
-IMAGINED = (mopo.Imagined, mopo.Config)
+IMAGINED = (mopo.MOPO, mopo.Config)
 ALONE = off_policy.Config(tasks=1, trials=1, ratio=0.5, batch_tasks=1)  # in a single task
 MAXENT = (maxent.MaxEnt, maxent.Config)
 DEEP_MAXENT = (deep_maxent.DeepMaxEnt, deep_maxent.Config)
 DEEP_LEARNED = (deep_maxent.DeepMaxEnt, deep_maxent.Learned)
-PRIOR = (irl_prior.Prior, irl_prior.Config)
+PRIOR = (irl_prior.IRLPrior, irl_prior.Config)
 IQ_LEARN = (iq_learn.IQLearn, iq_learn.Config)
-BESIDE_DEMOS = (off_policy_with_demos.BesideDemos, off_policy_with_demos.Config)
-from_demos = partial(Method, support="demos", worlds=CHARTED)
+BESIDE_DEMOS = (off_policy_with_demos.OffPolicyWithDemos, off_policy_with_demos.Config)
+from_demos = partial(Method, support="demos", envs=FINITE_MDP_ENVS)
 TELLING = ("oracle", "none", "care")  # encoders without a past: what no reward in a trial could lead to
-with_heads = partial(Method, paper="arXiv:1910.10897", encoder="oracle", worlds=ARM)
+with_heads = partial(Method, paper="arXiv:1910.10897", encoder="oracle", envs=ARM)
 compared = partial(Method, encoder="oracle", encoders=TELLING, support="preferences")
 exemplified = partial(
-    Method, learner=PPO, encoder="oracle", any_encoder=True, support="goals", worlds=WITH_GOALS
+    Method, learner=PPO, encoder="oracle", any_encoder=True, support="goals", envs=WITH_GOALS
 )
-reacher = partial(Method, learner=PPO, encoder="oracle", support="told", worlds=WITH_GOALS)
-in_a_model = partial(Method, learner=SAC, encoder="none", encoders=("none", "oracle"), worlds=CONTINUOUS)
+reacher = partial(Method, learner=PPO, encoder="oracle", support="told", envs=WITH_GOALS)
+in_a_model = partial(Method, learner=SAC, encoder="none", encoders=("none", "oracle"), envs=CONTINUOUS)
 imitator = partial(Method, recipe=FROM_SHOWN, encoder="none", any_encoder=True, support="demos")
 adversary = partial(Method, learner=PPO, encoder="none", any_encoder=True, support="demos")
 from_logs = partial(Method, recipe=OFFLINE, encoder="none", any_encoder=True, support="logs")
 to_goals = partial(
     Method,
-    recipe=(goal_conditioned_offline.Hindsight, goal_conditioned_offline.Config),
+    recipe=(goal_conditioned_offline.GoalConditionedOffline, goal_conditioned_offline.Config),
     encoder="oracle",
     support="logs",
-    worlds=CONTINUOUS,
+    envs=CONTINUOUS,
 )
 
 METHODS: dict[str, Method] = {
@@ -103,7 +103,7 @@ METHODS: dict[str, Method] = {
         OFF_POLICY,
         encoder="none",
         any_encoder=True,
-        worlds=CONTINUOUS,
+        envs=CONTINUOUS,
     ),
     "ppo-heads": with_heads(
         title="PPO, a head for every skill", learner=(multi_head.HeadedPPO, ppo.Config), recipe=ON_POLICY
@@ -117,13 +117,11 @@ METHODS: dict[str, Method] = {
         SAC,
         OFF_POLICY,
         encoder="pearl",
-        worlds=CONTINUOUS,
+        envs=CONTINUOUS,
     ),
-    "rl2-sac": Method(
-        "Off-policy RL²", "arXiv:2110.05038", SAC, OFF_POLICY, encoder="rl2", worlds=CONTINUOUS
-    ),
+    "rl2-sac": Method("Off-policy RL²", "arXiv:2110.05038", SAC, OFF_POLICY, encoder="rl2", envs=CONTINUOUS),
     "snail-sac": Method(
-        "Off-policy SNAIL", "arXiv:1707.03141", SAC, OFF_POLICY, encoder="snail", worlds=CONTINUOUS
+        "Off-policy SNAIL", "arXiv:1707.03141", SAC, OFF_POLICY, encoder="snail", envs=CONTINUOUS
     ),
     "fine-tune": Method(
         "SAC on all tasks, then on the held-out one",
@@ -132,7 +130,7 @@ METHODS: dict[str, Method] = {
         OFF_POLICY,
         encoder="none",
         adapts=ALONE,
-        worlds=CONTINUOUS,
+        envs=CONTINUOUS,
     ),
     "scratch": Method(
         "SAC on the held-out task alone",
@@ -142,51 +140,51 @@ METHODS: dict[str, Method] = {
         encoder="none",
         pretrains=False,
         adapts=ALONE,
-        worlds=CONTINUOUS,
+        envs=CONTINUOUS,
     ),
     "preferences": compared(
         title="A reward from comparisons, PPO",
         paper="arXiv:1706.03741",
         learner=PPO,
-        recipe=(preferences.Lived, preferences.Truth),
+        recipe=(preferences.OnPolicyPreferences, preferences.Truth),
     ),
     "preferences-sac": compared(
         title="A reward from comparisons, SAC",
         paper="arXiv:2106.05091",
         learner=SAC,
-        recipe=(preferences.Kept, preferences.Relabelled),
-        worlds=CONTINUOUS,
+        recipe=(preferences.OffPolicyPreferences, preferences.Relabelled),
+        envs=CONTINUOUS,
     ),
     "preferences-sac-uniform": compared(
         title="The same, asked about any pairs",
         paper="arXiv:2106.05091",
         learner=SAC,
-        recipe=(preferences.Kept, preferences.Anyhow),
-        worlds=CONTINUOUS,
+        recipe=(preferences.OffPolicyPreferences, preferences.Anyhow),
+        envs=CONTINUOUS,
     ),
     "rlaif": compared(
         title="A reward from a judge with written principles, PPO",
         paper="arXiv:2309.00267",
         learner=PPO,
-        recipe=(preferences.Lived, preferences.Judged),
-        worlds=(*WITH_GOALS, "locomotion"),
+        recipe=(preferences.OnPolicyPreferences, preferences.Judged),
+        envs=(*WITH_GOALS, "locomotion"),
     ),
     "preferences-iql": compared(
         title="A reward from comparisons of logs, IQL",
         paper="arXiv:2110.06169",
         learner=(iql.IQL, iql.Config),
-        recipe=(offline_preferences.PreferredLogs, offline_preferences.Config),
+        recipe=(offline_preferences.OfflinePreferences, offline_preferences.Config),
         encoders=(),
         any_encoder=True,
         support="logs",
     ),
     "goal-classifier": exemplified(
-        title="A classifier of success, fitted in advance", paper="", recipe=(vice.Goals, vice.Naive)
+        title="A classifier of success, fitted in advance", paper="", recipe=(vice.VICE, vice.Naive)
     ),
     "vice": exemplified(
         title="VICE: a classifier of success that learns what is visited",
         paper="arXiv:1805.11686",
-        recipe=(vice.Goals, vice.Vice),
+        recipe=(vice.VICE, vice.Vice),
     ),
     "self-play": reacher(
         "Asymmetric self-play", "arXiv:1703.05407", recipe=(self_play.SelfPlay, self_play.Config)
@@ -195,18 +193,18 @@ METHODS: dict[str, Method] = {
         "Goals drawn evenly", "", recipe=(uniform_goals.UniformGoals, uniform_goals.Config)
     ),
     "hindsight-only": reacher(
-        "Goals where it was itself", "", recipe=(visited_goals.HindsightGoals, visited_goals.Config)
+        "Goals where it was itself", "", recipe=(visited_goals.VisitedGoals, visited_goals.Config)
     ),
     "bc": from_logs("Behavioural cloning", "", (bc.BC, bc.Config)),
     "bc-tenth": from_logs("Behavioural cloning of the best tenth", "", (bc.BC, bc.Config), recipe=TENTH),
     "iql": from_logs("Implicit Q-learning", "arXiv:2110.06169", (iql.IQL, iql.Config)),
-    "td3-bc": from_logs("TD3+BC", "arXiv:2106.06860", (td3_bc.TD3BC, td3_bc.Config), worlds=CONTINUOUS),
-    "cql": from_logs("Conservative Q-learning", "arXiv:2006.04779", (cql.CQL, cql.Config), worlds=CONTINUOUS),
+    "td3-bc": from_logs("TD3+BC", "arXiv:2106.06860", (td3_bc.TD3BC, td3_bc.Config), envs=CONTINUOUS),
+    "cql": from_logs("Conservative Q-learning", "arXiv:2006.04779", (cql.CQL, cql.Config), envs=CONTINUOUS),
     "cql-discrete": from_logs(
         "Conservative Q-learning, discrete actions",
         "arXiv:2006.04779",
         (cql_discrete.DiscreteCQL, cql_discrete.Config),
-        worlds=TABULAR,
+        envs=TABULAR,
     ),
     "mopo": in_a_model(
         title="MOPO: SAC in a learned world", paper="arXiv:2005.13239", recipe=IMAGINED, support="logs"
@@ -215,7 +213,7 @@ METHODS: dict[str, Method] = {
         title="Cloning towards what was reached",
         paper="arXiv:1912.06088",
         learner=(bc.BC, bc.Config),
-        recipe=(goal_conditioned_offline.Hindsight, goal_conditioned_offline.Reached),
+        recipe=(goal_conditioned_offline.GoalConditionedOffline, goal_conditioned_offline.Reached),
     ),
     "gc-iql": to_goals(
         title="Implicit Q-learning of goals", paper="arXiv:2110.06169", learner=(iql.IQL, iql.Config)
@@ -228,47 +226,47 @@ METHODS: dict[str, Method] = {
     "bc-demos": imitator("Behavioural cloning of demonstrations", "", (bc.BC, bc.Config)),
     "bc-mixed": imitator("Behavioural cloning of all logs", "", (bc.BC, bc.Config), recipe=FROM_MIXED),
     "pi-v": imitator("Imitation by policy and value", "arXiv:2409.01369", (pi_v.PiV, pi_v.Config)),
-    "iq-learn": imitator("IQ-Learn, offline", "arXiv:2106.12142", IQ_LEARN, worlds=CONTINUOUS),
+    "iq-learn": imitator("IQ-Learn, offline", "arXiv:2106.12142", IQ_LEARN, envs=CONTINUOUS),
     "iq-learn-mixed": imitator(
-        "IQ-Learn, offline, of all logs", "arXiv:2106.12142", IQ_LEARN, recipe=FROM_MIXED, worlds=CONTINUOUS
+        "IQ-Learn, offline, of all logs", "arXiv:2106.12142", IQ_LEARN, recipe=FROM_MIXED, envs=CONTINUOUS
     ),
     "iq-learn-discrete": imitator(
         "IQ-Learn, offline, discrete actions",
         "arXiv:2106.12142",
         (iq_learn_discrete.DiscreteIQLearn, iq_learn_discrete.Config),
-        worlds=DISCRETE,
+        envs=DISCRETE,
     ),
     "iq-learn-online": imitator(
-        "IQ-Learn, in the world", "arXiv:2106.12142", IQ_LEARN, recipe=BESIDE_DEMOS, worlds=CONTINUOUS
+        "IQ-Learn, in the world", "arXiv:2106.12142", IQ_LEARN, recipe=BESIDE_DEMOS, envs=CONTINUOUS
     ),
     "gail": adversary(
         "Generative adversarial imitation",
         "arXiv:1606.03476",
-        recipe=(adversarial_imitation.Adversarial, adversarial_imitation.GAIL),
+        recipe=(adversarial_imitation.AdversarialImitation, adversarial_imitation.GAIL),
     ),
     "airl": adversary(
         "Adversarial inverse RL",
         "arXiv:1710.11248",
-        recipe=(adversarial_imitation.Adversarial, adversarial_imitation.AIRL),
+        recipe=(adversarial_imitation.AdversarialImitation, adversarial_imitation.AIRL),
     ),
     "gcl": adversary(
         "Guided cost learning",
         "arXiv:1603.00448",
-        recipe=(adversarial_imitation.Adversarial, adversarial_imitation.GCL),
+        recipe=(adversarial_imitation.AdversarialImitation, adversarial_imitation.GCL),
     ),
     "clare": in_a_model(
         title="CLARE: conservative reward in a learned world",
         paper="arXiv:2302.04782",
-        recipe=(clare.Clare, clare.Config),
+        recipe=(clare.CLARE, clare.Config),
         support="demos",
     ),
     "clare-equal": in_a_model(
         title="CLARE with all weights equal",
         paper="arXiv:2302.04782",
-        recipe=(clare.Clare, clare.Equal),
+        recipe=(clare.CLARE, clare.Equal),
         support="demos",
     ),
-    "copied": from_demos("Behavioural cloning by counting", "", (tabular_bc.Copied, NoConfig)),
+    "copied": from_demos("Behavioural cloning by counting", "", (tabular_bc.TabularBC, NoConfig)),
     "max-margin": from_demos(
         "Max-margin IRL", "Ratliff et al. 2006", (max_margin.MaxMargin, max_margin.Config)
     ),
@@ -287,61 +285,61 @@ METHODS: dict[str, Method] = {
         "Deep maximum-entropy IRL, start learned", "arXiv:1507.04888", DEEP_LEARNED, recipe=PRIOR, steps=300
     ),
     "optimal": Method(
-        "The best there is, told", "bound", (optimal.Optimal, NoConfig), worlds=CHARTED, sees_task=True
+        "The best there is, told", "bound", (optimal.Optimal, NoConfig), envs=FINITE_MDP_ENVS, sees_task=True
     ),
     "maml": Method("MAML: a gradient step per task", "arXiv:1703.03400", MAML, ON_POLICY, encoder="none"),
     "random": Method("Random actions", "", (baselines.Random, NoConfig)),
     "zero": Method("Nothing is done", "", (zero.Zero, NoConfig)),
-    "thompson": Method("Thompson sampling", "Thompson 1933", (rules.Thompson, NoConfig), worlds=BANDIT),
-    "ots": Method("Optimistic Thompson", "May et al. 2012", (rules.OTS, NoConfig), worlds=BANDIT),
-    "ucb1": Method("UCB1", "Auer et al. 2002", (rules.UCB1, rules.UCB1Config), worlds=BANDIT),
-    "epsilon-greedy": Method("ε-greedy", "", (rules.EpsilonGreedy, rules.EpsilonConfig), worlds=BANDIT),
-    "greedy": Method("Greedy", "", (rules.Greedy, NoConfig), worlds=BANDIT),
-    "gittins": Method("Gittins index", "Gittins 1979", (gittins.Gittins, NoConfig), worlds=BANDIT),
+    "thompson": Method("Thompson sampling", "Thompson 1933", (rules.Thompson, NoConfig), envs=BANDIT),
+    "ots": Method("Optimistic Thompson", "May et al. 2012", (rules.OTS, NoConfig), envs=BANDIT),
+    "ucb1": Method("UCB1", "Auer et al. 2002", (rules.UCB1, rules.UCB1Config), envs=BANDIT),
+    "epsilon-greedy": Method("ε-greedy", "", (rules.EpsilonGreedy, rules.EpsilonConfig), envs=BANDIT),
+    "greedy": Method("Greedy", "", (rules.Greedy, NoConfig), envs=BANDIT),
+    "gittins": Method("Gittins index", "Gittins 1979", (gittins.Gittins, NoConfig), envs=BANDIT),
     "bayes-optimal": Method(
-        "Bayes optimum", "dynamic programming", (bayes_bandit.BayesBandit, NoConfig), worlds=BANDIT
+        "Bayes optimum", "dynamic programming", (bayes_bandit.BayesBandit, NoConfig), envs=BANDIT
     ),
-    "best-arm": Method("Best arm, told", "bound", (rules.BestArm, NoConfig), worlds=BANDIT, sees_task=True),
-    "psrl": Method("Posterior sampling", "arXiv:1306.0940", (plans.PSRL, plans.PSRLConfig), worlds=TABULAR),
-    "opsrl": Method("Optimistic PSRL", "arXiv:1607.00215", (plans.OPSRL, plans.OPSRLConfig), worlds=TABULAR),
-    "ucrl2": Method("UCRL2", "Jaksch et al. 2010", (plans.UCRL2, plans.UCRL2Config), worlds=TABULAR),
-    "beb": Method("Bayesian bonus", "Kolter & Ng 2009", (plans.BEB, plans.BEBConfig), worlds=TABULAR),
+    "best-arm": Method("Best arm, told", "bound", (rules.BestArm, NoConfig), envs=BANDIT, sees_task=True),
+    "psrl": Method("Posterior sampling", "arXiv:1306.0940", (plans.PSRL, plans.PSRLConfig), envs=TABULAR),
+    "opsrl": Method("Optimistic PSRL", "arXiv:1607.00215", (plans.OPSRL, plans.OPSRLConfig), envs=TABULAR),
+    "ucrl2": Method("UCRL2", "Jaksch et al. 2010", (plans.UCRL2, plans.UCRL2Config), envs=TABULAR),
+    "beb": Method("Bayesian bonus", "Kolter & Ng 2009", (plans.BEB, plans.BEBConfig), envs=TABULAR),
     "mdp-epsilon-greedy": Method(
-        "ε-greedy on the mean model", "", (plans.EpsilonGreedy, rules.EpsilonConfig), worlds=TABULAR
+        "ε-greedy on the mean model", "", (plans.EpsilonGreedy, rules.EpsilonConfig), envs=TABULAR
     ),
-    "mdp-greedy": Method("Greedy on the mean model", "", (plans.Greedy, NoConfig), worlds=TABULAR),
+    "mdp-greedy": Method("Greedy on the mean model", "", (plans.Greedy, NoConfig), envs=TABULAR),
     "shortest-path": Method(
-        "Shortest path, told", "bound", (shortest_path.ShortestPath, NoConfig), worlds=GRID, sees_task=True
+        "Shortest path, told", "bound", (shortest_path.ShortestPath, NoConfig), envs=GRID, sees_task=True
     ),
     "shortest-walk": Method(
         "Shortest path in first person, told",
         "bound",
         (shortest_path.ShortestWalk, NoConfig),
-        worlds=MAZE,
+        envs=MAZE,
         sees_task=True,
     ),
     "any-right": Method(
         "Any right sentence, told",
         "bound",
         (token_expert.AnyRight, NoConfig),
-        worlds=("tokens",),
+        envs=("tokens",),
         sees_task=True,
     ),
     "straight": Method(
-        "Straight to the goal, told", "bound", (point_expert.Straight, NoConfig), worlds=POINT, sees_task=True
+        "Straight to the goal, told", "bound", (point_expert.Straight, NoConfig), envs=POINT, sees_task=True
     ),
     "scripted": Method(
         "Scripted expert, told",
         "arXiv:1910.10897",
         (metaworld_expert.Scripted, NoConfig),
-        worlds=ARM,
+        envs=ARM,
         sees_task=True,
     ),
     "value-iteration": Method(
         "Value iteration, told",
         "bound",
         (plans.ValueIteration, NoConfig),
-        worlds=TABULAR,
+        envs=TABULAR,
         sees_task=True,
     ),
 }

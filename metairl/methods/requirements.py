@@ -12,7 +12,7 @@ from metairl.methods.registry import METHODS
 from metairl.tasks import catalogue
 from metairl.tasks.cards import TaskCard
 from metairl.training.offline import Offline
-from metairl.training.offline_preferences import PreferredLogs
+from metairl.training.offline_preferences import OfflinePreferences
 
 SHAPED = ("point-sparse",)  # worlds that tell a denser reward beside the true one
 
@@ -42,39 +42,39 @@ def _that_take_any(support: str) -> str:
     return " and ".join(able) or "no method like it"
 
 
-def require_world(name: str, method: Method, card: TaskCard) -> None:
-    if method.worlds and card.world not in method.worlds:
-        known = " and ".join(method.worlds)
+def check_world(name: str, method: Method, card: TaskCard) -> None:
+    if method.envs and card.world not in method.envs:
+        known = " and ".join(method.envs)
         others = ", ".join(
-            other for other, found in METHODS.items() if not found.worlds or card.world in found.worlds
+            other for other, found in METHODS.items() if not found.envs or card.world in found.envs
         )
         raise UsageError(
             f"method '{name}' works on {known} worlds; '{card.id}' is a {card.world} world, for {others}"
         )
 
 
-def require_demos(name: str, method: Method, card: TaskCard) -> None:
+def check_demos(name: str, method: Method, card: TaskCard) -> None:
     if method.support == "demos" and card.demos is None:
         raise UsageError(
             f"method '{name}' learns from demonstrations: say which, as in {card.id}:data=expert,demos=8"
         )
 
 
-def require_examples(name: str, method: Method, card: TaskCard) -> None:
+def check_examples(name: str, method: Method, card: TaskCard) -> None:
     if method.support == "goals" and card.examples is None:
         raise UsageError(
             f"method '{name}' learns from states of success: say how many, as in {card.id}:examples=20"
         )
 
 
-def require_answers(name: str, method: Method, encoder: str | None, card: TaskCard) -> None:
+def check_answers(name: str, method: Method, encoder: str | None, card: TaskCard) -> None:
     """Where a method compares logs, an encoder that infers a task does so from answers."""
-    compares = method.recipe is not None and issubclass(method.recipe[0], PreferredLogs)
-    if compares and encoder and ENCODERS[encoder][0].reads != "step":
-        require_comparisons(name, card)
+    compares = method.recipe is not None and issubclass(method.recipe[0], OfflinePreferences)
+    if compares and encoder and ENCODERS[encoder][0].context_kind != "step":
+        check_comparisons(name, card)
 
 
-def require_comparisons(name: str, card: TaskCard) -> None:
+def check_comparisons(name: str, card: TaskCard) -> None:
     if card.comparisons is None:
         raise UsageError(
             f"method '{name}' infers tasks from comparisons of their logs: "
@@ -82,14 +82,14 @@ def require_comparisons(name: str, card: TaskCard) -> None:
         )
 
 
-def require_logs(name: str, method: Method, card: TaskCard) -> None:
+def check_logs(name: str, method: Method, card: TaskCard) -> None:
     if method.support == "logs" and card.data is None:
         if "data" not in card.settable:
             raise UsageError(f"method '{name}' learns from logs, which do not come with '{card.id}'")
         raise UsageError(f"method '{name}' learns from logs: say which, as in {card.id}:data=replay")
 
 
-def require_goals(name: str, method: Method, card: TaskCard) -> None:
+def check_goals(name: str, method: Method, card: TaskCard) -> None:
     if method.chooses_goals and goal_of(card) is None:
         known = ", ".join(other for other in catalogue.task_ids() if goal_of(catalogue.task(other)))
         raise UsageError(
@@ -98,7 +98,7 @@ def require_goals(name: str, method: Method, card: TaskCard) -> None:
         )
 
 
-def require_labels(name: str, method: Method, card: TaskCard) -> None:
+def check_labels(name: str, method: Method, card: TaskCard) -> None:
     learns = method.onwards or (method.recipe and method.recipe[0])
     if card.labels is not None and not (method.support == "logs" and method.adapts and learns is Offline):
         raise UsageError(
@@ -107,7 +107,7 @@ def require_labels(name: str, method: Method, card: TaskCard) -> None:
         )
 
 
-def require_rewards(name: str, method: Method, settings: Any) -> None:
+def check_rewards(name: str, method: Method, settings: Any) -> None:
     """Where steps that paid nothing say nothing, something has to pay."""
     asked = getattr(getattr(settings, "encoder", None), "paid", False)
     if asked and method.support not in ("trial", "logs"):
@@ -117,7 +117,7 @@ def require_rewards(name: str, method: Method, settings: Any) -> None:
         )
 
 
-def require_heads(name: str, method: Method, settings: Any, card: TaskCard) -> None:
+def check_heads(name: str, method: Method, settings: Any, card: TaskCard) -> None:
     if not has_heads(method):
         return
     if settings.encoder.embed:
@@ -143,12 +143,12 @@ def heads_serve(trained: TaskCard, judged: TaskCard) -> bool:
     return len(heads) > 1 and heads.issuperset((*wanted.train, *wanted.test))
 
 
-def require_questions(name: str, settings: Any, card: TaskCard) -> None:
+def check_questions(name: str, settings: Any, card: TaskCard) -> None:
     if card.questions is not None and not hasattr(getattr(settings, "recipe", None), "ask"):
         raise UsageError(f"questions={card.questions} are for methods that ask them; '{name}' does not")
 
 
-def require_episodes(method: Method, encoder: str | None, card: TaskCard) -> None:
+def check_episodes(method: Method, encoder: str | None, card: TaskCard) -> None:
     if method.support != "trial":
         return  # what a task is inferred from comes before its first episode
     parts: list[Any] = [method.learner[0]] + ([ENCODERS[encoder][0]] if encoder else [])
@@ -160,7 +160,7 @@ def require_episodes(method: Method, encoder: str | None, card: TaskCard) -> Non
             )
 
 
-def require_ends_seen(name: str, method: Method, card: TaskCard) -> None:
+def check_ends_seen(name: str, method: Method, card: TaskCard) -> None:
     sees = method.recipe and getattr(method.recipe[0], "sees_ends", False)
     if sees and ends_unseen(card):
         raise UsageError(
@@ -169,19 +169,19 @@ def require_ends_seen(name: str, method: Method, card: TaskCard) -> None:
         )
 
 
-def require_counts(settings: Any, within: str = "") -> None:
+def check_counts(settings: Any, within: str = "") -> None:
     """Whole numbers are counts: at least 1, unless 0 is what they are by default."""
     for field in fields(settings):
         name, value = within + field.name, getattr(settings, field.name)
         if is_dataclass(value):
-            require_counts(value, f"{name}.")
+            check_counts(value, f"{name}.")
             continue
         counts = value if isinstance(value, tuple) else (value,)
         if field.default != 0 and any(type(count) is int and count < 1 for count in counts):
             raise UsageError(f"{name} must be 1 or more, not {value}")
 
 
-def require_shaped(settings: Any, card: TaskCard) -> None:
+def check_shaped(settings: Any, card: TaskCard) -> None:
     if settings and getattr(getattr(settings, "recipe", None), "shaped", False) and card.world not in SHAPED:
-        worlds = " and ".join(SHAPED)
-        raise UsageError(f"recipe.shaped: '{card.id}' has no shaped reward; {worlds} worlds have one")
+        envs = " and ".join(SHAPED)
+        raise UsageError(f"recipe.shaped: '{card.id}' has no shaped reward; {envs} worlds have one")

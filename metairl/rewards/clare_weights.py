@@ -27,7 +27,7 @@ CONSTANT = {"shown": 1.0, "others": -0.5, "lived": -0.2}
 
 
 @dataclass(frozen=True)
-class Balance:
+class PointwiseWeights:
     """Of N logged pairs, N_E of them demonstrated."""
 
     most: float  # max_D u
@@ -36,7 +36,7 @@ class Balance:
     taken: float  # β of demonstrated pairs that it is not sure of
 
     @classmethod
-    def of(cls, shown: Tensor, others: Tensor, threshold: float) -> "Balance":
+    def of(cls, shown: Tensor, others: Tensor, threshold: float) -> "PointwiseWeights":
         """From u of every demonstrated pair and of every other one."""
         every = torch.cat([shown, others])
         most = float(every.max())

@@ -12,38 +12,38 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from metairl.agents.agent import Acting, Agent
+from metairl.agents.agent import Agent, AgentPolicy
 from metairl.agents.exact.planning import expected_after
-from metairl.core.types import Chart
+from metairl.core.types import FiniteMDP
 
 
 @runtime_checkable
-class Recovers(Protocol):
+class HasImplicitReward(Protocol):
     """A learner whose values say what demonstrators seem to be after: r = Q(z, a) − γ V(z′)."""
 
-    def chosen(self, z: Tensor, action: Tensor) -> Tensor:
+    def q_value(self, z: Tensor, action: Tensor) -> Tensor:
         """Q, [B, T]."""
         ...
 
-    def worth(self, z: Tensor) -> Tensor:
+    def state_value(self, z: Tensor) -> Tensor:
         """V, [B, T]."""
         ...
 
 
 @dataclass(frozen=True)
-class Recovered:
+class RewardTable:
     """A reward of every state, action and successor."""
 
     now: Tensor  # r [B, S, A]
     then: Tensor | None  # V [B, S]; None: what a step led to is not read
     discount: float  # γ
 
-    def to(self, like: Tensor) -> "Recovered":
+    def to(self, like: Tensor) -> "RewardTable":
         """In another precision."""
         then = None if self.then is None else self.then.to(like)
-        return Recovered(self.now.to(like), then, self.discount)
+        return RewardTable(self.now.to(like), then, self.discount)
 
-    def expected(self, chart: Chart) -> Tensor:
+    def expected(self, chart: FiniteMDP) -> Tensor:
         """[B, S, A], by where steps lead on this chart."""
         if self.then is None:
             return self.now
@@ -59,24 +59,24 @@ class Recovered:
 
 
 @dataclass(frozen=True)
-class Recovering(Acting):
+class PolicyWithReward(AgentPolicy):
     """A policy with the reward that was learned beside it."""
 
     now: Callable[[Tensor, Tensor], Tensor]  # r(z, a)
     then: Callable[[Tensor], Tensor] | None  # V(z′)
 
     @torch.no_grad()
-    def table(self, obs: Tensor, task: Tensor, actions: int) -> Recovered:
+    def table(self, obs: Tensor, task: Tensor, actions: int) -> RewardTable:
         """What the demonstrators seem to be after, of every action in every state, as seen: obs [B, S, O]."""
-        z = self.agent.seen(obs, task, None)
+        z = self.agent.embed(obs, task, None)
         each = torch.eye(actions).expand(*z.shape[:2], -1, -1)
         columns = [self.now(z, each[..., a, :]) for a in range(actions)]
         then = None if self.then is None else self.then(z)
-        return Recovered(torch.stack(columns, dim=-1), then, self.agent.learner.config.gamma)
+        return RewardTable(torch.stack(columns, dim=-1), then, self.agent.learner.config.gamma)
 
 
-def recovering(
+def with_reward(
     agent: Agent[Any], now: Callable[[Tensor, Tensor], Tensor], then: Callable[[Tensor], Tensor] | None
-) -> Recovering | None:
+) -> PolicyWithReward | None:
     """None where the reward reads what was lived before: it is none of states."""
-    return None if agent.encoder.reads == "trial" else Recovering(agent, False, now, then)
+    return None if agent.encoder.context_kind == "trial" else PolicyWithReward(agent, False, now, then)

@@ -62,7 +62,7 @@ class Score(Strict):
 Shown = Literal["demos", "examples", "comparisons", "labels", "questions"]  # how much of a task is told
 Setting = Literal["horizon", "episodes", "skill", "goals", "data"] | Shown
 SHOWN: tuple[Shown, ...] = get_args(Shown)
-YOUNG = ("physics", "arm", "data", *SHOWN)  # than some records
+OPTIONAL_IN_HASH = ("physics", "arm", "data", *SHOWN)  # than some records
 
 
 class TaskCard(Strict):
@@ -123,7 +123,7 @@ class TaskCard(Strict):
         """Of everything that decides a return, and of nothing else."""
         words = {"title", "source", "tags", "notes", "settable", "score", "transfer", "same_tasks"}
         content = self.model_dump(exclude=words)
-        absent = {part for part in YOUNG if content[part] is None}
+        absent = {part for part in OPTIONAL_IN_HASH if content[part] is None}
         return digest({key: value for key, value in content.items() if key not in absent})
 
     @property

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot, unfold
 
-from metairl.core.types import Chart
+from metairl.core.types import FiniteMDP
 
 MOVES = ((-1, 0), (0, 1), (1, 0), (0, -1), (0, 0))  # rows and columns
 OBJECTS = 0.1  # share of cells with an object
@@ -31,32 +31,32 @@ COLOURS = 2
 
 
 @dataclass(frozen=True)
-class Charted:
+class FiniteMDPTask:
     """What is known of B tasks, and what is not."""
 
-    chart: Chart
+    chart: FiniteMDP
     reward: Tensor  # [B, S], for being in a state when acting
 
 
-def gridworld(parameters: Tensor, states: int, actions: int) -> Charted:
+def gridworld(parameters: Tensor, states: int, actions: int) -> FiniteMDPTask:
     """Parameters [B, S + 1 + K]: ground, ε, w."""
     ground, noise, weights = _parts(parameters, states, 1)
     kinds = weights.shape[1]
     features = one_hot((ground * kinds).long().clamp(max=kinds - 1), kinds).to(parameters)
-    return Charted(_grid(features, noise), _linear(features, weights))
+    return FiniteMDPTask(_grid(features, noise), _linear(features, weights))
 
 
-def objectworld(parameters: Tensor, states: int, actions: int) -> Charted:
+def objectworld(parameters: Tensor, states: int, actions: int) -> FiniteMDPTask:
     """Parameters [B, S + 1 + 2]: objects, ε, w."""
     cells, noise, weights = _parts(parameters, states, 1)
     far = colour_distances(cells)
     near_first, near_second = far[..., 0] <= 3, far[..., 1] <= 2
     both, first_alone = near_first & near_second, near_first & ~near_second
     reward = both * weights[:, :1] + first_alone * weights[:, 1:]
-    return Charted(_grid(far / isqrt(states), noise), reward)
+    return FiniteMDPTask(_grid(far / isqrt(states), noise), reward)
 
 
-def binaryworld(parameters: Tensor, states: int, actions: int) -> Charted:
+def binaryworld(parameters: Tensor, states: int, actions: int) -> FiniteMDPTask:
     """Parameters [B, S + 1 + 2]: colours, ε, w."""
     cells, noise, weights = _parts(parameters, states, 1)
     side = isqrt(states)
@@ -64,21 +64,21 @@ def binaryworld(parameters: Tensor, states: int, actions: int) -> Charted:
     features = unfold(blue, kernel_size=3, padding=1).transpose(1, 2)  # [B, S, 9]
     count = features.sum(-1)
     reward = (count == 4) * weights[:, :1] + (count == 5) * weights[:, 1:]
-    return Charted(_grid(features, noise), reward)
+    return FiniteMDPTask(_grid(features, noise), reward)
 
 
-def random_mdp(parameters: Tensor, states: int, actions: int) -> Charted:
+def random_mdp(parameters: Tensor, states: int, actions: int) -> FiniteMDPTask:
     """Parameters [B, S · A · S + S · F + F]: P, φ, w."""
     width = (parameters.shape[1] - states * actions * states) // (states + 1)
-    chances, features, weights = _parts(parameters, states * actions * states, states * width)
+    probs, features, weights = _parts(parameters, states * actions * states, states * width)
     features = features.view(-1, states, width)
     every = torch.arange(states, device=parameters.device).expand(len(parameters), states, states)
     start = parameters.new_full((len(parameters), states), 1 / states)
-    chart = Chart(every, chances.view(-1, states, actions, states), features, start)
-    return Charted(chart, _linear(features, weights))
+    chart = FiniteMDP(every, probs.view(-1, states, actions, states), features, start)
+    return FiniteMDPTask(chart, _linear(features, weights))
 
 
-CHARTS: dict[str, Callable[[Tensor, int, int], Charted]] = {
+FINITE_MDPS: dict[str, Callable[[Tensor, int, int], FiniteMDPTask]] = {
     "gridworld": gridworld,
     "objectworld": objectworld,
     "binaryworld": binaryworld,
@@ -108,13 +108,13 @@ def _apart(side: int) -> Tensor:
     return (row - row[:, None]).abs() + (column - column[:, None]).abs()
 
 
-def _grid(features: Tensor, noise: Tensor) -> Chart:
+def _grid(features: Tensor, noise: Tensor) -> FiniteMDP:
     lanes, states, _ = features.shape
     successors = neighbours(isqrt(states)).to(noise.device).expand(lanes, states, len(MOVES))
     slips = noise.view(-1, 1, 1) / len(MOVES)
-    chances = torch.eye(len(MOVES)).to(noise) * (1 - noise.view(-1, 1, 1)) + slips  # [B, A, M]
+    probs = torch.eye(len(MOVES)).to(noise) * (1 - noise.view(-1, 1, 1)) + slips  # [B, A, M]
     start = features.new_full((lanes, states), 1 / states)
-    return Chart(successors, chances.unsqueeze(1), features, start)
+    return FiniteMDP(successors, probs.unsqueeze(1), features, start)
 
 
 def neighbours(side: int) -> Tensor:

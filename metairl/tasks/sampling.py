@@ -47,7 +47,7 @@ class TaskSet:
     def __getitem__(self, rows: slice | Tensor) -> Tasks:
         return {name: values[rows] for name, values in self.tasks.items()}
 
-    def only(self, index: int) -> "TaskSet":
+    def select(self, index: int) -> "TaskSet":
         return TaskSet(self.card, self.split, self[slice(index, index + 1)])
 
     @cached_property
@@ -132,14 +132,14 @@ def held_out(card: TaskCard) -> frozenset[str]:
     if card.same_tasks:
         return frozenset()
     validation, test = task_set(card, "validation"), task_set(card, "test")
-    require_unseen(validation, frozenset(test.digests))
+    check_unseen(validation, frozenset(test.digests))
     here = frozenset(validation.digests).union(test.digests)
     if card.split.train != "endless":
-        require_unseen(task_set(card, "train"), here)
+        check_unseen(task_set(card, "train"), here)
     return here.union(*(task_set(catalogue.task(name), "test").digests for name in card.transfer))
 
 
-def require_unseen(drawn: TaskSet, held_out: frozenset[str]) -> None:
+def check_unseen(drawn: TaskSet, held_out: frozenset[str]) -> None:
     """No drawn task is a held-out one."""
     shared = [index for index, known in enumerate(drawn.digests) if known in held_out]
     if shared:

@@ -15,18 +15,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from metairl.agents.agent import Agent, Reading
+from metairl.agents.agent import Agent, TrialReader
 from metairl.agents.rl.ppo import PPO
 from metairl.core.errors import UsageError
 from metairl.core.rng import seed_of
 from metairl.core.rollout import rollout
 from metairl.core.types import Batch, Outcome, Spec, Trial, encode_action
-from metairl.data.exemplified import Exemplified
-from metairl.data.imitated import Imitated
+from metairl.data.exemplified import SuccessExampleTasks
+from metairl.data.imitated import DemonstratedTasks
 from metairl.data.replay import some_steps
 from metairl.rewards.adversarial import airl, gail, gcl, success_classifier
-from metairl.rewards.adversarial.absorbing import Deeds
-from metairl.rewards.recovered import Recovering, recovering
+from metairl.rewards.adversarial.absorbing import DiscriminatorBatch
+from metairl.rewards.recovered import PolicyWithReward, with_reward
 from metairl.training import on_policy
 from metairl.training.loop import Means
 
@@ -60,18 +60,20 @@ REWARDS: dict[type, Any] = {
     gail.Config: gail.GAIL,
     airl.Config: airl.AIRL,
     gcl.Config: gcl.GCL,
-    success_classifier.Config: success_classifier.Success,
+    success_classifier.Config: success_classifier.SuccessClassifier,
 }
 
 
-class Adversarial(on_policy.OnPolicy):
+class AdversarialImitation(on_policy.OnPolicy):
     config: Any
-    source: Imitated | Exemplified
+    source: DemonstratedTasks | SuccessExampleTasks
     agent: Agent[PPO]
 
-    def __init__(self, agent: Agent[PPO], source: Imitated | Exemplified, config: Config, seed: int):
+    def __init__(
+        self, agent: Agent[PPO], source: DemonstratedTasks | SuccessExampleTasks, config: Config, seed: int
+    ):
         super().__init__(agent, source, config, seed, ("choose", "show"))
-        if agent.sight.chance and source.spec.episodes > 1:
+        if agent.inputs.noise_dim and source.spec.episodes > 1:
             raise UsageError("an encoder that draws in every episode needs trials of one: try episodes=1")
         self.source = source
         self.reward = made(config, source.spec, agent.encoder.width, seed)
@@ -79,28 +81,34 @@ class Adversarial(on_policy.OnPolicy):
         self.reward_optimiser = torch.optim.Adam(self.reward.parameters(), config.reward_rate)
 
     def iterate(self, progress: float) -> dict[str, float]:
-        self.slow_down(progress)
+        self.anneal_lr(progress)
         which = self.chosen()
-        evidence = self.source.evidence(which, self.config.context, self.agent.encoder, self.streams["show"])
+        evidence = self.source.context_for(
+            which, self.config.context, self.agent.encoder, self.streams["show"]
+        )
         policy = self.agent.policy(explore=True)
-        acting = policy if evidence is None else policy.informed(evidence)
-        world = self.source.world(self.source.tasks[which], self.streams["world"])
-        trial = rollout(acting, world, self.streams["act"], self.agent.sight, final=True)
-        self.env_steps += int(trial.outcome.counts.sum())
-        told = self.tell_apart(trial, which, evidence)
+        acting = policy if evidence is None else policy.conditioned_on(evidence)
+        env = self.source.env(self.source.tasks[which], self.streams["world"])
+        trial = rollout(acting, env, self.streams["act"], self.agent.inputs, final=True)
+        self.env_steps += int(trial.outcome.mask.sum())
+        told = self.update_discriminator(trial, which, evidence)
         paid = self._paid(trial, evidence)
-        improved = self.improve(paid, self.reading(paid, evidence), progress)
-        return told | improved | {"lost": (trial.outcome.lost & trial.outcome.counts).sum().item()}
+        improved = self.improve(paid, self.trial_reader(paid, evidence), progress)
+        return told | improved | {"diverged": (trial.outcome.diverged & trial.outcome.mask).sum().item()}
 
     def chosen(self) -> Tensor:
         """Which tasks are lived in next."""
         return torch.randint(len(self.source), (self.config.trials,), generator=self.streams["choose"])
 
-    def recovering(self) -> Recovering | None:
-        return recovering(self.agent, self.reward.recovered, None)
+    def with_reward(self) -> PolicyWithReward | None:
+        return with_reward(self.agent, self.reward.recovered_reward, None)
 
-    def reading(self, trial: Trial, evidence: Batch | None) -> Reading:
-        return self.agent.reading(trial) if evidence is None else self.agent.reading_inferred(trial, evidence)
+    def trial_reader(self, trial: Trial, evidence: Batch | None) -> TrialReader:
+        return (
+            self.agent.trial_reader(trial)
+            if evidence is None
+            else self.agent.trial_reader_given_context(trial, evidence)
+        )
 
     def state(self) -> dict[str, Any]:
         return super().state() | {"reward_optimiser": self.reward_optimiser.state_dict()}
@@ -109,7 +117,7 @@ class Adversarial(on_policy.OnPolicy):
         super().load(state)
         self.reward_optimiser.load_state_dict(state["reward_optimiser"])
 
-    def tell_apart(self, trial: Trial, which: Tensor, evidence: Batch | None) -> dict[str, float]:
+    def update_discriminator(self, trial: Trial, which: Tensor, evidence: Batch | None) -> dict[str, float]:
         """The reward's gradient steps."""
         means, rng = Means(), self.streams["show"]
         lived = self._lived(trial, evidence)
@@ -121,7 +129,7 @@ class Adversarial(on_policy.OnPolicy):
             means.add(self.learned(shown, done) | self._told(shown, done))
         return means.read()
 
-    def learned(self, shown: Deeds, lived: Deeds) -> dict[str, Tensor]:
+    def learned(self, shown: DiscriminatorBatch, lived: DiscriminatorBatch) -> dict[str, Tensor]:
         """One gradient step of the reward."""
         losses: dict[str, Tensor] = self.reward.losses(shown, lived)
         self.reward_optimiser.zero_grad(set_to_none=True)
@@ -130,54 +138,54 @@ class Adversarial(on_policy.OnPolicy):
         self.reward_optimiser.zero_grad(set_to_none=True)  # the policy's gradients are measured beside these
         return losses
 
-    def _told(self, shown: Deeds, lived: Deeds) -> dict[str, Tensor]:
+    def _told(self, shown: DiscriminatorBatch, lived: DiscriminatorBatch) -> dict[str, Tensor]:
         with torch.no_grad():
             if isinstance(self.reward, gcl.GCL):
-                return {"size": self.reward.size(shown, lived)}
-            sums = [(self.reward.pays(d) * d.counts).sum() / d.counts.sum() for d in (shown, lived)]
+                return {"size": self.reward.effective_sample_size(shown, lived)}
+            sums = [(self.reward.policy_reward(d) * d.mask).sum() / d.mask.sum() for d in (shown, lived)]
         return {"apart": sums[0] - sums[1]}
 
-    def _some(self, deeds: Deeds) -> Deeds:
-        lengths = deeds.counts.sum(1)
+    def _some(self, deeds: DiscriminatorBatch) -> DiscriminatorBatch:
+        lengths = deeds.mask.sum(1)
         return deeds.at(some_steps(lengths, self.config.steps, self.streams["show"]))
 
     @torch.no_grad()
-    def _lived(self, trial: Trial, evidence: Batch | None) -> Deeds:
-        assert trial.after is not None, "what each step led to"
+    def _lived(self, trial: Trial, evidence: Batch | None) -> DiscriminatorBatch:
+        assert trial.next_obs is not None, "what each step led to"
         came = trial.outcome
         action = encode_action(trial.action, trial.actions)
-        ended = (came.terminated & came.counts).float()
+        ended = (came.terminated & came.mask).float()
         rest = ended * steps_left(came, self.source.spec.horizon)
         return self.deeds(
-            trial.obs, action, trial.after, came.counts.float(), ended, rest, trial.task, evidence
+            trial.obs, action, trial.next_obs, came.mask.float(), ended, rest, trial.task, evidence
         )
 
     @torch.no_grad()
-    def _shown(self, which: Tensor, evidence: Batch | None) -> Deeds:
+    def _shown(self, which: Tensor, evidence: Batch | None) -> DiscriminatorBatch:
         """One demonstration of each of these tasks."""
-        assert isinstance(self.source, Imitated), "demonstrations"
+        assert isinstance(self.source, DemonstratedTasks), "demonstrations"
         replay = self.source.demos.replay
-        batch = replay.some_trials(which, 1, self.streams["show"]).whole()
-        left = self.source.spec.horizon - 1 - torch.arange(batch.counts.shape[1])
+        batch = replay.sample_trials(which, 1, self.streams["show"]).all_transitions()
+        left = self.source.spec.horizon - 1 - torch.arange(batch.mask.shape[1])
         rest = batch.terminated * left.clamp(min=0)
         return self.deeds(
-            batch.obs, batch.action, batch.after, batch.counts, batch.terminated, rest, batch.task, evidence
+            batch.obs, batch.action, batch.next_obs, batch.mask, batch.terminated, rest, batch.task, evidence
         )
 
     def deeds(
         self,
         obs: Tensor,
         action: Tensor,
-        after: Tensor,
-        counts: Tensor,
+        next_obs: Tensor,
+        mask: Tensor,
         ended: Tensor,
         rest: Tensor,
         task: Tensor,
         evidence: Batch | None,
-    ) -> Deeds:
-        z, then = (self.agent.seen(x, task, evidence) for x in (obs, after))
+    ) -> DiscriminatorBatch:
+        z, then = (self.agent.embed(x, task, evidence) for x in (obs, next_obs))
         log_prob = self.agent.learner.policy(z).log_prob(action)
-        return Deeds(z, action, then, counts, ended, rest, log_prob)
+        return DiscriminatorBatch(z, action, then, mask, ended, rest, log_prob)
 
     @torch.no_grad()
     def _paid(self, trial: Trial, evidence: Batch | None) -> Trial:
@@ -185,8 +193,8 @@ class Adversarial(on_policy.OnPolicy):
         lived = self._lived(trial, evidence)
         gamma = self.agent.learner.config.gamma
         waiting = gamma * (1 - gamma**lived.rest) / (1 - gamma)
-        reward = self.reward.pays(lived) + waiting * self.reward.pays_at_rest()
-        return replace(trial, outcome=replace(trial.outcome, reward=reward * lived.counts))
+        reward = self.reward.policy_reward(lived) + waiting * self.reward.absorbing_reward()
+        return replace(trial, outcome=replace(trial.outcome, reward=reward * lived.mask))
 
 
 def made(config: Any, spec: Spec, width: int, seed: int) -> Any:

@@ -27,10 +27,10 @@ from torch import Tensor, nn
 from metairl.agents.agent import Agent
 from metairl.agents.rl.sac import SAC
 from metairl.core.rng import seed_of
-from metairl.core.types import Batch, Moves
-from metairl.data.offline_dataset import Logs
-from metairl.rewards.adversarial.absorbing import Potential
-from metairl.rewards.clare_weights import Balance, Paid, Scheme, reward_loss
+from metairl.core.types import Batch, EncodedTransitions
+from metairl.data.offline_dataset import OfflineDataset
+from metairl.rewards.adversarial.absorbing import AbsorbingMLP
+from metairl.rewards.clare_weights import Paid, PointwiseWeights, Scheme, reward_loss
 from metairl.training import mopo
 from metairl.training.loop import Means
 
@@ -58,16 +58,16 @@ class Equal(Config):
     scheme: Scheme = "equal"
 
 
-class Clare(mopo.Imagined):
+class CLARE(mopo.MOPO):
     agent: Agent[SAC]
 
-    def __init__(self, agent: Agent[SAC], source: Logs, config: Config, seed: int):
+    def __init__(self, agent: Agent[SAC], source: OfflineDataset, config: Config, seed: int):
         assert source.others is not None, "logs beside the demonstrations"
         self.demos, self.others = source.replay, source.others
         super().__init__(agent, replace(source, replay=self.demos.with_trials_of(self.others)), config, seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of("reward", seed))
-            self.reward = Potential(agent.encoder.width + self.spec.actions, config.reward_hidden)
+            self.reward = AbsorbingMLP(agent.encoder.width + self.spec.actions, config.reward_hidden)
         self.networks = nn.ModuleDict({"agent": agent.networks, "reward": self.reward})
         self.reward_optimiser = torch.optim.Adam(self.reward.parameters(), config.reward_rate)
         gamma = agent.learner.config.gamma
@@ -86,34 +86,39 @@ class Clare(mopo.Imagined):
 
     def _begin(self, which: Tensor) -> Tensor:
         shown, chance = round(self.config.from_shown * self.each), self.streams["imagine"]
-        begins = [self.demos.steps(which, shown, chance), self.replay.steps(which, self.each - shown, chance)]
+        begins = [
+            self.demos.sample_transitions(which, shown, chance),
+            self.replay.sample_transitions(which, self.each - shown, chance),
+        ]
         return torch.cat([batch.obs for batch in begins], dim=1).flatten(0, 1)
 
-    def _moves(self) -> tuple[Moves, Tensor]:
+    def _moves(self) -> tuple[EncodedTransitions, Tensor]:
         """What was imagined brings −p e u; what was logged brings nothing."""
         moves, aux = super()._moves()
         with torch.no_grad():
-            after_end = (1 - moves.follows) * (self.resting - 1) * self.reward.at_rest()
+            after_end = (1 - moves.continues) * (self.resting - 1) * self.reward.absorbing()
             return replace(moves, reward=moves.reward + self._paid(moves) + after_end), aux
 
-    def _descend(self, moves: Moves, aux: Tensor) -> dict[str, Tensor]:
+    def _update(self, moves: EncodedTransitions, aux: Tensor) -> dict[str, Tensor]:
         chance = self.streams["improve"]
         which = self.some_tasks(self.config.batch_tasks)
-        logged = self.demos.steps(which, self.config.batch, chance)
+        logged = self.demos.sample_transitions(which, self.config.batch, chance)
         if self.config.everything:
-            logged = logged.beside(self.others.steps(which, self.config.batch, chance))
-        shown, _ = self.agent.moves_apart(logged)
+            logged = logged.beside(self.others.sample_transitions(which, self.config.batch, chance))
+        shown, _ = self.agent.encode_transitions(logged)
         losses = self.agent.learner.losses(moves, chance)
-        return self.descend(losses | {"cloned": self.config.cloning * self._apart(shown), "encoder": aux})
+        return self.optimizer_step(
+            losses | {"cloned": self.config.cloning * self._apart(shown), "encoder": aux}
+        )
 
-    def _apart(self, shown: Moves) -> Tensor:
+    def _apart(self, shown: EncodedTransitions) -> Tensor:
         """How far the policy is from doing what was done."""
         pi = self.agent.learner.policy(shown.z.detach())
         near = self.config.held == "near"
         apart: Tensor = (pi.mode() - shown.action).square().sum(-1) if near else -pi.log_prob(shown.action)
         return apart.mean()
 
-    def _paid(self, moves: Moves) -> Tensor:
+    def _paid(self, moves: EncodedTransitions) -> Tensor:
         """r_θ."""
         paid: Tensor = self.reward(torch.cat([moves.z, moves.action], dim=-1))
         return paid
@@ -139,28 +144,31 @@ class Clare(mopo.Imagined):
         return means.read()
 
     def _paid_for(self, batch: Batch) -> Paid:
-        moves = self.agent.moves_apart(batch)[0]
+        moves = self.agent.encode_transitions(batch)[0]
         resting = self.resting * float(batch.terminated.mean())
-        return Paid(self._paid(moves).flatten(), self.reward.at_rest(), resting)
+        return Paid(self._paid(moves).flatten(), self.reward.absorbing(), resting)
 
     def _batches(self) -> dict[str, Batch]:
         which = self.some_tasks(min(self.count, self.config.batch_tasks))
         each = max(1, self.config.reward_batch // len(which))
         kinds = {"shown": self.demos, "others": self.others, "lived": self.imagined}
-        return {name: kept.steps(which, each, self.streams["improve"]) for name, kept in kinds.items()}
+        return {
+            name: kept.sample_transitions(which, each, self.streams["improve"])
+            for name, kept in kinds.items()
+        }
 
     def _beta(self, batch: Batch, name: str) -> Tensor:
         return self.balance.weights(self._unsure(batch), name == "shown")
 
     @cached_property
-    def balance(self) -> Balance:
+    def balance(self) -> PointwiseWeights:
         """Once the model is fitted."""
-        shown, others = (self._unsure(kept.whole()) for kept in (self.demos, self.others))
-        return Balance.of(shown, others, self.config.threshold)
+        shown, others = (self._unsure(kept.all_transitions()) for kept in (self.demos, self.others))
+        return PointwiseWeights.of(shown, others, self.config.threshold)
 
     @torch.no_grad()
     def _unsure(self, batch: Batch) -> Tensor:
         """u of every step that counts, in a row."""
-        there = batch.counts > 0
+        there = batch.mask > 0
         task = batch.task.unsqueeze(1).expand(-1, there.shape[1], -1)[there]
         return self._doubt(*self.model.predict(batch.obs[there], batch.action[there], task))

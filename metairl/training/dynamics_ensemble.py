@@ -43,7 +43,7 @@ class Config:
     passes: int = 200  # at most
 
 
-class Dynamics(nn.Module):
+class DynamicsEnsemble(nn.Module):
     middle: Tensor
     scale: Tensor
     errors: Tensor
@@ -105,7 +105,7 @@ class Dynamics(nn.Module):
         return squares
 
 
-def fit(model: Dynamics, logs: Replay, rng: Generator) -> None:
+def fit(model: DynamicsEnsemble, logs: Replay, rng: Generator) -> None:
     config = model.config
     x, y = _lessons(model, logs)
     order = torch.randperm(len(x), generator=rng)
@@ -123,13 +123,13 @@ def fit(model: Dynamics, logs: Replay, rng: Generator) -> None:
     best.restore()
 
 
-def _lessons(model: Dynamics, logs: Replay) -> tuple[Tensor, Tensor]:
+def _lessons(model: DynamicsEnsemble, logs: Replay) -> tuple[Tensor, Tensor]:
     """What is read and what is to be said of every transition, a row each."""
-    every = logs.whole()
-    there = every.counts > 0
+    every = logs.all_transitions()
+    there = every.mask > 0
     task = every.task.unsqueeze(1).expand(-1, there.shape[1], -1)
     x = model.reads(every.obs[there], every.action[there], task[there])
-    moved = every.after[there] - every.obs[there]
+    moved = every.next_obs[there] - every.obs[there]
     return x, torch.cat([moved, every.reward[there].unsqueeze(1)], dim=1)
 
 
@@ -137,7 +137,7 @@ def _held(transitions: int, config: Config) -> int:
     return min(max(1, round(config.held * transitions)), config.held_most)
 
 
-def _decayed(model: Dynamics) -> Iterator[dict[str, object]]:
+def _decayed(model: DynamicsEnsemble) -> Iterator[dict[str, object]]:
     """Every layer's weights with the decay that is theirs, and all else without."""
     decay = model.config.decay
     for place, weight in enumerate(model.net.weights):
@@ -146,7 +146,12 @@ def _decayed(model: Dynamics) -> Iterator[dict[str, object]]:
 
 
 def _pass(
-    model: Dynamics, optimiser: torch.optim.Optimizer, x: Tensor, y: Tensor, own: Tensor, rng: Generator
+    model: DynamicsEnsemble,
+    optimiser: torch.optim.Optimizer,
+    x: Tensor,
+    y: Tensor,
+    own: Tensor,
+    rng: Generator,
 ) -> None:
     """Once through every member's rows, each in an order of its own."""
     order = torch.rand(own.shape, generator=rng).argsort(1)
@@ -159,7 +164,7 @@ def _pass(
 class Best:
     """Every member as it was when its error was least, and the elites among them."""
 
-    def __init__(self, model: Dynamics):
+    def __init__(self, model: DynamicsEnsemble):
         self.model = model
         self.weights = [weight.detach().clone() for weight in model.parameters()]
         self.errors = torch.full((model.config.members,), torch.inf)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from metairl.agents.agent import Agent
-from metairl.training.loop import Training
+from metairl.training.loop import TrainingLoop
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Config:
     layers: Literal["all", "last"] = "all"  # what moves
 
 
-def adapt(copies: Sequence[Training], config: Config) -> Iterator[int]:
+def adapt(copies: Sequence[TrainingLoop], config: Config) -> Iterator[int]:
     """The steps that each copy was meant to live so far, at every point; in between, all of them learn."""
     for point in range(config.points + 1):
         wanted = config.steps * point // config.points

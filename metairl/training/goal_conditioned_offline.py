@@ -11,25 +11,25 @@ from torch import Tensor
 from metairl.agents.agent import Agent
 from metairl.core.interfaces import OffPolicyLearner
 from metairl.core.types import Batch
-from metairl.data.hindsight import Choice, GoalLogs
+from metairl.data.hindsight import GoalSampling, RelabelledDataset
 from metairl.training import offline, replay_loop
 
 
 @dataclass(frozen=True)
 class Config(replay_loop.Config):
     batch: int = 16  # transitions of each task that losses are of
-    goals: Choice = field(default_factory=Choice)
+    goals: GoalSampling = field(default_factory=GoalSampling)
 
 
 @dataclass(frozen=True)
 class Reached(Config):
-    goals: Choice = field(default_factory=lambda: Choice(here=0.0, later=1.0, evenly=True))
+    goals: GoalSampling = field(default_factory=lambda: GoalSampling(here=0.0, later=1.0, evenly=True))
 
 
-class Hindsight(offline.FromLogs):
-    source: GoalLogs
+class GoalConditionedOffline(offline.FromLogs):
+    source: RelabelledDataset
 
-    def __init__(self, agent: Agent[OffPolicyLearner], source: GoalLogs, config: Config, seed: int):
+    def __init__(self, agent: Agent[OffPolicyLearner], source: RelabelledDataset, config: Config, seed: int):
         super().__init__(agent, source, config, seed)
         self.replay = source.replay
 

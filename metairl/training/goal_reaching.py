@@ -17,7 +17,7 @@ from torch import Generator, Tensor
 
 from metairl.agents.agent import Agent
 from metairl.agents.rl.ppo import PPO
-from metairl.core.interfaces import OnPolicyLearner, PlaceWorld, World
+from metairl.core.interfaces import Env, GoalEnv, OnPolicyLearner
 from metairl.core.losses import clipped_surrogate, mean
 from metairl.core.rollout import rollout
 from metairl.core.types import Trial
@@ -47,7 +47,7 @@ class Round:
         return self.arrived.any(1)
 
 
-class Reaching(on_policy.OnPolicy):
+class GoalReaching(on_policy.OnPolicy):
     source: TrainingTasks
     agent: Agent[PPO]
     config: Any
@@ -55,7 +55,7 @@ class Reaching(on_policy.OnPolicy):
     def __init__(self, agent: Agent[PPO], source: TrainingTasks, config: Config, seed: int):
         super().__init__(agent, source, config, seed, ("propose",))
         any_task = source.draw(1, Generator()).tasks
-        self.map = places(source.world(any_task, Generator()))
+        self.map = places(source.env(any_task, Generator()))
 
     def propose(self) -> tuple[Tensor, Trial | None]:
         """Goals, [B, O], and how they were come to, where somebody did."""
@@ -70,30 +70,30 @@ class Reaching(on_policy.OnPolicy):
         return {}
 
     def iterate(self, progress: float) -> dict[str, float]:
-        self.slow_down(progress)
+        self.anneal_lr(progress)
         played = self._play(*self.propose())
         told = curriculum(played) | self.answered(played, progress)
         paid = with_reward(played.trial, played.arrived.float())
         ways = self.ways(played) if self.config.cloning else None
         beside = self._cloning(*ways) if ways else on_policy.nothing
-        improved = self.improve(paid, self.agent.reading(paid), progress, beside)
+        improved = self.improve(paid, self.agent.trial_reader(paid), progress, beside)
         return told | improved
 
-    def somewhere(self) -> PlaceWorld:
+    def somewhere(self) -> GoalEnv:
         """A world of any training tasks, whose goals nobody is told."""
         tasks = self.source.draw(self.config.trials, self.streams["tasks"])
-        return places(self.source.world(tasks.tasks, self.streams["world"]))
+        return places(self.source.env(tasks.tasks, self.streams["world"]))
 
-    def live(self, agent: Agent[OnPolicyLearner], world: World, stream: str) -> Trial:
-        trial = rollout(agent.policy(explore=True), world, self.streams[stream], agent.sight, final=True)
-        self.env_steps += int(trial.outcome.counts.sum())
+    def live(self, agent: Agent[OnPolicyLearner], env: Env, stream: str) -> Trial:
+        trial = rollout(agent.policy(explore=True), env, self.streams[stream], agent.inputs, final=True)
+        self.env_steps += int(trial.outcome.mask.sum())
         return trial
 
     def _play(self, goals: Tensor, shown: Trial | None) -> Round:
         tasks = self.source.unseen(TaskSet(self.source.card.id, "train", {"goal": goals}))
-        trial = self.live(self.agent, self.source.world(tasks.tasks, self.streams["world"]), "act")
-        assert trial.after is not None, "what each step led to"
-        arrived = self.map.at(trial.after, goals.unsqueeze(1)) & trial.outcome.counts
+        trial = self.live(self.agent, self.source.env(tasks.tasks, self.streams["world"]), "act")
+        assert trial.next_obs is not None, "what each step led to"
+        arrived = self.map.at(trial.next_obs, goals.unsqueeze(1)) & trial.outcome.mask
         return Round(goals, shown, trial, arrived, self.away(trial, goals))
 
     def away(self, trial: Trial, goals: Tensor) -> Tensor:
@@ -101,7 +101,7 @@ class Reaching(on_policy.OnPolicy):
         return ~self.map.at(trial.obs[:, 0], goals)
 
     def _cloning(self, way: Trial, wanted: Tensor) -> on_policy.Beside:
-        learner, read = self.agent.learner, self.agent.reading(way)
+        learner, read = self.agent.learner, self.agent.trial_reader(way)
         with torch.no_grad():
             whole, _ = read(torch.arange(len(wanted)))
             old = learner.policy(whole.z).log_prob(whole.action)
@@ -110,14 +110,14 @@ class Reaching(on_policy.OnPolicy):
             f, _ = read(rows)
             log_ratio = learner.policy(f.z).log_prob(f.action) - old[rows]
             kept = clipped_surrogate(log_ratio, torch.ones(()), learner.config.clip)
-            return {"cloning": self.config.cloning * mean(kept * wanted[rows].unsqueeze(1), f.counts)}
+            return {"cloning": self.config.cloning * mean(kept * wanted[rows].unsqueeze(1), f.mask)}
 
         return beside
 
 
-def places(world: World) -> PlaceWorld:
-    assert isinstance(world, PlaceWorld), "a world whose tasks are places"
-    return world
+def places(env: Env) -> GoalEnv:
+    assert isinstance(env, GoalEnv), "a world whose tasks are places"
+    return env
 
 
 def with_reward(trial: Trial, reward: Tensor) -> Trial:
@@ -131,9 +131,9 @@ def towards(trial: Trial, goals: Tensor) -> Trial:
 
 def ends(trial: Trial) -> Tensor:
     """Where trials ended, [B, O]."""
-    assert trial.after is not None, "what each step led to"
-    last = trial.outcome.counts.sum(1) - 1
-    return trial.after[torch.arange(len(last)), last]
+    assert trial.next_obs is not None, "what each step led to"
+    last = trial.outcome.mask.sum(1) - 1
+    return trial.next_obs[torch.arange(len(last)), last]
 
 
 def curriculum(played: Round) -> dict[str, float]:

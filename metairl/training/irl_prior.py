@@ -13,9 +13,9 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from metairl.core.types import Chart, Demonstrations
-from metairl.rewards.irl.gradient_ascent import Evidence, Model, ascent
-from metairl.training.loop import Means, Training
+from metairl.core.types import Demonstrations, FiniteMDP
+from metairl.rewards.irl.gradient_ascent import Evidence, Model, accumulate_gradient
+from metairl.training.loop import Means, TrainingLoop
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Config:
     rounds: int = 30  # gradient steps of an iteration
 
 
-class Learns(Model, Protocol):
+class PriorLearner(Model, Protocol):
     """A model that explains many tasks before it meets the one that counts."""
 
     def for_many(self, lanes: int) -> nn.Module:
@@ -36,8 +36,10 @@ class Learns(Model, Protocol):
         ...
 
 
-class Prior(Training):
-    def __init__(self, model: Learns, chart: Chart, shown: Demonstrations, config: Config, seed: int):
+class IRLPrior(TrainingLoop):
+    def __init__(
+        self, model: PriorLearner, chart: FiniteMDP, shown: Demonstrations, config: Config, seed: int
+    ):
         assert isinstance(model, nn.Module), "what learns has parameters"
         self.model, self.evidence, self.config = model, Evidence.of(chart, shown), config
         self.rewards = model.for_many(len(chart))
@@ -52,7 +54,7 @@ class Prior(Training):
         means = Means()
         for _ in range(self.config.rounds):
             self.optimiser.zero_grad(set_to_none=True)
-            found = ascent(self.model, self.rewards, self.evidence)
+            found = accumulate_gradient(self.model, self.rewards, self.evidence)
             self._step()
             means.add({name: value.mean() for name, value in found.items()})
         self.model.learn(self.rewards)

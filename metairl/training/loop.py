@@ -9,11 +9,11 @@ from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 
 from metairl.core.rng import stream
-from metairl.rewards.recovered import Recovering
+from metairl.rewards.recovered import PolicyWithReward
 from metairl.training.pcgrad import gradients_of, projected
 
 
-class Training:
+class TrainingLoop:
     def __init__(
         self,
         networks: nn.Module,
@@ -33,7 +33,7 @@ class Training:
     def clock(self) -> int:
         return self.env_steps
 
-    def recovering(self) -> Recovering | None:
+    def with_reward(self) -> PolicyWithReward | None:
         """The policy with the reward that was learned beside it; None: none was."""
         return None
 
@@ -41,18 +41,18 @@ class Training:
         """One iteration; `progress` in [0, 1) is the share of the budget already spent."""
         raise NotImplementedError
 
-    def slow_down(self, progress: float) -> None:
+    def anneal_lr(self, progress: float) -> None:
         """The rate falls linearly to zero over the budget."""
         for group in self.optimiser.param_groups:
             group["lr"] = self.optimiser.defaults["lr"] * (1 - progress)
 
-    def descend(self, losses: dict[str, Tensor]) -> dict[str, Tensor]:
+    def optimizer_step(self, losses: dict[str, Tensor]) -> dict[str, Tensor]:
         """One step down the sum of the losses; where gradients are scaled, also their norm before it."""
         self.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(torch.stack(list(losses.values())).sum())
         return losses | self._step()
 
-    def descend_together(self, losses: list[dict[str, Tensor]], rng: Generator) -> dict[str, Tensor]:
+    def pcgrad_step(self, losses: list[dict[str, Tensor]], rng: Generator) -> dict[str, Tensor]:
         """One step that lowers the sums of all families' losses, without their conflicts; their means."""
         weights = [weight for weight in self.networks.parameters() if weight.requires_grad]
         sums = [torch.stack(list(own.values())).sum() for own in losses]

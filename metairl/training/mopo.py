@@ -26,9 +26,9 @@ from metairl.core.interfaces import OffPolicyLearner
 from metairl.core.rng import seed_of
 from metairl.core.rollout import rollout
 from metairl.core.types import Batch, Outcome, Spec, Trial
-from metairl.data.offline_dataset import Logs
+from metairl.data.offline_dataset import OfflineDataset
 from metairl.data.replay import Replay
-from metairl.envs.learned_model import Learned
+from metairl.envs.learned_model import LearnedEnv
 from metairl.training import dynamics_ensemble, offline
 
 
@@ -44,22 +44,22 @@ class Config(offline.Config):
     real: float = 0.05  # ρ
 
 
-class Imagined(offline.Offline):
+class MOPO(offline.Offline):
     sees_ends = True  # what ends an episode has to be seen
 
-    def __init__(self, agent: Agent[OffPolicyLearner], source: Logs, config: Config, seed: int):
+    def __init__(self, agent: Agent[OffPolicyLearner], source: OfflineDataset, config: Config, seed: int):
         super().__init__(agent, source, config, seed, ("fit", "imagine"))
         logged = self.replay
-        obs, actions = (logged.kept[name].shape[-1] for name in ("obs", "action"))
+        obs, actions = (logged.data[name].shape[-1] for name in ("obs", "action"))
         self.spec = Spec(obs, actions, False, config.horizon, 1, logged.tasks.shape[1])
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of("dynamics", seed))
-            self.model = dynamics_ensemble.Dynamics(self.spec, agent.sight.task, config.model)
+            self.model = dynamics_ensemble.DynamicsEnsemble(self.spec, agent.inputs.task, config.model)
         self.each = max(1, config.rollouts // self.count)  # rollouts of a task
         self.imagined = Replay(config.keep, self.each * config.horizon, logged.families)
 
     def iterate(self, progress: float) -> dict[str, float]:
-        self.slow_down(progress)
+        self.anneal_lr(progress)
         if self.gradient_steps == 0:
             dynamics_ensemble.fit(self.model, self.replay, self.streams["fit"])
         error = self.model.errors[self.model.elites].mean().item()
@@ -68,8 +68,8 @@ class Imagined(offline.Offline):
     def transitions(self, which: Tensor) -> Batch:
         config, chance = self.config, self.streams["improve"]
         real = int(config.real * config.batch + torch.rand((), generator=chance).item())  # ρ on average
-        imagined = self.imagined.steps(which, config.batch - real, chance)
-        return self.replay.steps(which, real, chance).beside(imagined)
+        imagined = self.imagined.sample_transitions(which, config.batch - real, chance)
+        return self.replay.sample_transitions(which, real, chance).beside(imagined)
 
     def state(self) -> dict[str, Any]:
         own = {"model": self.model.state_dict(), "imagined": self.imagined.state()}
@@ -85,13 +85,13 @@ class Imagined(offline.Offline):
         chance, which = self.streams["imagine"], torch.arange(self.count)
         task = self.replay.tasks.repeat_interleave(self.each, 0)
         ends = self.source.ends
-        world = Learned(self.model, self.spec, task, lambda: self._begin(which), self._penalty, chance, ends)
-        lived = rollout(self.agent.policy(explore=True), world, chance, self.agent.sight, final=True)
+        env = LearnedEnv(self.model, self.spec, task, lambda: self._begin(which), self._penalty, chance, ends)
+        lived = rollout(self.agent.policy(explore=True), env, chance, self.agent.inputs, final=True)
         self.imagined.add(which, _end_to_end(lived, self.count))
-        return lived.outcome.reward[lived.outcome.counts].mean().item()
+        return lived.outcome.reward[lived.outcome.mask].mean().item()
 
     def _begin(self, which: Tensor) -> Tensor:
-        return self.replay.steps(which, self.each, self.streams["imagine"]).obs.flatten(0, 1)
+        return self.replay.sample_transitions(which, self.each, self.streams["imagine"]).obs.flatten(0, 1)
 
     def _penalty(self, mean: Tensor, std: Tensor) -> Tensor:
         """λ u of what all members say, [M, B, O + 1] -> [B]."""
@@ -110,18 +110,18 @@ def _end_to_end(trial: Trial, tasks: int) -> Trial:
 
     Where lanes ended early, steps that count come first.
     """
-    order = (~trial.outcome.counts).view(tasks, -1).byte().argsort(dim=1, stable=True)
+    order = (~trial.outcome.mask).view(tasks, -1).byte().argsort(dim=1, stable=True)
     rows = torch.arange(tasks).unsqueeze(1)
 
     def joined(x: Tensor) -> Tensor:
         return x.reshape(tasks, -1, *x.shape[2:])[rows, order]
 
-    assert trial.after is not None, "what each step led to"
+    assert trial.next_obs is not None, "what each step led to"
     return Trial(
         obs=joined(trial.obs),
         action=joined(trial.action),
         outcome=Outcome(*(joined(getattr(trial.outcome, part.name)) for part in fields(Outcome))),
         task=trial.task.reshape(tasks, -1, trial.task.shape[1])[:, 0],
         actions=trial.actions,
-        after=joined(trial.after),
+        next_obs=joined(trial.next_obs),
     )

@@ -17,7 +17,7 @@ from metairl.core.interfaces import OffPolicyLearner, Policy
 from metairl.core.rollout import rollout
 from metairl.core.types import Batch
 from metairl.data.replay import Replay
-from metairl.data.task_sources import Source
+from metairl.data.task_sources import TaskSource
 from metairl.tasks import sampling
 from metairl.training import replay_loop
 
@@ -32,8 +32,8 @@ class Config(replay_loop.Config):
     shaped: bool = False  # learn values of the world's shaped reward; tasks are inferred from the true one
 
 
-class OffPolicy(replay_loop.Replaying):
-    def __init__(self, agent: Agent[OffPolicyLearner], source: Source, config: Config, seed: int):
+class OffPolicy(replay_loop.ReplayLoop):
+    def __init__(self, agent: Agent[OffPolicyLearner], source: TaskSource, config: Config, seed: int):
         super().__init__(agent, config, config.tasks, seed, ("tasks", "world", "act"))
         self.source = source
         self.tasks = source.different(config.tasks, self.streams["tasks"])
@@ -49,10 +49,12 @@ class OffPolicy(replay_loop.Replaying):
         lived = self._live(self.some_tasks(self.config.trials))
         return lived | self.improve(round(self.config.ratio * (self.env_steps - before)))
 
-    def evidence(self, which: Tensor) -> Batch:
+    def context_for(self, which: Tensor) -> Batch:
         config = self.config
         known = max(1, self.source.spec.episodes - 1)  # the last episode is evidence for none
-        return self.replay.evidence(which, config.context, known, config.recent, self.streams["improve"])
+        return self.replay.sample_context(
+            which, config.context, known, config.recent, self.streams["improve"]
+        )
 
     def acting(self, which: Tensor) -> Policy:
         """Who lives in these tasks."""
@@ -66,15 +68,15 @@ class OffPolicy(replay_loop.Replaying):
         self.replay.load(state["replay"])
 
     def _live(self, which: Tensor) -> dict[str, float]:
-        world = self.source.world(self.tasks[which], self.streams["world"])
-        policy, sight = self.acting(which), self.agent.sight
-        trial = rollout(policy, world, self.streams["act"], sight, final=True, every=self._remembered())
+        env = self.source.env(self.tasks[which], self.streams["world"])
+        policy, inputs = self.acting(which), self.agent.inputs
+        trial = rollout(policy, env, self.streams["act"], inputs, final=True, every=self._remembered())
         self.replay.add(which, trial)
         came = trial.outcome
-        self.env_steps += int(came.counts.sum())
-        total = (came.reward * came.counts).sum(1).mean().item()
-        return {"return": total, "lost": (came.lost & came.counts).sum().item()}
+        self.env_steps += int(came.mask.sum())
+        total = (came.reward * came.mask).sum(1).mean().item()
+        return {"return": total, "diverged": (came.diverged & came.mask).sum().item()}
 
     def _remembered(self) -> int | None:
         """Steps between moments at which what acting remembers is kept, for segments to begin with."""
-        return self.config.segment if self.agent.encoder.reads == "trial" else None
+        return self.config.segment if self.agent.encoder.context_kind == "trial" else None

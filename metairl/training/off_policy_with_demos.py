@@ -13,7 +13,7 @@ from torch import Tensor
 from metairl.agents.agent import Agent
 from metairl.core.interfaces import OffPolicyLearner, Policy
 from metairl.core.types import Batch
-from metairl.data.imitated import Imitated
+from metairl.data.imitated import DemonstratedTasks
 from metairl.training import off_policy
 
 
@@ -24,23 +24,29 @@ class Config(off_policy.Config):
     context: int = 200  # transitions that a task is inferred from, of demonstrations
 
 
-class BesideDemos(off_policy.OffPolicy):
-    source: Imitated
+class OffPolicyWithDemos(off_policy.OffPolicy):
+    source: DemonstratedTasks
 
-    def __init__(self, agent: Agent[OffPolicyLearner], source: Imitated, config: Config, seed: int):
+    def __init__(self, agent: Agent[OffPolicyLearner], source: DemonstratedTasks, config: Config, seed: int):
         super().__init__(agent, source, replace(config, tasks=len(source.demos)), seed)
 
     def transitions(self, which: Tensor) -> Batch:
         count, chance = self.config.batch, self.streams["improve"]
-        return self.replay.steps(which, count, chance).beside(
-            self.source.demos.replay.steps(which, count, chance)
+        return self.replay.sample_transitions(which, count, chance).beside(
+            self.source.demos.replay.sample_transitions(which, count, chance)
         )
 
-    def evidence(self, which: Tensor) -> Batch:
-        known = self.source.evidence(which, self.config.context, self.agent.encoder, self.streams["improve"])
+    def context_for(self, which: Tensor) -> Batch:
+        known = self.source.context_for(
+            which, self.config.context, self.agent.encoder, self.streams["improve"]
+        )
         assert known is not None, "what is inferred from evidence"
         return known
 
     def acting(self, which: Tensor) -> Policy:
         policy = self.agent.policy(explore=True)
-        return policy.informed(self.evidence(which)) if self.agent.encoder.reads == "set" else policy
+        return (
+            policy.conditioned_on(self.context_for(which))
+            if self.agent.encoder.context_kind == "set"
+            else policy
+        )

@@ -11,8 +11,8 @@ from torch import Tensor
 from metairl.agents.agent import Agent
 from metairl.core.interfaces import OffPolicyLearner, SetEncoder
 from metairl.core.types import Batch
-from metairl.data.offline_dataset import Logs
-from metairl.rewards.recovered import Recovering, Recovers, recovering
+from metairl.data.offline_dataset import OfflineDataset
+from metairl.rewards.recovered import HasImplicitReward, PolicyWithReward, with_reward
 from metairl.training import replay_loop
 
 ROUNDS = 100  # gradient steps an iteration
@@ -43,13 +43,13 @@ class Tenth(Config):
     best: float = 0.1
 
 
-class FromLogs(replay_loop.Replaying):
+class FromLogs(replay_loop.ReplayLoop):
     """Whose budget is counted in gradient steps."""
 
     def __init__(
         self,
         agent: Agent[OffPolicyLearner],
-        source: Logs,
+        source: OfflineDataset,
         config: replay_loop.Config,
         seed: int,
         streams: tuple[str, ...] = (),
@@ -69,7 +69,7 @@ class Offline(FromLogs):
     def __init__(
         self,
         agent: Agent[OffPolicyLearner],
-        source: Logs,
+        source: OfflineDataset,
         config: Config,
         seed: int,
         streams: tuple[str, ...] = (),
@@ -78,27 +78,31 @@ class Offline(FromLogs):
         self.replay = source.best(config.best)
 
     def iterate(self, progress: float) -> dict[str, float]:
-        self.slow_down(progress)
+        self.anneal_lr(progress)
         return super().iterate(progress)
 
-    def slow_down(self, progress: float) -> None:
+    def anneal_lr(self, progress: float) -> None:
         if self.config.falling:
-            super().slow_down(progress)
+            super().anneal_lr(progress)
 
     def transitions(self, which: Tensor) -> Batch:
         """As many of others as were demonstrated, where there are others."""
         own = super().transitions(which)
         if self.source.others is None:
             return own
-        return own.beside(self.source.others.steps(which, self.config.batch, self.streams["improve"]))
-
-    def recovering(self) -> Recovering | None:
-        learner = self.agent.learner
-        return (
-            recovering(self.agent, learner.chosen, learner.worth) if isinstance(learner, Recovers) else None
+        return own.beside(
+            self.source.others.sample_transitions(which, self.config.batch, self.streams["improve"])
         )
 
-    def evidence(self, which: Tensor) -> Batch:
+    def with_reward(self) -> PolicyWithReward | None:
+        learner = self.agent.learner
+        return (
+            with_reward(self.agent, learner.q_value, learner.state_value)
+            if isinstance(learner, HasImplicitReward)
+            else None
+        )
+
+    def context_for(self, which: Tensor) -> Batch:
         assert isinstance(self.agent.encoder, SetEncoder), "what is inferred from evidence"
         lived = self.agent.encoder.reads_in_order
         return self.source.some(which, self.config.context, lived, self.streams["improve"])

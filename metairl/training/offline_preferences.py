@@ -23,13 +23,13 @@ from metairl.agents.agent import Agent
 from metairl.core.errors import UsageError
 from metairl.core.interfaces import OffPolicyLearner, SetEncoder
 from metairl.core.types import Batch, Spec
-from metairl.data.offline_dataset import Logs
+from metairl.data.offline_dataset import OfflineDataset
 from metairl.rewards.preferences import human_answers, task_evidence
 from metairl.rewards.preferences import segment_pairs as segments
 from metairl.rewards.preferences.segment_pairs import Pairs
-from metairl.rewards.preferences.task_evidence import Compared
+from metairl.rewards.preferences.task_evidence import TaskComparisons
 from metairl.training import offline, preference_queries
-from metairl.training.preference_queries import Asking
+from metairl.training.preference_queries import PreferenceQueries
 
 
 @dataclass(frozen=True)
@@ -46,19 +46,19 @@ class Config(offline.Config):
     pays: Literal["answers", "nothing"] = "answers"
 
 
-class PreferredLogs(offline.Offline):
+class OfflinePreferences(offline.Offline):
     config: Config
 
-    def __init__(self, agent: Agent[OffPolicyLearner], source: Logs, config: Config, seed: int):
+    def __init__(self, agent: Agent[OffPolicyLearner], source: OfflineDataset, config: Config, seed: int):
         super().__init__(agent, source, config, seed)
-        obs, actions = (self.replay.kept[name].shape[-1] for name in ("obs", "action"))
+        obs, actions = (self.replay.data[name].shape[-1] for name in ("obs", "action"))
         spec = Spec(obs, actions, False, self.replay.length, 1, self.replay.tasks.shape[1])
-        self.asking = Asking(spec, spec.obs + spec.params, config.ask, read, seed)
+        self.asking = PreferenceQueries(spec, spec.obs + spec.params, config.ask, read, seed)
         self.compared = self._about_every_task() if isinstance(agent.encoder, SetEncoder) else None
         if config.pays == "answers":
             self.networks = nn.ModuleDict({"agent": agent.networks, "reward": self.asking.reward})
 
-    def evidence(self, which: Tensor) -> Batch:
+    def context_for(self, which: Tensor) -> Batch:
         assert self.compared and self.source.comparisons, "answers about every task"
         return self.compared.some(which, self.source.comparisons, self.streams["improve"])
 
@@ -66,9 +66,12 @@ class PreferredLogs(offline.Offline):
         """Paid what is thought of them."""
         batch = super().transitions(which)
         if self.config.pays == "nothing":
-            return replace(batch, learned=torch.zeros_like(batch.learned))
+            return replace(batch, training_reward=torch.zeros_like(batch.training_reward))
         with torch.no_grad():
-            return replace(batch, learned=self.asking.reward.pays(told(batch.obs, batch.task), batch.action))
+            return replace(
+                batch,
+                training_reward=self.asking.reward.policy_reward(told(batch.obs, batch.task), batch.action),
+            )
 
     def iterate(self, progress: float) -> dict[str, float]:
         paid = self.config.pays == "answers"
@@ -93,7 +96,7 @@ class PreferredLogs(offline.Offline):
             places, first, steps = human_answers.answered(Path(self.config.answers), self.replay)
             self.asking.take(segments.cut(self.replay, places, steps), first, len(first))
 
-    def _about_every_task(self) -> Compared:
+    def _about_every_task(self) -> TaskComparisons:
         each, few = self.config.ask.labels // len(self.source), self.source.comparisons
         assert few, "a card that says how many"
         if self.config.answers is not None:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from metairl.agents.agent import Agent, Reading
+from metairl.agents.agent import Agent, TrialReader
 from metairl.core.interfaces import OnPolicyLearner
 from metairl.core.rollout import rollout
 from metairl.core.types import Trial
-from metairl.data.task_sources import Source
-from metairl.training.loop import Means, Training
+from metairl.data.task_sources import TaskSource
+from metairl.training.loop import Means, TrainingLoop
 
 Beside = Callable[[Tensor], dict[str, Tensor]]  # some rows of a trial, and losses beside the learner's own
 
@@ -34,11 +34,11 @@ class Config:
     max_gradient: float = 1.0  # norm above which a gradient is scaled down
 
 
-class OnPolicy(Training):
+class OnPolicy(TrainingLoop):
     def __init__(
         self,
         agent: Agent[OnPolicyLearner],
-        source: Source,
+        source: TaskSource,
         config: Config,
         seed: int,
         streams: tuple[str, ...] = (),
@@ -53,19 +53,19 @@ class OnPolicy(Training):
         self.config = config
 
     def iterate(self, progress: float) -> dict[str, float]:
-        self.slow_down(progress)
+        self.anneal_lr(progress)
         tasks = self.source.draw(self.config.trials, self.streams["tasks"]).tasks
-        world = self.source.world(tasks, self.streams["world"])
-        trial = rollout(self.agent.policy(explore=True), world, self.streams["act"], self.agent.sight)
-        counts = trial.outcome.counts
-        self.env_steps += int(counts.sum())
-        improved = self.improve(trial, self.agent.reading(trial), progress)
-        total = (trial.outcome.reward * counts).sum(1).mean().item()
-        lost = (trial.outcome.lost & counts).sum().item()
-        return {"return": total} | improved | {"lost": lost}
+        env = self.source.env(tasks, self.streams["world"])
+        trial = rollout(self.agent.policy(explore=True), env, self.streams["act"], self.agent.inputs)
+        mask = trial.outcome.mask
+        self.env_steps += int(mask.sum())
+        improved = self.improve(trial, self.agent.trial_reader(trial), progress)
+        total = (trial.outcome.reward * mask).sum(1).mean().item()
+        diverged = (trial.outcome.diverged & mask).sum().item()
+        return {"return": total} | improved | {"diverged": diverged}
 
     def improve(
-        self, trial: Trial, read: Reading, progress: float, beside: Beside = nothing
+        self, trial: Trial, read: TrialReader, progress: float, beside: Beside = nothing
     ) -> dict[str, float]:
         with torch.no_grad():
             features, _ = read(torch.arange(len(trial.obs)))
@@ -76,5 +76,5 @@ class OnPolicy(Training):
             for rows in order.chunk(self.config.minibatches):
                 features, aux = read(rows)
                 losses = self.agent.learner.losses(features, targets[rows])
-                means.add(self.descend(losses | beside(rows) | {"encoder": aux}))
+                means.add(self.optimizer_step(losses | beside(rows) | {"encoder": aux}))
         return means.read()

@@ -20,7 +20,7 @@ from metairl.core.types import Spec
 from metairl.data.replay import Replay
 from metairl.rewards.preferences import constitution_teacher, query_selection, reward_model, teachers
 from metairl.rewards.preferences import segment_pairs as segments
-from metairl.rewards.preferences.reward_model import Preferred
+from metairl.rewards.preferences.reward_model import PreferenceReward
 from metairl.rewards.preferences.segment_pairs import Pairs
 from metairl.rewards.preferences.teachers import Teacher
 
@@ -63,14 +63,14 @@ TEACHERS: dict[type, Callable[[Any, Spec], Teacher]] = {
 }
 
 
-class Asking:
+class PreferenceQueries:
     def __init__(self, spec: Spec, width: int, config: Truth | Judged, read: Read, seed: int):
-        require_shares(config)
+        check_shares(config)
         self.config, self.read = config, read
         self.length = min(config.length, spec.steps)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of("reward", seed))
-            self.reward = Preferred(spec, width, config.reward)
+            self.reward = PreferenceReward(spec, width, config.reward)
         self.optimiser = torch.optim.Adam(self.reward.parameters(), config.rate, fused=True)
         self.teacher = TEACHERS[type(config.teacher)](config.teacher, spec)
         self.streams = {name: stream("train", name, seed) for name in ("ask", "answer", "fit")}
@@ -103,16 +103,16 @@ class Asking:
         chance = self.streams["ask"]
         places = segments.draw(replay, count * self.config.candidates, self.length, chance)
         drawn = segments.cut(replay, places, self.length)
-        chances = self.reward.chances(self.read(drawn), drawn.counts)
-        rows = query_selection.chosen(chances, count, query_selection.SELECT[self.config.choose])
+        probs = self.reward.probs(self.read(drawn), drawn.mask)
+        rows = query_selection.chosen(probs, count, query_selection.SELECT[self.config.choose])
         pairs, paid = drawn[rows], segments.paid(replay, places[rows], self.length)
         answers = self.teacher.answer(pairs, paid, self.streams["answer"])
         self.asked += count
         pairs, first = pairs[answers.given], answers.first[answers.given]
         self._keep(pairs, first)
-        truth = (paid * drawn[rows].counts).sum(-1)[answers.given]
+        truth = (paid * drawn[rows].mask).sum(-1)[answers.given]
         better = 0.5 + 0.5 * (truth[:, 0] - truth[:, 1]).sign()
-        foretold = teachers.agreement(chances.mean(0)[rows][answers.given], first)
+        foretold = teachers.agreement(probs.mean(0)[rows][answers.given], first)
         return {"foretold": foretold.item(), "agreement": teachers.agreement(first, better).item()}
 
     def take(self, pairs: Pairs, first: Tensor, asked: int) -> None:
@@ -130,21 +130,21 @@ class Asking:
         assert self.pairs is not None, "answers"
         if not len(self.pairs):
             return {}
-        config, counts = self.config, self.pairs.counts
+        config, mask = self.config, self.pairs.mask
         with torch.no_grad():
             x = self.read(self.pairs)
-            self.reward.look(x, counts)
+            self.reward.look(x, mask)
         losses: dict[str, Tensor] = {}
         for _ in range(config.rounds):
             shape = config.reward.members, min(config.batch, len(x))
             rows = torch.randint(len(x), shape, generator=self.streams["fit"])
-            losses = self.reward.losses(x[rows], counts[rows], self.first[rows])
+            losses = self.reward.losses(x[rows], mask[rows], self.first[rows])
             self.optimiser.zero_grad(set_to_none=True)
             torch.autograd.backward(torch.stack(list(losses.values())).sum())
             self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)  # gradients of others are measured beside these weights
         with torch.no_grad():
-            self.reward.standardise(x, counts)
+            self.reward.standardise(x, mask)
         return {name: loss.item() for name, loss in losses.items()}
 
     def state(self) -> dict[str, Any]:
@@ -166,7 +166,7 @@ class Asking:
             rng.set_state(state["streams"][name])
 
 
-def require_shares(config: Config) -> None:
+def check_shares(config: Config) -> None:
     for name in ("early", "until"):
         if not 0 < getattr(config, name) <= 1:
             raise UsageError(f"recipe.ask.{name} is a share, above 0 and at most 1")

@@ -20,27 +20,27 @@ from metairl.agents.agent import Agent
 from metairl.core.errors import UsageError
 from metairl.core.interfaces import OffPolicyLearner, OnPolicyLearner
 from metairl.core.rollout import rollout
-from metairl.core.types import Moves, Trial, encode_action
+from metairl.core.types import EncodedTransitions, Trial, encode_action
 from metairl.data.replay import Replay
-from metairl.data.task_sources import Source
+from metairl.data.task_sources import TaskSource
 from metairl.rewards.preferences.segment_pairs import Pairs
 from metairl.training import off_policy, on_policy, preference_queries
-from metairl.training.preference_queries import Asking
+from metairl.training.preference_queries import PreferenceQueries
 
 
 @dataclass(frozen=True)
-class Compared(on_policy.Config):
+class TaskComparisons(on_policy.Config):
     trials: int = 64  # in all, an iteration
     each: int = 4  # of one task
 
 
 @dataclass(frozen=True)
-class Truth(Compared):
+class Truth(TaskComparisons):
     ask: preference_queries.Truth = field(default_factory=preference_queries.Truth)
 
 
 @dataclass(frozen=True)
-class Judged(Compared):
+class Judged(TaskComparisons):
     ask: preference_queries.Judged = field(default_factory=preference_queries.Judged)
 
 
@@ -54,31 +54,33 @@ class Anyhow(Relabelled):
     ask: preference_queries.Truth = field(default_factory=preference_queries.Anyhow)
 
 
-class Lived(on_policy.OnPolicy):
+class OnPolicyPreferences(on_policy.OnPolicy):
     config: Any
 
-    def __init__(self, agent: Agent[OnPolicyLearner], source: Source, config: Truth | Judged, seed: int):
+    def __init__(self, agent: Agent[OnPolicyLearner], source: TaskSource, config: Truth | Judged, seed: int):
         super().__init__(agent, source, config, seed)
         if config.trials % config.each:
             raise UsageError(f"recipe.trials must be a multiple of recipe.each, {config.each}")
-        self.asking = Asking(source.spec, agent.encoder.width, config.ask, reading(agent), seed)
+        self.asking = PreferenceQueries(source.spec, agent.encoder.width, config.ask, reading(agent), seed)
         self.networks = nn.ModuleDict({"agent": agent.networks, "reward": self.asking.reward})
 
     def iterate(self, progress: float) -> dict[str, float]:
-        self.slow_down(progress)
+        self.anneal_lr(progress)
         tasks = self.source.draw(self.config.trials // self.config.each, self.streams["tasks"])
         rows = torch.arange(len(tasks)).repeat_interleave(self.config.each)
-        world = self.source.world(tasks[rows], self.streams["world"])
-        policy, sight = self.agent.policy(explore=True), self.agent.sight
-        trial = rollout(policy, world, self.streams["act"], sight, final=True)
-        counts = trial.outcome.counts
-        self.env_steps += int(counts.sum())
-        told = {"return": (trial.outcome.reward * counts).sum(1).mean().item()}
+        env = self.source.env(tasks[rows], self.streams["world"])
+        policy, inputs = self.agent.policy(explore=True), self.agent.inputs
+        trial = rollout(policy, env, self.streams["act"], inputs, final=True)
+        mask = trial.outcome.mask
+        self.env_steps += int(mask.sum())
+        told = {"return": (trial.outcome.reward * mask).sum(1).mean().item()}
         if self.asking.due(progress):
             self.asking.session(together(trial, self.config.each), progress)
         paid = self._paid(trial)
-        improved = self.improve(paid, self.agent.reading(paid), progress)
-        return told | self.asking.known() | improved | {"lost": (trial.outcome.lost & counts).sum().item()}
+        improved = self.improve(paid, self.agent.trial_reader(paid), progress)
+        return (
+            told | self.asking.known() | improved | {"diverged": (trial.outcome.diverged & mask).sum().item()}
+        )
 
     def state(self) -> dict[str, Any]:
         return super().state() | {"asking": self.asking.state()}
@@ -90,15 +92,15 @@ class Lived(on_policy.OnPolicy):
     @torch.no_grad()
     def _paid(self, trial: Trial) -> Trial:
         """The same trial, with r̂."""
-        z = self.agent.seen(trial.obs, trial.task, None)
-        reward = self.asking.reward.pays(z, encode_action(trial.action, trial.actions))
-        return replace(trial, outcome=replace(trial.outcome, reward=reward * trial.outcome.counts))
+        z = self.agent.embed(trial.obs, trial.task, None)
+        reward = self.asking.reward.policy_reward(z, encode_action(trial.action, trial.actions))
+        return replace(trial, outcome=replace(trial.outcome, reward=reward * trial.outcome.mask))
 
 
-class Kept(off_policy.OffPolicy):
-    def __init__(self, agent: Agent[OffPolicyLearner], source: Source, config: Relabelled, seed: int):
+class OffPolicyPreferences(off_policy.OffPolicy):
+    def __init__(self, agent: Agent[OffPolicyLearner], source: TaskSource, config: Relabelled, seed: int):
         super().__init__(agent, source, config, seed)
-        self.asking = Asking(source.spec, agent.encoder.width, config.ask, reading(agent), seed)
+        self.asking = PreferenceQueries(source.spec, agent.encoder.width, config.ask, reading(agent), seed)
         self.networks = nn.ModuleDict({"agent": agent.networks, "reward": self.asking.reward})
 
     def iterate(self, progress: float) -> dict[str, float]:
@@ -115,16 +117,16 @@ class Kept(off_policy.OffPolicy):
         super().load(state)
         self.asking.load(state["asking"])
 
-    def _moves(self) -> tuple[Moves, Tensor]:
+    def _moves(self) -> tuple[EncodedTransitions, Tensor]:
         moves, aux = super()._moves()
         with torch.no_grad():
-            return replace(moves, reward=self.asking.reward.pays(moves.z, moves.action)), aux
+            return replace(moves, reward=self.asking.reward.policy_reward(moves.z, moves.action)), aux
 
 
 def reading(agent: Agent[Any]) -> preference_queries.Read:
     def read(pairs: Pairs) -> Tensor:
         """z and the action, [n, 2, L, Z + A]."""
-        z = agent.seen(pairs.obs.flatten(1, 2), pairs.task, None)
+        z = agent.embed(pairs.obs.flatten(1, 2), pairs.task, None)
         return torch.cat([z.view(*pairs.obs.shape[:3], -1), pairs.action], dim=-1)
 
     return read

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from metairl.agents.agent import Agent
 from metairl.core.interfaces import OffPolicyLearner
-from metairl.core.types import Batch, Moves
+from metairl.core.types import Batch, EncodedTransitions
 from metairl.data.replay import Replay, some_steps
-from metairl.training.loop import Means, Training
+from metairl.training.loop import Means, TrainingLoop
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Config:
     max_gradient: float | None = None  # norm above which a gradient is scaled down
 
 
-class Replaying(Training):
+class ReplayLoop(TrainingLoop):
     replay: Replay
 
     def __init__(
@@ -43,13 +43,13 @@ class Replaying(Training):
         self.config: Any = config
         self.count = tasks
 
-    def evidence(self, which: Tensor) -> Batch:
+    def context_for(self, which: Tensor) -> Batch:
         """What these tasks are inferred from, by encoders of sets."""
         raise NotImplementedError
 
     def transitions(self, which: Tensor) -> Batch:
         """What losses of these tasks are of, by encoders that read no segments."""
-        return self.replay.steps(which, self.config.batch, self.streams["improve"])
+        return self.replay.sample_transitions(which, self.config.batch, self.streams["improve"])
 
     def some_tasks(self, count: int) -> Tensor:
         """Different ones, in no order."""
@@ -58,31 +58,31 @@ class Replaying(Training):
     def improve(self, rounds: int) -> dict[str, float]:
         means = Means()
         for _ in range(rounds):
-            means.add(self._descend(*self._moves()))
+            means.add(self._update(*self._moves()))
             self.agent.learner.after_step()
         return means.read()
 
-    def _descend(self, moves: Moves, aux: Tensor) -> dict[str, Tensor]:
+    def _update(self, moves: EncodedTransitions, aux: Tensor) -> dict[str, Tensor]:
         learner, chance = self.agent.learner, self.streams["improve"]
         if not self.config.surgery:
-            return self.descend(learner.losses(moves, chance) | {"encoder": aux})
+            return self.optimizer_step(learner.losses(moves, chance) | {"encoder": aux})
         kinds = torch.unique(moves.family)
         apart = [learner.losses(moves[moves.family == kind], chance) | {"encoder": aux} for kind in kinds]
-        return self.descend_together(apart, chance)
+        return self.pcgrad_step(apart, chance)
 
-    def _moves(self) -> tuple[Moves, Tensor]:
+    def _moves(self) -> tuple[EncodedTransitions, Tensor]:
         """What one gradient step learns from, as the encoder has it read; the encoder's own loss."""
         config, agent, replay, rng = self.config, self.agent, self.replay, self.streams["improve"]
         which = self.some_tasks(config.batch_tasks)
-        match agent.encoder.reads:
+        match agent.encoder.context_kind:
             case "step":
-                return agent.moves_apart(self.transitions(which))
+                return agent.encode_transitions(self.transitions(which))
             case "trial":
-                segment = replay.segments(which, config.segment or replay.length, rng)
-                moves, aux = agent.moves_through(segment)
-                if config.batch < moves.counts.shape[1]:
-                    moves = moves.at(some_steps(moves.counts.sum(1), config.batch, rng))
+                segment = replay.sample_segments(which, config.segment or replay.length, rng)
+                moves, aux = agent.encode_segment(segment)
+                if config.batch < moves.mask.shape[1]:
+                    moves = moves.at(some_steps(moves.mask.sum(1), config.batch, rng))
                 return moves, aux
             case "set":
-                evidence = self.evidence(which)
-                return agent.moves_inferred(self.transitions(which), evidence, rng)
+                evidence = self.context_for(which)
+                return agent.encode_given_context(self.transitions(which), evidence, rng)

@@ -20,9 +20,9 @@ from torch import Tensor, nn
 
 from metairl.agents.agent import Agent
 from metairl.agents.rl import ppo
-from metairl.core.interfaces import Reads
+from metairl.core.interfaces import ContextKind
 from metairl.core.rng import seed_of
-from metairl.core.types import Context, Encoding, Sight, Spec, State, Trial
+from metairl.core.types import Context, Encoding, PolicyInputs, Spec, State, Trial
 from metairl.data.task_sources import TrainingTasks
 from metairl.training import goal_reaching
 from metairl.training.goal_reaching import Round, ends, towards, with_reward
@@ -41,8 +41,8 @@ class Whim(nn.Module):
     """z_t = [o_t, u],  u ~ N(0, 1) of the episode."""
 
     sees_task = False
-    reads: Reads = "step"
-    parts = 4
+    context_kind: ContextKind = "step"
+    length_buckets = 4
 
     def __init__(self, spec: Spec, chance: int):
         super().__init__()
@@ -52,12 +52,12 @@ class Whim(nn.Module):
         return ()
 
     def forward(self, context: Context, state: State) -> Encoding:
-        assert context.chance is not None, "a draw"
-        z = torch.cat([context.obs, context.chance], dim=-1)
+        assert context.noise is not None, "a draw"
+        z = torch.cat([context.obs, context.noise], dim=-1)
         return Encoding(z, state, aux=z.new_zeros(()))
 
 
-class SelfPlay(goal_reaching.Reaching):
+class SelfPlay(goal_reaching.GoalReaching):
     def __init__(self, agent: Agent[ppo.PPO], source: TrainingTasks, config: Config, seed: int):
         super().__init__(agent, source, config, seed)
         own = seed_of("setter", seed)
@@ -76,8 +76,8 @@ class SelfPlay(goal_reaching.Reaching):
         pay = setter_pay(played.arrived, played.away, self.config)
         paid = with_reward(played.shown, at_end(pay, played.shown))
         before = self.setter.gradient_steps
-        self.setter.slow_down(progress)
-        improved = self.setter.improve(paid, self.setter.agent.reading(paid), progress)
+        self.setter.anneal_lr(progress)
+        improved = self.setter.improve(paid, self.setter.agent.trial_reader(paid), progress)
         self.gradient_steps += self.setter.gradient_steps - before
         return {"pay": pay.mean().item()} | {f"setter_{name}": value for name, value in improved.items()}
 
@@ -94,7 +94,7 @@ def setter(agent: Agent[ppo.PPO], source: TrainingTasks, config: Config, seed: i
         torch.manual_seed(seed_of("networks", seed))
         encoder = Whim(source.spec, config.whim)
         learner = ppo.PPO(source.spec, encoder.width, config.setter)
-    return Agent(encoder, learner, agent.objective, Sight(reward=False, chance=config.whim))
+    return Agent(encoder, learner, agent.objective, PolicyInputs(reward=False, noise_dim=config.whim))
 
 
 def setter_pay(arrived: Tensor, away: Tensor, config: Config) -> Tensor:
@@ -107,6 +107,6 @@ def setter_pay(arrived: Tensor, away: Tensor, config: Config) -> Tensor:
 def at_end(pay: Tensor, trial: Trial) -> Tensor:
     """Paid at the last step that counts, [B, T]."""
     reward = torch.zeros_like(trial.outcome.reward)
-    last = trial.outcome.counts.sum(1) - 1
+    last = trial.outcome.mask.sum(1) - 1
     reward[torch.arange(len(pay)), last] = pay
     return reward

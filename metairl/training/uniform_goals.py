@@ -12,6 +12,6 @@ from metairl.training import goal_reaching
 Config = goal_reaching.Config
 
 
-class UniformGoals(goal_reaching.Reaching):
+class UniformGoals(goal_reaching.GoalReaching):
     def propose(self) -> tuple[Tensor, Trial | None]:
         return self.somewhere().anywhere(self.streams["propose"]), None

@@ -21,10 +21,10 @@ from metairl.agents.agent import Agent
 from metairl.agents.rl.ppo import PPO
 from metairl.core.errors import UsageError
 from metairl.core.types import Batch, Trial
-from metairl.data.exemplified import Exemplified
+from metairl.data.exemplified import SuccessExampleTasks
 from metairl.data.replay import Replay, some_steps
 from metairl.rewards.adversarial import success_classifier
-from metairl.rewards.adversarial.absorbing import Deeds
+from metairl.rewards.adversarial.absorbing import DiscriminatorBatch
 from metairl.training import adversarial_imitation
 from metairl.training.loop import Means
 
@@ -44,10 +44,10 @@ class Naive(Vice):
     frozen: bool = True
 
 
-class Goals(adversarial_imitation.Adversarial):
-    source: Exemplified
+class VICE(adversarial_imitation.AdversarialImitation):
+    source: SuccessExampleTasks
 
-    def __init__(self, agent: Agent[PPO], source: Exemplified, config: Vice, seed: int):
+    def __init__(self, agent: Agent[PPO], source: SuccessExampleTasks, config: Vice, seed: int):
         if config.trials > config.tasks:
             raise UsageError(f"recipe.trials is of different tasks, at most recipe.tasks, {config.tasks}")
         super().__init__(agent, source, config, seed)
@@ -57,17 +57,17 @@ class Goals(adversarial_imitation.Adversarial):
         """Different ones."""
         return torch.randperm(len(self.source), generator=self.streams["choose"])[: self.config.trials]
 
-    def tell_apart(self, trial: Trial, which: Tensor, evidence: Batch | None) -> dict[str, float]:
+    def update_discriminator(self, trial: Trial, which: Tensor, evidence: Batch | None) -> dict[str, float]:
         """The reward's gradient steps, and what it then thinks of where the policy was."""
-        beginning = not self.visited.lived.any()
+        beginning = not self.visited.num_trials.any()
         self.visited.add(which, trial)
         rounds = 0 if self.config.frozen else self.config.rounds
         means = Means()
         for _ in range(self.config.first if beginning else rounds):
             means.add(self.learned(*self._pair()))
         with torch.no_grad():
-            looks = self.reward.chance(self.agent.seen(trial.obs, trial.task, evidence))
-        return means.read() | {"looks": looks[trial.outcome.counts].mean().item()}
+            looks = self.reward.probability(self.agent.embed(trial.obs, trial.task, evidence))
+        return means.read() | {"looks": looks[trial.outcome.mask].mean().item()}
 
     def state(self) -> dict[str, Any]:
         return super().state() | {"visited": self.visited.state()}
@@ -77,21 +77,21 @@ class Goals(adversarial_imitation.Adversarial):
         self.visited.load(state["visited"])
 
     @torch.no_grad()
-    def _pair(self) -> tuple[Deeds, Deeds]:
+    def _pair(self) -> tuple[DiscriminatorBatch, DiscriminatorBatch]:
         """Examples and visits, as many of the same tasks."""
         config, rng = self.config, self.streams["show"]
-        known = self.visited.lived.nonzero().squeeze(1)
+        known = self.visited.num_trials.nonzero().squeeze(1)
         which = known[torch.randperm(len(known), generator=rng)[: config.rows]]
-        evidence = self.source.evidence(which, config.context, self.agent.encoder, rng)
-        lived = self.visited.steps(which, config.steps, rng)
+        evidence = self.source.context_for(which, config.context, self.agent.encoder, rng)
+        lived = self.visited.sample_transitions(which, config.steps, rng)
         obs = self.source.examples[which]
         picked = some_steps(torch.full((len(which),), obs.shape[1]), config.steps, rng)
         obs = obs.gather(1, picked.unsqueeze(-1).expand(-1, -1, obs.shape[2]))
-        still = torch.zeros_like(lived.counts)
+        still = torch.zeros_like(lived.mask)
         shown = self.deeds(
             obs, torch.zeros_like(lived.action), obs, still + 1, still, still, lived.task, evidence
         )
         visited = self.deeds(
-            lived.obs, lived.action, lived.after, lived.counts, still, still, lived.task, evidence
+            lived.obs, lived.action, lived.next_obs, lived.mask, still, still, lived.task, evidence
         )
         return shown, visited

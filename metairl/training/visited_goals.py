@@ -23,7 +23,7 @@ class Config(goal_reaching.Config):
     keep: int = 50_000  # newest places that goals are drawn from
 
 
-class HindsightGoals(goal_reaching.Reaching):
+class VisitedGoals(goal_reaching.GoalReaching):
     def __init__(self, agent: Agent[PPO], source: TrainingTasks, config: Config, seed: int):
         super().__init__(agent, source, config, seed)
         self.visited = self.map.reset()
@@ -37,8 +37,8 @@ class HindsightGoals(goal_reaching.Reaching):
         return towards(played.trial, end), self.away(played.trial, end) & ~played.reached
 
     def answered(self, played: Round, progress: float) -> dict[str, float]:
-        assert played.trial.after is not None, "what each step led to"
-        places = played.trial.after[played.trial.outcome.counts]
+        assert played.trial.next_obs is not None, "what each step led to"
+        places = played.trial.next_obs[played.trial.outcome.mask]
         self.visited = torch.cat([self.visited, places])[-self.config.keep :]
         return {}
 

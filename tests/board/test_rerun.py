@@ -239,7 +239,7 @@ def test_an_agent_from_outside_sees_what_its_card_shows_and_no_reward_more(
     assert len(agent.agent.support) == len(sampling.task_set(card, "test"))
     assert all((shown.reward is not None) == paid for shown in agent.agent.support)
     protocol.meta_test(
-        agent, card, sampling.task_set(card, "test"), external_agents.sight(card), 0, protocol.Spent()
+        agent, card, sampling.task_set(card, "test"), external_agents.inputs(card), 0, protocol.StepCounts()
     )
 
 

@@ -92,7 +92,7 @@ def test_clips_are_those_of_the_question_and_where_the_goal_is(tmp_path: Path) -
     with open_page(tmp_path / "answers.jsonl") as server:
         question = server.questions.open[0]
         seen, goal = server.questions.clips(question)
-        kept = server.questions.replay.kept["obs"][question.task, question.trials[1]]
+        kept = server.questions.replay.data["obs"][question.task, question.trials[1]]
         assert seen[1].equal(kept[question.first[1] : question.first[1] + 6])
         picture = ask(server, "GET", "/clip/0/right.svg")[2].decode()
     x, y = seen[1][0].tolist()

@@ -66,7 +66,7 @@ def test_a_simulation_that_diverges_costs_its_lanes_and_not_the_run(tmp_path: Pa
     card.write_text(card.read_text().replace("control = 0.05", strong))
     run.execute(request("random", "drill-cheetah"), tmp_path / "run", [])
     judged = [r for r in RunFolder(tmp_path / "run").records() if isinstance(r, Evaluation)]
-    assert sum(e.lost for e in judged) > 0
+    assert sum(e.diverged for e in judged) > 0
     assert all(math.isfinite(value) for e in judged for value in e.returns)
 
 

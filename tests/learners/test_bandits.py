@@ -12,8 +12,8 @@ from metairl.agents.exact import bandits as rules
 from metairl.agents.exact import bayes_bandit, gittins
 from metairl.core.errors import UsageError
 from metairl.core.rng import stream
-from metairl.core.types import Context, NoConfig, Sight, Spec
-from metairl.evaluation.protocol import Spent, meta_test
+from metairl.core.types import Context, NoConfig, PolicyInputs, Spec
+from metairl.evaluation.protocol import StepCounts, meta_test
 from metairl.experiments.request import build, request
 from metairl.methods.registry import METHODS
 from metairl.tasks import catalogue, sampling
@@ -154,9 +154,9 @@ def test_bayes_optimum_refuses_what_it_cannot_do() -> None:
 def score(name: str, task: str, tasks: int) -> tuple[float, float]:
     asked = request(name, task)
     drawn = sampling.TaskSet(task, "some", sampling.draw(asked.card, tasks, stream("some", task)))
-    sight = Sight(task=METHODS[name].sees_task)
+    inputs = PolicyInputs(task=METHODS[name].sees_task)
     returns = np.array(
-        meta_test(build(asked)[0], asked.card, drawn, sight, 0, Spent())[0].returns, dtype=float
+        meta_test(build(asked)[0], asked.card, drawn, inputs, 0, StepCounts())[0].returns, dtype=float
     )
     return float(returns.mean()), float(returns.std() / np.sqrt(tasks))
 
@@ -166,7 +166,7 @@ def test_the_optimal_policy_earns_its_value_and_no_rule_earns_more() -> None:
     mean, error = score("bayes-optimal", "bandit-5", 20_000)
     assert abs(mean - optimum) < 3 * error
     for name, method in METHODS.items():
-        if method.worlds == ("bandit",) and not method.sees_task:
+        if method.envs == ("bandit",) and not method.sees_task:
             mean, error = score(name, "bandit-5", 4000)
             assert mean < optimum + 3 * error, name
 

@@ -10,39 +10,39 @@ from metairl.agents.exact import dense_planning
 from metairl.agents.exact import planning as chart_planning
 from metairl.agents.exact.planning import HARD, SOFT
 from metairl.core.rng import stream
-from metairl.core.types import Chart
+from metairl.core.types import FiniteMDP
 from metairl.tasks import finite_mdps
 
 HORIZON = 7
 
 
-def tasks(kind: str, lanes: int = 6) -> finite_mdps.Charted:
+def tasks(kind: str, lanes: int = 6) -> finite_mdps.FiniteMDPTask:
     rng = stream("chart-planning", kind)
     if kind == "random-mdp":
-        chances = torch.rand(lanes, 5, 3, 5, generator=rng, dtype=torch.float64)
+        probs = torch.rand(lanes, 5, 3, 5, generator=rng, dtype=torch.float64)
         rest = torch.randn(lanes, 5 * 2 + 2, generator=rng, dtype=torch.float64)
-        parameters = torch.cat([(chances / chances.sum(-1, keepdim=True)).flatten(1), rest], 1)
+        parameters = torch.cat([(probs / probs.sum(-1, keepdim=True)).flatten(1), rest], 1)
         return finite_mdps.random_mdp(parameters, 5, 3)
     return finite_mdps.gridworld(torch.rand(lanes, 16 + 1 + 3, generator=rng, dtype=torch.float64), 16, 5)
 
 
-def dense(chart: Chart) -> Tensor:
+def dense(chart: FiniteMDP) -> Tensor:
     """P [B, S, A, S]."""
     lanes, states, most = chart.successors.shape
-    actions = chart.chances.shape[2]
-    chances = chart.chances.expand(lanes, states, actions, most)
-    index = chart.successors.unsqueeze(2).expand_as(chances)
-    return torch.zeros(lanes, states, actions, states, dtype=chances.dtype).scatter_add(-1, index, chances)
+    actions = chart.probs.shape[2]
+    probs = chart.probs.expand(lanes, states, actions, most)
+    index = chart.successors.unsqueeze(2).expand_as(probs)
+    return torch.zeros(lanes, states, actions, states, dtype=probs.dtype).scatter_add(-1, index, probs)
 
 
 @pytest.fixture(params=["gridworld", "random-mdp"])
-def made(request: pytest.FixtureRequest) -> finite_mdps.Charted:
+def made(request: pytest.FixtureRequest) -> finite_mdps.FiniteMDPTask:
     return tasks(request.param)
 
 
 @pytest.mark.parametrize("temperature", [HARD, SOFT, 0.3])
 def test_visits_sum_to_the_horizon_and_weigh_rewards_to_the_value(
-    made: finite_mdps.Charted, temperature: float
+    made: finite_mdps.FiniteMDPTask, temperature: float
 ) -> None:
     best = chart_planning.plan(made.chart, made.reward, HORIZON, temperature)
     torch.testing.assert_close(best.policy.sum(-1), torch.ones_like(best.value))
@@ -62,8 +62,8 @@ def test_visits_sum_to_the_horizon_and_weigh_rewards_to_the_value(
         torch.testing.assert_close(soft, (best.value[:, 0] * made.chart.start).sum(1))
 
 
-def test_it_is_the_plan_of_the_dense_planner(made: finite_mdps.Charted) -> None:
-    actions = made.chart.chances.shape[2]
+def test_it_is_the_plan_of_the_dense_planner(made: finite_mdps.FiniteMDPTask) -> None:
+    actions = made.chart.probs.shape[2]
     rewards = made.reward.unsqueeze(-1).expand(-1, -1, actions)
     q = dense_planning.action_values(dense(made.chart), rewards, HORIZON)
     best = chart_planning.plan(made.chart, made.reward, HORIZON, HARD)
@@ -71,7 +71,7 @@ def test_it_is_the_plan_of_the_dense_planner(made: finite_mdps.Charted) -> None:
     torch.testing.assert_close(chart_planning.action_values(made.chart, made.reward, best), q)
 
 
-def test_softness_goes_with_the_temperature(made: finite_mdps.Charted) -> None:
+def test_softness_goes_with_the_temperature(made: finite_mdps.FiniteMDPTask) -> None:
     """On rewards without ties."""
     hard = chart_planning.plan(made.chart, made.reward, HORIZON, HARD)
     gaps = [
@@ -87,7 +87,7 @@ def test_softness_goes_with_the_temperature(made: finite_mdps.Charted) -> None:
     torch.testing.assert_close(soft[clear], hard.policy[clear], atol=1e-6, rtol=0)
 
 
-def test_a_discount_for_ever_is_that_of_a_long_episode(made: finite_mdps.Charted) -> None:
+def test_a_discount_for_ever_is_that_of_a_long_episode(made: finite_mdps.FiniteMDPTask) -> None:
     ever = chart_planning.plan_forever(made.chart, made.reward, SOFT, 0.8)
     long = chart_planning.plan(made.chart, made.reward, 120, SOFT, 0.8)
     torch.testing.assert_close(ever.value[:, 0], long.value[:, 0], atol=1e-6, rtol=0)
@@ -99,7 +99,7 @@ def test_a_discount_for_ever_is_that_of_a_long_episode(made: finite_mdps.Charted
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_tasks_do_not_mix_however_many_are_planned_at_once(
-    made: finite_mdps.Charted, monkeypatch: pytest.MonkeyPatch, threads: int
+    made: finite_mdps.FiniteMDPTask, monkeypatch: pytest.MonkeyPatch, threads: int
 ) -> None:
     together = chart_planning.plan(made.chart, made.reward, HORIZON, SOFT)
     seen = chart_planning.visits_by_step(made.chart, together.policy)
@@ -112,7 +112,7 @@ def test_tasks_do_not_mix_however_many_are_planned_at_once(
 
 def test_states_that_are_alike_need_not_be_told_so() -> None:
     made = tasks("gridworld")
-    told = replace(made.chart, chances=made.chart.chances.expand(-1, 16, -1, -1))
+    told = replace(made.chart, probs=made.chart.probs.expand(-1, 16, -1, -1))
     short, long = (chart_planning.plan(c, made.reward, HORIZON, SOFT) for c in (made.chart, told))
     torch.testing.assert_close(short.policy, long.policy)
     torch.testing.assert_close(
@@ -123,9 +123,9 @@ def test_states_that_are_alike_need_not_be_told_so() -> None:
 def test_a_corridor_by_hand() -> None:
     """Two states, stay or cross, 1 in the second: soft values of two steps are log sums of exponentials."""
     successors = torch.tensor([[[0, 1], [1, 0]]])
-    chances = torch.eye(2, dtype=torch.float64).view(1, 1, 2, 2)
+    probs = torch.eye(2, dtype=torch.float64).view(1, 1, 2, 2)
     start = torch.tensor([[1.0, 0.0]], dtype=torch.float64)
-    chart = Chart(successors, chances, torch.eye(2, dtype=torch.float64).unsqueeze(0), start)
+    chart = FiniteMDP(successors, probs, torch.eye(2, dtype=torch.float64).unsqueeze(0), start)
     reward = torch.tensor([[0.0, 1.0]], dtype=torch.float64)
     soft = chart_planning.plan(chart, reward, 2, SOFT)
     two = torch.tensor(2.0, dtype=torch.float64).log()
@@ -143,7 +143,7 @@ def test_a_corridor_by_hand() -> None:
 def test_nothing_is_made_on_another_device(kind: str) -> None:
     """On torch's device of shapes without numbers, whatever meets a tensor of the CPU is an error."""
     states, actions, width = (9, 5, 9 + 1 + 2) if kind != "random-mdp" else (4, 3, 4 * 3 * 4 + 4 * 2 + 2)
-    made = finite_mdps.CHARTS[kind](torch.zeros(6, width, device="meta"), states, actions)
+    made = finite_mdps.FINITE_MDPS[kind](torch.zeros(6, width, device="meta"), states, actions)
     best = chart_planning.plan(made.chart, made.reward, HORIZON, SOFT)
     assert best.policy.shape == (6, HORIZON, states, actions)
     assert chart_planning.visits(made.chart, best.policy, 0.9).device.type == "meta"

@@ -39,7 +39,7 @@ def test_losses_by_hand() -> None:
     loss = learner.losses(still, chance())
     assert loss["unseen"].item() == pytest.approx(0.5)
     assert loss["critic"].item() == pytest.approx((0.45 - 0.5) ** 2, rel=1e-4)
-    there = replace(still, reward=torch.ones(4, 8), follows=torch.zeros(4, 8))
+    there = replace(still, reward=torch.ones(4, 8), continues=torch.zeros(4, 8))
     assert learner.losses(there, chance())["critic"].item() == pytest.approx(0.25)
 
 

@@ -12,7 +12,7 @@ from metairl.agents.rl import ppo, sac
 from metairl.agents.rl.multi_head import HeadedPPO, HeadedSAC, Heads
 from metairl.core.errors import UsageError
 from metairl.core.rng import stream
-from metairl.core.types import Features, Moves, Spec
+from metairl.core.types import EncodedTransitions, EncodedTrial, Spec
 from metairl.envs import make
 from metairl.experiments.request import build, can_act, request, spec_of
 from metairl.methods.registry import find
@@ -37,16 +37,16 @@ def seen(*skills: int) -> Tensor:
     return torch.cat([obs, told.unsqueeze(1).expand(-1, SPEC.steps, -1)], dim=-1)
 
 
-def moves(*skills: int) -> Moves:
+def moves(*skills: int) -> EncodedTransitions:
     z, ones = seen(*skills), torch.ones(len(skills), SPEC.steps)
     action = torch.rand(*ones.shape, SPEC.actions, generator=stream("action"))
     reward = torch.randn(ones.shape, generator=stream("reward"))
-    return Moves(z, action, reward, z.roll(1, 1), ones, ones, torch.tensor(skills), 0 * ones)
+    return EncodedTransitions(z, action, reward, z.roll(1, 1), ones, ones, torch.tensor(skills), 0 * ones)
 
 
-def features(*skills: int) -> Features:
+def features(*skills: int) -> EncodedTrial:
     m = moves(*skills)
-    return Features(m.z, m.action, m.reward, m.follows, m.counts, 0 * m.counts)
+    return EncodedTrial(m.z, m.action, m.reward, m.continues, m.mask, 0 * m.mask)
 
 
 def losses(learner: Any, *skills: int) -> dict[str, Tensor]:

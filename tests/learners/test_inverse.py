@@ -10,28 +10,28 @@ from metairl.agents.imitation import iq_learn, iq_learn_discrete, pi_v
 from metairl.agents.imitation.divergences import PHI
 from metairl.agents.offline import bc
 from metairl.core.networks import Squashed
-from metairl.core.types import Moves, Spec
+from metairl.core.types import EncodedTransitions, Spec
 
 SPEC = Spec(obs=2, actions=2, discrete=True, horizon=5, episodes=1, params=1)
 ARM = Spec(obs=2, actions=1, discrete=False, horizon=5, episodes=1, params=1)
 
 
-def moves(spec: Spec, shown: list[float] | None = None, follows: float = 1.0) -> Moves:
+def moves(spec: Spec, shown: list[float] | None = None, follows: float = 1.0) -> EncodedTransitions:
     count = len(shown or [1.0])
     one = torch.ones(1, count)
     action = (
         torch.eye(2)[torch.zeros(1, count, dtype=torch.long)] if spec.discrete else 0.5 * one.unsqueeze(-1)
     )
     here, there = torch.eye(2)
-    return Moves(
+    return EncodedTransitions(
         z=here.expand(1, count, 2),
         action=action,
         reward=torch.full((1, count), torch.nan),
-        after=there.expand(1, count, 2),
-        follows=follows * one,
-        counts=one,
+        next_z=there.expand(1, count, 2),
+        continues=follows * one,
+        mask=one,
         family=torch.zeros(1, dtype=torch.long),
-        shown=torch.tensor([shown or [1.0]]),
+        is_demo=torch.tensor([shown or [1.0]]),
     )
 
 
@@ -65,7 +65,7 @@ def test_a_step_of_one_tenth_by_hand() -> None:
 
 
 def test_where_the_mdp_ended_nothing_follows() -> None:
-    assert tabular().reward(moves(SPEC, follows=0.0), torch.Generator()).item() == pytest.approx(1.2)
+    assert tabular().reward(moves(SPEC, continues=0.0), torch.Generator()).item() == pytest.approx(1.2)
 
 
 def test_what_was_not_demonstrated_counts_where_it_is_said_to() -> None:

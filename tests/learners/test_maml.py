@@ -5,10 +5,10 @@ import torch
 from torch import Tensor
 
 from metairl.agents.agent import Agent
-from metairl.agents.encoders.none import Nothing
+from metairl.agents.encoders.none import NoEncoder
 from metairl.agents.rl.maml import MAML, Config, _baseline
 from metairl.core.rng import stream
-from metairl.core.types import Context, Features, NoConfig, Sight, Spec
+from metairl.core.types import Context, EncodedTrial, NoConfig, PolicyInputs, Spec
 
 SPEC = Spec(obs=2, actions=1, discrete=False, horizon=3, episodes=2, params=1)
 LANES, STEPS = 4, SPEC.steps
@@ -19,20 +19,20 @@ def learner(**settings: object) -> MAML:
     return MAML(SPEC, SPEC.obs, Config(hidden=(5,), **settings))
 
 
-def features() -> Features:
+def features() -> EncodedTrial:
     rng = stream("maml")
     done = (torch.arange(STEPS) % SPEC.horizon == SPEC.horizon - 1).float().expand(LANES, STEPS)
-    return Features(
+    return EncodedTrial(
         z=torch.randn(LANES, STEPS, 2, generator=rng),
         action=torch.randn(LANES, STEPS, 1, generator=rng),
         reward=torch.randn(LANES, STEPS, generator=rng),
-        follows=torch.ones(LANES, STEPS),
-        counts=torch.ones(LANES, STEPS),
+        continues=torch.ones(LANES, STEPS),
+        mask=torch.ones(LANES, STEPS),
         done=done,
     )
 
 
-def by_hand(maml: MAML, f: Features, inner: Tensor, lane: int) -> dict[str, Tensor]:
+def by_hand(maml: MAML, f: EncodedTrial, inner: Tensor, lane: int) -> dict[str, Tensor]:
     """θ − α ∇L of one lane, with plain autograd over its first episode."""
     first = slice(0, SPEC.horizon)
     pi = maml.policy(f.z[lane, first])
@@ -81,8 +81,8 @@ def test_only_the_last_episode_is_judged_and_only_those_before_teach() -> None:
 def test_acting_makes_the_same_step_as_learning() -> None:
     """One step at a time, θ_i is what a whole trial gives: old and new probabilities agree."""
     maml, f = learner(step=0.5), features()
-    encoder = Nothing(SPEC, NoConfig())
-    policy = Agent(encoder, maml, "trial", Sight()).policy(explore=False)
+    encoder = NoEncoder(SPEC, NoConfig())
+    policy = Agent(encoder, maml, "trial", PolicyInputs()).policy(explore=False)
     memory = policy.initial(LANES)
     for t in range(STEPS):
         past = max(t - 1, 0)
@@ -103,10 +103,10 @@ def test_acting_makes_the_same_step_as_learning() -> None:
 
 def test_the_baseline_explains_what_its_features_can() -> None:
     f = features()
-    counts = torch.ones(1, 200)
+    mask = torch.ones(1, 200)
     obs = torch.randn(1, 200, 2, generator=stream("obs"))
     done = (torch.arange(200) % 50 == 49).float().unsqueeze(0)
     t = (torch.arange(200) % 50 / 100).unsqueeze(0)
     total = 2 * obs[..., 0] - obs[..., 1].square() + 3 * t**2 - 1
-    torch.testing.assert_close(_baseline(obs, done, total, counts, 1e-5), total, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(_baseline(obs, done, total, mask, 1e-5), total, atol=1e-3, rtol=1e-3)
     assert f.z.shape == (LANES, STEPS, 2)

@@ -12,24 +12,24 @@ from metairl.agents.encoders.focal import Focal
 from metairl.agents.offline import bc, cql, cql_discrete, iql, td3_bc
 from metairl.agents.rl import sac
 from metairl.core.losses import expectile
-from metairl.core.types import Batch, Moves, Spec
+from metairl.core.types import Batch, EncodedTransitions, Spec
 
 SPEC = Spec(obs=3, actions=2, discrete=False, horizon=5, episodes=1, params=1)
 LINE = replace(SPEC, actions=1)
 
 
-def moves(spec: Spec = SPEC, tasks: int = 4, steps: int = 8) -> Moves:
+def moves(spec: Spec = SPEC, tasks: int = 4, steps: int = 8) -> EncodedTransitions:
     rng = torch.Generator().manual_seed(1)
     action = 2 * torch.rand(tasks, steps, spec.actions, generator=rng) - 1
-    return Moves(
+    return EncodedTransitions(
         z=torch.randn(tasks, steps, 3, generator=rng),
         action=action,
         reward=torch.randn(tasks, steps, generator=rng),
-        after=torch.randn(tasks, steps, 3, generator=rng),
-        follows=torch.ones(tasks, steps),
-        counts=torch.ones(tasks, steps),
+        next_z=torch.randn(tasks, steps, 3, generator=rng),
+        continues=torch.ones(tasks, steps),
+        mask=torch.ones(tasks, steps),
         family=torch.zeros(tasks, dtype=torch.long),
-        shown=torch.zeros(tasks, steps),
+        is_demo=torch.zeros(tasks, steps),
     )
 
 
@@ -69,7 +69,7 @@ def test_iql_by_hand() -> None:
     assert loss["critic"].item() == pytest.approx(2 * (2 + 0.9 * 0.5 - 1.5) ** 2)
     cloned = -learner.policy(m.z).log_prob(m.action).mean().item()
     assert loss["policy"].item() == pytest.approx(exp(1.5) * cloned, rel=1e-5)
-    ended = learner.losses(replace(m, follows=torch.zeros(4, 8)), chance())
+    ended = learner.losses(replace(m, continues=torch.zeros(4, 8)), chance())
     assert ended["critic"].item() == pytest.approx(2 * (2 - 1.5) ** 2)
 
 
@@ -116,7 +116,7 @@ def test_cql_integrates_over_every_action(slope: float) -> None:
     learner.critic.weights[0].data.zero_()
     learner.critic.weights[0].data[:, 3] = slope
     m = moves(LINE)
-    policies = learner.policy(m.z), learner.policy(m.after)
+    policies = learner.policy(m.z), learner.policy(m.next_z)
     both = learner._everywhere(m, policies, chance()).item()  # critics, which say the same
     exact = log(2 * sinh(slope) / slope) if slope else log(2)
     assert both / 2 - log(3 * 4000) == pytest.approx(exact, abs=0.01)
@@ -152,7 +152,7 @@ def test_cqls_weight_rises_while_the_gap_is_wider_than_asked() -> None:
         assert torch.sign(learner.log_weight.grad) == sign
 
 
-def improvement(learner: td3_bc.TD3BC, m: Moves) -> list[Tensor]:
+def improvement(learner: td3_bc.TD3BC, m: EncodedTransitions) -> list[Tensor]:
     learner.zero_grad()
     terms = learner._improvement(m)
     (terms["policy"] + terms["cloning"]).backward()
@@ -182,8 +182,8 @@ def evidence(order: Tensor | None = None) -> Batch:
     order = torch.arange(8) if order is None else order
     flags = torch.zeros(4, 8)
     return Batch(
-        m.z[:, order], m.action[:, order], m.reward[:, order], m.reward[:, order], m.after[:, order],
-        flags, flags, m.counts, torch.zeros(4, 1), m.family, flags,
+        m.z[:, order], m.action[:, order], m.reward[:, order], m.reward[:, order], m.next_z[:, order],
+        flags, flags, m.mask, torch.zeros(4, 1), m.family, flags,
     )  # fmt: skip
 
 
@@ -196,7 +196,7 @@ def test_focal_by_hand() -> None:
 
 def test_focal_learns_from_distances_alone_and_in_any_order() -> None:
     focal = Focal(SPEC, FocalConfig(hidden=(8,)))
-    belief, loss = focal.believe(evidence())
+    belief, loss = focal.infer_posterior(evidence())
     assert not belief.requires_grad and loss.requires_grad
-    shuffled, _ = focal.believe(evidence(torch.tensor([3, 1, 7, 5, 0, 2, 6, 4])))
+    shuffled, _ = focal.infer_posterior(evidence(torch.tensor([3, 1, 7, 5, 0, 2, 6, 4])))
     torch.testing.assert_close(belief, shuffled)

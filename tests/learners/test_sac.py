@@ -9,7 +9,7 @@ from torch import Tensor
 from metairl.agents.rl.sac import SAC, Config
 from metairl.core.networks import Ensemble, Squashed, follow, frozen_copy
 from metairl.core.rng import stream
-from metairl.core.types import Moves, Spec
+from metairl.core.types import EncodedTransitions, Spec
 
 SPEC = Spec(obs=2, actions=1, discrete=False, horizon=3, episodes=1, params=2, skills=(0, 1))
 
@@ -30,17 +30,17 @@ def learner(**settings: object) -> SAC:
     return sac
 
 
-def moves(follows: Tensor, reward: float = 0.5) -> Moves:
+def moves(follows: Tensor, reward: float = 0.5) -> EncodedTransitions:
     z = torch.randn(*follows.shape, 2, generator=stream("z"))
-    return Moves(
+    return EncodedTransitions(
         z=z,
         action=torch.zeros(*follows.shape, 1),
         reward=torch.full(follows.shape, reward),
-        after=z,
-        follows=follows,
-        counts=torch.ones(follows.shape),
+        next_z=z,
+        continues=follows,
+        mask=torch.ones(follows.shape),
         family=torch.arange(len(follows)),
-        shown=torch.zeros(follows.shape),
+        is_demo=torch.zeros(follows.shape),
     )
 
 

@@ -15,7 +15,7 @@ from metairl.agents.exact.tabular_posterior import Posterior, prior
 from metairl.core.interfaces import Policy
 from metairl.core.rng import stream
 from metairl.core.rollout import rollout
-from metairl.core.types import Context, NoConfig, Sight, Spec, Trial
+from metairl.core.types import Context, NoConfig, PolicyInputs, Spec, Trial
 from metairl.envs.tabular import Tabular
 from metairl.tasks import catalogue, sampling
 
@@ -24,13 +24,13 @@ FULL = Spec(obs=10, actions=5, discrete=True, horizon=10, episodes=10, params=55
 NOTHING = NoConfig()
 
 
-def world(lanes: int, episodes: int) -> Tabular:
+def env(lanes: int, episodes: int) -> Tabular:
     tasks = sampling.draw(catalogue.task("tabular-mdp"), lanes, stream("test-rows", "tasks"))
     return Tabular(tasks, 10, episodes, stream("test-rows", "world"))
 
 
 def trial_of(policy: Policy, mdps: Tabular, told: bool = False) -> Trial:
-    return rollout(policy, mdps, stream("test-rows", "act"), Sight(task=told))
+    return rollout(policy, mdps, stream("test-rows", "act"), PolicyInputs(task=told))
 
 
 def context(state: int, action: int | None, reward: float, done: bool, spec: Spec = SMALL) -> Context:
@@ -48,7 +48,7 @@ def at(state: int) -> Tensor:
 
 def lived(lanes: int = 8, episodes: int = 4) -> Posterior:
     """What is known after some episodes, a different history in every lane."""
-    mdps, policy = world(lanes, episodes), plans.EpsilonGreedy(FULL, EpsilonConfig(0.5))
+    mdps, policy = env(lanes, episodes), plans.EpsilonGreedy(FULL, EpsilonConfig(0.5))
     rng, obs, state = stream("test-rows", "lived"), mdps.reset(), policy.initial(lanes)
     before, reward, done = torch.zeros(lanes, 5), torch.zeros(lanes), torch.zeros(lanes)
     for _ in range(10 * episodes):
@@ -82,9 +82,9 @@ def test_the_first_context_of_a_trial_teaches_nothing() -> None:
 def test_a_reset_is_no_transition_but_its_reward_counts() -> None:
     """Against a plain count of whole trials: 3 episodes of 10 steps have 9 transitions each."""
     lanes, episodes = 3, 3
-    mdps, policy = world(lanes, episodes), plans.PSRL(FULL, plans.PSRLConfig())
+    mdps, policy = env(lanes, episodes), plans.PSRL(FULL, plans.PSRLConfig())
     lived_trial = trial_of(policy, mdps)
-    seen, state = lived_trial.context(Sight()), policy.initial(lanes)
+    seen, state = lived_trial.context(PolicyInputs()), policy.initial(lanes)
     counts, sums = torch.zeros(lanes, 10, 5, 10), torch.ones(lanes, 10, 5)
     assert seen.prev_reward is not None
     for t in range(10 * episodes):
@@ -206,7 +206,7 @@ def test_ucrl2_transitions_by_hand() -> None:
 
 
 def test_ucrl2_with_wide_confidence_bounds_the_truth() -> None:
-    known, mdps = lived(), world(8, 4)
+    known, mdps = lived(), env(8, 4)
     transitions = mdps.task[:, :500].view(8, 10, 5, 10)
     truth = value_iteration(transitions, mdps.task[:, 500:].view(8, 10, 5), 10)[1]
     wide = plans.UCRL2(FULL, plans.UCRL2Config(10.0)).optimistic(known)[1]
@@ -228,6 +228,6 @@ CELLS = {  # name: row, told, lanes, {episodes: expected}, relative tolerance
 @pytest.mark.parametrize("name", CELLS)
 def test_figures(name: str) -> None:
     policy, told, lanes, known, tolerance = CELLS[name]
-    so_far = trial_of(policy, world(lanes, max(known)), told).outcome.reward.double().mean(0).cumsum(0)
+    so_far = trial_of(policy, env(lanes, max(known)), told).outcome.reward.double().mean(0).cumsum(0)
     for episodes, figure in known.items():
         assert so_far[10 * episodes - 1].item() == pytest.approx(figure, rel=tolerance)

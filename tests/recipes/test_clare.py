@@ -10,8 +10,8 @@ import torch
 from metairl.agents.exact.baselines import Random
 from metairl.core.rng import stream
 from metairl.core.rollout import rollout
-from metairl.core.types import Moves, NoConfig, Sight
-from metairl.data.offline_dataset import Logs
+from metairl.core.types import EncodedTransitions, NoConfig, PolicyInputs
+from metairl.data.offline_dataset import OfflineDataset
 from metairl.data.replay import Replay
 from metairl.envs.point import Point
 from metairl.experiments.request import spec_of
@@ -19,28 +19,28 @@ from metairl.methods import build, registry
 from metairl.methods import settings as tuning
 from metairl.tasks import catalogue
 from metairl.training import dynamics_ensemble
-from metairl.training.clare import Clare, Config
+from metairl.training.clare import CLARE, Config
 
-CLARE = registry.find("clare")
+METHOD = registry.find("clare")
 
 
 def walked(name: str) -> Replay:
     """Twenty random steps towards nowhere."""
     kept = Replay(1, 20, torch.zeros(1, dtype=torch.long))
-    world = Point({"goal": torch.zeros(1, 2)}, 20, 1, stream(name))
-    policy = Random(world.spec, NoConfig())
-    kept.add(torch.arange(1), rollout(policy, world, stream(name), Sight(), final=True))
+    env = Point({"goal": torch.zeros(1, 2)}, 20, 1, stream(name))
+    policy = Random(env.spec, NoConfig())
+    kept.add(torch.arange(1), rollout(policy, env, stream(name), PolicyInputs(), final=True))
     return kept.demonstrated()
 
 
-def clare(penalty: float = 0.0, fitted: bool = True, **options: Any) -> Clare:
+def clare(penalty: float = 0.0, fitted: bool = True, **options: Any) -> CLARE:
     few = dynamics_ensemble.Config(members=3, elites=2, hidden=(8,), passes=2)
     small: dict[str, Any] = {"rollouts": 8, "horizon": 4, "batch_tasks": 1, "batch": 16, "rounds": 2}
     config = Config(model=few, penalty=penalty, real=0.5, reward_steps=1, **small, **options)
     card = catalogue.task("point-robot:data=replay,demos=1")
-    settings: Any = tuning.settings_type(CLARE, "none")()
-    agent = build.build_agent(CLARE, "none", spec_of(card), replace(settings, recipe=config), card, 0)
-    made = Clare(agent, Logs(walked("shown"), "", few=1, others=walked("others")), config, 0)
+    settings: Any = tuning.settings_type(METHOD, "none")()
+    agent = build.build_agent(METHOD, "none", spec_of(card), replace(settings, recipe=config), card, 0)
+    made = CLARE(agent, OfflineDataset(walked("shown"), "", few=1, others=walked("others")), config, 0)
     if fitted:
         dynamics_ensemble.fit(made.model, made.replay, stream("fit"))
     return made
@@ -68,7 +68,7 @@ def test_an_end_pays_what_rest_pays_for_ever() -> None:
     """γ / (1 − γ) r(rest), at the steps that ended and at no others."""
     recipe = clare()
     recipe._imagine()
-    ends = recipe.imagined.kept["terminated"]
+    ends = recipe.imagined.data["terminated"]
     assert not ends.any()
     recipe.streams["improve"].manual_seed(0)
     on = recipe._moves()[0]
@@ -76,19 +76,19 @@ def test_an_end_pays_what_rest_pays_for_ever() -> None:
     recipe.streams["improve"].manual_seed(0)
     over = recipe._moves()[0]
     gamma = recipe.agent.learner.config.gamma
-    ended = 1 - over.follows
+    ended = 1 - over.continues
     assert 0 < ended.sum() < ended.numel()
     with torch.no_grad():
-        rest = recipe.reward.at_rest() * gamma / (1 - gamma)
+        rest = recipe.reward.absorbing() * gamma / (1 - gamma)
     torch.testing.assert_close(over.reward - on.reward, ended * rest)
 
 
-def flat(held: str) -> tuple[Clare, Moves]:
+def flat(held: str) -> tuple[CLARE, EncodedTransitions]:
     """One whose policy is around (0, 0) everywhere, of unit spread before it is squashed; what was shown."""
     recipe = clare(held=held)
     for weight in recipe.agent.learner.policy.parameters():
         weight.data.zero_()
-    return recipe, recipe.agent.moves_apart(recipe.demos.whole())[0]
+    return recipe, recipe.agent.encode_transitions(recipe.demos.all_transitions())[0]
 
 
 def test_held_near_what_was_done() -> None:

@@ -8,22 +8,22 @@ import torch
 from resuming import goes_on_bit_for_bit, snapshot
 from spoiling import learns_the_same
 
-from metairl.agents.agent import Acting, Informed
+from metairl.agents.agent import AgentPolicy, ConditionedPolicy
 from metairl.agents.encoders import ENCODERS
 from metairl.core.errors import UsageError
-from metairl.core.records import Evaluation, RunFolder, Training
+from metairl.core.records import Evaluation, RunFolder, TrainingLoop
 from metairl.core.rng import stream
 from metairl.core.rollout import rollout
 from metairl.data import exemplified
 from metairl.envs import make
 from metairl.envs.point_maze import PointMaze
-from metairl.evaluation.protocol import Spent
+from metairl.evaluation.protocol import StepCounts
 from metairl.experiments import experts
-from metairl.experiments.request import Request, build, informed, judge, request, spec_of
+from metairl.experiments.request import Request, build, given_support, judge, request, spec_of
 from metairl.methods.registry import METHODS, find
 from metairl.methods.settings import settings_from
 from metairl.tasks import catalogue, sampling
-from metairl.training.vice import Goals
+from metairl.training.vice import VICE
 
 TASK = "point-maze:examples=5"
 CITED = "point-maze-v1_episodes=1,examples=20"
@@ -36,9 +36,9 @@ def asked(name: str, encoder: str = "oracle", **recipe: object) -> Request:
     return request(name, TASK, encoder, steps=3000, settings=settings)
 
 
-def built(name: str, **recipe: object) -> Goals:
+def built(name: str, **recipe: object) -> VICE:
     _, made = build(asked(name, **recipe))
-    assert isinstance(made, Goals)
+    assert isinstance(made, VICE)
     return made
 
 
@@ -47,7 +47,7 @@ def test_its_stages_can_collect_logs_the_reward_left_out() -> None:
     recipe.iterate(0.0)
     stage = {"networks": recipe.networks.state_dict()}
     acting = experts._policy(wanted, stage, explore=True)
-    assert isinstance(acting, Acting) and acting.explore
+    assert isinstance(acting, AgentPolicy) and acting.explore
     same = recipe.agent.networks.state_dict()
     assert all(torch.equal(value, same[key]) for key, value in acting.agent.networks.state_dict().items())
 
@@ -88,7 +88,7 @@ def test_a_gradient_step_reads_as_many_examples_as_visits_of_the_same_tasks() ->
     recipe.iterate(0.0)
     shown, lived = recipe._pair()
     assert shown.z.shape == lived.z.shape == (4, 16, 4)
-    assert shown.counts.sum() == lived.counts.sum() == 64
+    assert shown.mask.sum() == lived.mask.sum() == 64
     torch.testing.assert_close(shown.z[..., 2:], lived.z[..., 2:])  # what the oracle is told
     assert ((shown.z[..., :2] - shown.z[..., 2:]).norm(dim=-1) <= 0.2).all()
     assert (lived.z[..., 1] < 0.3).all()  # nobody came around the wall yet
@@ -110,8 +110,8 @@ def test_the_newest_visits_are_kept_and_no_more() -> None:
     recipe = built("vice")
     for _ in range(5):
         recipe.iterate(0.0)
-    assert int(recipe.visited.lived.sum()) == 30
-    assert recipe.visited.kept["obs"].shape[:2] == (8, 2)
+    assert int(recipe.visited.num_trials.sum()) == 30
+    assert recipe.visited.data["obs"].shape[:2] == (8, 2)
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
@@ -119,7 +119,7 @@ def test_the_newest_visits_are_kept_and_no_more() -> None:
 def test_every_network_moves_and_a_resumed_run_is_equal_bit_for_bit(name: str, encoder: str) -> None:
     wanted = asked(name, encoder)
     goes_on_bit_for_bit(wanted)
-    assert not wanted.sight.reward
+    assert not wanted.inputs.reward
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -131,16 +131,16 @@ def trained(name: str, seed: int) -> tuple[float, float]:
     """Success in held-out tasks, and how much the reward thinks of what the policy does there."""
     wanted = request(name, "point-maze:examples=20", seed=seed)
     policy, recipe = build(wanted)
-    assert isinstance(recipe, Goals)
+    assert isinstance(recipe, VICE)
     while recipe.clock < wanted.steps:
         recipe.iterate(recipe.clock / wanted.steps)
-    judged = judge(wanted, policy, "test", Spent())[0]
+    judged = judge(wanted, policy, "test", StepCounts())[0]
     assert judged.success is not None
-    world = make(wanted.card, sampling.task_set(wanted.card, "test")[:], stream("exhibit"))
-    lived = rollout(policy, world, stream("exhibit", "act"), wanted.sight, final=True)
-    assert lived.after is not None
+    env = make(wanted.card, sampling.task_set(wanted.card, "test")[:], stream("exhibit"))
+    lived = rollout(policy, env, stream("exhibit", "act"), wanted.inputs, final=True)
+    assert lived.next_obs is not None
     with torch.no_grad():
-        looks = recipe.reward.chance(recipe.agent.seen(lived.after, lived.task, None))
+        looks = recipe.reward.probability(recipe.agent.embed(lived.next_obs, lived.task, None))
     return sum(judged.success) / len(judged.success), looks.mean().item()
 
 
@@ -165,7 +165,9 @@ def test_in_the_committed_runs_the_classifier_fitted_in_advance_is_fooled_in_eve
         last = [record for record in found if isinstance(record, Evaluation)][-1]
         assert last.split == "test" and last.success is not None
         success[name].append(sum(last.success) / len(last.success))
-        looks[name].append([record for record in found if isinstance(record, Training)][-1].metrics["looks"])
+        looks[name].append(
+            [record for record in found if isinstance(record, TrainingLoop)][-1].metrics["looks"]
+        )
     assert max(success["goal-classifier"]) < min(success["vice"]) / 2
     assert min(looks["goal-classifier"]) > max(looks["vice"])
 
@@ -175,24 +177,24 @@ def test_a_held_out_task_is_inferred_from_its_own_examples() -> None:
     wanted = asked("vice", "focal")
     policy, _ = build(wanted)
     card, tasks = wanted.card, sampling.task_set(wanted.card, "test")
-    told = informed(wanted, policy, card, "test")
-    assert isinstance(told, Informed) and len(told.belief) == len(tasks)
+    told = given_support(wanted, policy, card, "test")
+    assert isinstance(told, ConditionedPolicy) and len(told.belief) == len(tasks)
     chance = stream("judge", "support", card.id, "test")
     examples = exemplified.shown(make(card, tasks[:], chance), card, chance)
     assert ((examples - tasks[:]["goal"].unsqueeze(1)).norm(dim=-1) <= 0.2).all()
     with torch.no_grad():
-        one, _ = told.agent.inferring.believe(exemplified.evidence(examples[3:4], spec_of(card)))
+        one, _ = told.agent.set_encoder.infer_posterior(exemplified.evidence(examples[3:4], spec_of(card)))
     torch.testing.assert_close(one[0], told.belief[3])
-    assert not wanted.sight.task and not wanted.sight.reward
+    assert not wanted.inputs.task and not wanted.inputs.reward
 
 
 def test_what_is_inferred_from_examples_knows_no_order_and_no_parameters() -> None:
     source = built("vice").source
     batch = exemplified.evidence(source.examples, source.spec)
     assert not batch.task.any() and not batch.reward.any() and not batch.action.any()
-    inferring = build(asked("vice", "pearl"))[1]
-    assert isinstance(inferring, Goals)
-    beliefs = [inferring.agent.inferring.believe(exemplified.evidence(x, source.spec))[0]
+    set_encoder = build(asked("vice", "pearl"))[1]
+    assert isinstance(set_encoder, VICE)
+    beliefs = [set_encoder.agent.set_encoder.infer_posterior(exemplified.evidence(x, source.spec))[0]
                for x in (source.examples, source.examples.flip(1))]  # fmt: skip
     torch.testing.assert_close(*beliefs)
 
@@ -201,4 +203,4 @@ def test_another_card_without_examples_is_refused_where_tasks_are_inferred_from_
     wanted = asked("vice", "pearl")
     policy, _ = build(wanted)
     with pytest.raises(UsageError, match="say how many, as in point-maze-v1:examples=20"):
-        informed(wanted, policy, catalogue.task("point-maze"), "test")
+        given_support(wanted, policy, catalogue.task("point-maze"), "test")

@@ -10,38 +10,38 @@ from hypothesis import strategies as some
 from resuming import snapshot
 from torch import Tensor
 
-from metairl.agents.agent import Acting
+from metairl.agents.agent import AgentPolicy
 from metairl.core.errors import StorageError, UsageError
 from metairl.core.rng import stream
 from metairl.core.types import Batch
 from metairl.data import offline_dataset
-from metairl.data.hindsight import Choice, GoalLogs
+from metairl.data.hindsight import GoalSampling, RelabelledDataset
 from metairl.data.replay import Replay
 from metairl.envs import point
 from metairl.experiments.request import _copy, build, request, spec_of
 from metairl.tasks import catalogue, sampling
 from metairl.training import offline
 from metairl.training.fine_tuning import Config as Adapt
-from metairl.training.goal_conditioned_offline import Hindsight
+from metairl.training.goal_conditioned_offline import GoalConditionedOffline
 
 TASK = "point-robot:data=replay,episodes=1"
 NAMES = ("gc-bc", "gc-iql", "gc-cql")
 
 
-def kept(lengths: list[list[int]], after: Tensor) -> GoalLogs:
+def kept(lengths: list[list[int]], next_obs: Tensor) -> RelabelledDataset:
     """Logs of point robots whose trials have these lengths, [N, trials], and led there, [N, trials, T, 2]."""
-    tasks, trials, steps = after.shape[:3]
+    tasks, trials, steps = next_obs.shape[:3]
     replay = Replay(trials, steps, torch.zeros(tasks, dtype=torch.long))
     replay.tasks = torch.full((tasks, 2), 9.0)
     replay.lengths = torch.tensor(lengths)
-    replay.lived = (replay.lengths > 0).sum(1)
+    replay.num_trials = (replay.lengths > 0).sum(1)
     flat = torch.zeros(tasks, trials, steps)
-    flat_ones = dict.fromkeys(("reward", "learned", "done", "terminated"), flat)
-    replay.kept = {"obs": after, "after": after, "action": after} | flat_ones
-    return GoalLogs(replay, "", goal=point.GOAL)
+    flat_ones = dict.fromkeys(("reward", "training_reward", "done", "terminated"), flat)
+    replay.data = {"obs": next_obs, "next_obs": next_obs, "action": next_obs} | flat_ones
+    return RelabelledDataset(replay, "", goal=point.GOAL)
 
 
-def numbered(lengths: list[list[int]], steps: int) -> GoalLogs:
+def numbered(lengths: list[list[int]], steps: int) -> RelabelledDataset:
     """What a step led to says which trial and which step it was; beyond a trial's end there is no number."""
     places = torch.full((len(lengths), len(lengths[0]), steps, 2), float("nan"))
     for task, row in enumerate(lengths):
@@ -51,26 +51,33 @@ def numbered(lengths: list[list[int]], steps: int) -> GoalLogs:
     return kept(lengths, places)
 
 
-def goals(found: GoalLogs, count: int, choice: Choice, seed: int = 0) -> tuple[Batch, Tensor, Tensor]:
+def goals(
+    found: RelabelledDataset, count: int, choice: GoalSampling, seed: int = 0
+) -> tuple[Batch, Tensor, Tensor]:
     """Relabelled steps of every task: the rows, where each led, [B · count, 2], and its goal."""
     rows = found.relabelled(torch.arange(len(found)), count, choice, stream("here", seed))
-    return rows, rows.after[:, 0], rows.task
+    return rows, rows.next_obs[:, 0], rows.task
 
 
 def test_what_a_goal_pays_by_hand() -> None:
     """A trial leads to 0, 0.1 and 0.3; within 0.15 of a goal is there, which pays 4 and ends it."""
     places = torch.tensor([0.0, 0.1, 0.3])
     found = kept([[3]], torch.stack([places, torch.zeros(3)], dim=1)[None, None])
-    rows, at, goal = goals(found, 400, Choice(here=0.0, later=0.0, near=0.15, worth=4.0))
+    rows, at, goal = goals(found, 400, GoalSampling(here=0.0, later=0.0, near=0.15, worth=4.0))
     pays = {(0, 0): 4, (0, 1): 4, (0, 3): 0, (1, 0): 4, (1, 1): 4, (1, 3): 0, (3, 0): 0, (3, 1): 0, (3, 3): 4}
     seen = {}
     for here, there, reward, learned, ended in zip(
-        at[:, 0], goal[:, 0], rows.reward[:, 0], rows.learned[:, 0], rows.terminated[:, 0], strict=True
+        at[:, 0],
+        goal[:, 0],
+        rows.reward[:, 0],
+        rows.training_reward[:, 0],
+        rows.terminated[:, 0],
+        strict=True,
     ):
         assert reward == learned and ended == (reward > 0)
         seen[round(10 * here.item()), round(10 * there.item())] = int(reward)
     assert seen == pays
-    assert rows.counts.shape == (400, 1) and rows.counts.all()
+    assert rows.mask.shape == (400, 1) and rows.mask.all()
 
 
 @settings(max_examples=30)
@@ -84,7 +91,7 @@ def test_goals_are_of_the_same_trial_and_none_lies_before_its_step(
     lengths: list[list[int]], here: float, evenly: bool, decay: float
 ) -> None:
     found = numbered(lengths, 7)
-    _, at, goal = goals(found, 40, Choice(here=here, later=1 - here, evenly=evenly, decay=decay))
+    _, at, goal = goals(found, 40, GoalSampling(here=here, later=1 - here, evenly=evenly, decay=decay))
     assert torch.equal(goal[:, 0], at[:, 0])  # the same trial, and a number: within its length
     assert (goal[:, 1] >= at[:, 1]).all()
     if here == 1:
@@ -97,21 +104,21 @@ def test_goals_of_others_are_steps_that_were_lived(lengths: list[list[int]]) -> 
     whole = [sorted(row, reverse=True) for row in lengths]
     if not all(row[0] for row in whole):
         return
-    _, at, goal = goals(numbered(whole, 7), 60, Choice(here=0.0, later=0.0))
+    _, at, goal = goals(numbered(whole, 7), 60, GoalSampling(here=0.0, later=0.0))
     assert at.isfinite().all() and goal.isfinite().all()
 
 
 def test_goals_come_in_their_shares() -> None:
     """Of 100 trials of 400 steps: 0.2 here, 0.5 (1 − d) later but at once, 0.3 / 100 another's its own."""
     found = numbered([[400] * 50, [400] * 50], 400)
-    _, at, goal = goals(found, 50_000, Choice(here=0.2, later=0.5, decay=0.9))
+    _, at, goal = goals(found, 50_000, GoalSampling(here=0.2, later=0.5, decay=0.9))
     own = goal[:, 0] == at[:, 0]
     same = own & (goal[:, 1] == at[:, 1])
     assert same.float().mean().item() == pytest.approx(0.2 + 0.5 * 0.1, abs=0.01)
     assert own.float().mean().item() == pytest.approx(0.7 + 0.3 / 100, abs=0.01)
     tasks = goal[~own, 0] >= 100
     assert tasks.float().mean().item() == pytest.approx(0.5, abs=0.02)
-    _, at, goal = goals(found, 50_000, Choice(here=0.0, later=1.0, decay=0.9))
+    _, at, goal = goals(found, 50_000, GoalSampling(here=0.0, later=1.0, decay=0.9))
     wait = (goal[:, 1] - at[:, 1])[at[:, 1] < 250]
     assert wait.mean().item() == pytest.approx(9, abs=0.15)  # d / (1 − d)
     clipped = goal[at[:, 1] == 398, 1]
@@ -120,7 +127,7 @@ def test_goals_come_in_their_shares() -> None:
 
 def test_later_goals_may_be_drawn_evenly() -> None:
     found = numbered([[4]], 4)
-    _, at, goal = goals(found, 20_000, Choice(here=0.0, later=1.0, evenly=True))
+    _, at, goal = goals(found, 20_000, GoalSampling(here=0.0, later=1.0, evenly=True))
     first = goal[at[:, 1] == 0, 1]
     shares = torch.bincount(first.long(), minlength=4) / len(first)
     torch.testing.assert_close(shares, torch.full((4,), 0.25), atol=0.02, rtol=0)
@@ -128,8 +135,8 @@ def test_later_goals_may_be_drawn_evenly() -> None:
 
 def test_where_an_episode_ended_early_nothing_follows_and_a_time_limit_ends_nothing() -> None:
     found = numbered([[3, 2]], 3)
-    found.replay.kept["terminated"] = torch.tensor([[[0.0, 0, 0], [0, 1, 0]]])
-    rows, at, goal = goals(found, 300, Choice(here=0.0, later=0.0, near=0.5))
+    found.replay.data["terminated"] = torch.tensor([[[0.0, 0, 0], [0, 1, 0]]])
+    rows, at, goal = goals(found, 300, GoalSampling(here=0.0, later=0.0, near=0.5))
     arrived, fell = (at == goal).all(1), (at == torch.tensor([1.0, 1.0])).all(1)
     assert torch.equal(rows.terminated[:, 0].bool(), arrived | fell)
     assert not rows.reward[fell & ~arrived].any() and (fell & ~arrived).any()
@@ -146,17 +153,17 @@ def test_where_an_episode_ended_early_nothing_follows_and_a_time_limit_ends_noth
 )
 def test_choices_that_cannot_be_made_are_refused(wrong: dict[str, float], said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        Choice(**wrong)
+        GoalSampling(**wrong)
 
 
 # methods on logs
 
 
-def built(name: str, task: str = TASK, seed: int = 0) -> Hindsight:
+def built(name: str, task: str = TASK, seed: int = 0) -> GoalConditionedOffline:
     asked = request(name, task, seed=seed)
     small = replace(asked.settings.recipe, batch_tasks=4, batch=8)
     _, recipe = build(replace(asked, settings=replace(asked.settings, recipe=small)))
-    assert isinstance(recipe, Hindsight)
+    assert isinstance(recipe, GoalConditionedOffline)
     return recipe
 
 
@@ -165,9 +172,9 @@ def quick(logged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(offline, "ROUNDS", 5)
 
 
-def spoilt(found: offline_dataset.Logs) -> offline_dataset.Logs:
-    replay = found.replay.only(torch.arange(len(found)))
-    replay.kept |= {key: torch.randn_like(replay.kept[key]) for key in ("reward", "learned")}
+def spoilt(found: offline_dataset.OfflineDataset) -> offline_dataset.OfflineDataset:
+    replay = found.replay.select(torch.arange(len(found)))
+    replay.data |= {key: torch.randn_like(replay.data[key]) for key in ("reward", "training_reward")}
     return replace(found, replay=replay)
 
 
@@ -178,7 +185,7 @@ def test_what_was_logged_as_reward_is_not_read(name: str, monkeypatch: pytest.Mo
     for look in (read, lambda *words: spoilt(read(*words))):
         monkeypatch.setattr(offline_dataset, "read", look)
         recipe = built(name)
-        assert not recipe.replay.kept["reward"].any()
+        assert not recipe.replay.data["reward"].any()
         recipe.iterate(0.0)
         learned.append(snapshot(recipe.networks.state_dict()))
     assert all(torch.equal(value, learned[1][key]) for key, value in learned[0].items())
@@ -186,7 +193,7 @@ def test_what_was_logged_as_reward_is_not_read(name: str, monkeypatch: pytest.Mo
 
 @pytest.mark.usefixtures("quick")
 def test_cloning_has_goals_of_its_own_trials_alone_and_values_have_others_too() -> None:
-    assert built("gc-bc").config.goals == Choice(here=0.0, later=1.0, evenly=True)
+    assert built("gc-bc").config.goals == GoalSampling(here=0.0, later=1.0, evenly=True)
     assert built("gc-iql").config.goals.later + built("gc-iql").config.goals.here < 1
 
 
@@ -200,15 +207,15 @@ def test_learning_on_begins_with_what_was_learned_and_reads_so_many_labels_with_
     before.iterate(0.0)
     tasks = sampling.task_set(asked.card, "test")
     policy, recipe = _copy(asked, before, tasks, 1)
-    assert type(recipe) is offline.Offline and isinstance(policy, Acting)
+    assert type(recipe) is offline.Offline and isinstance(policy, AgentPolicy)
     start = before.networks.state_dict()
     assert all(torch.equal(value, start[key]) for key, value in recipe.networks.state_dict().items())
     known = recipe.replay
-    assert known.lengths.sum() == 7 and known.kept["reward"].lt(0).all()  # minus the distance
+    assert known.lengths.sum() == 7 and known.data["reward"].lt(0).all()  # minus the distance
     goal = tasks.tasks["goal"][1]
     torch.testing.assert_close(known.tasks[0], goal.to(known.tasks))
-    away = (known.kept["after"][0, :, 0] - goal).norm(dim=1)
-    torch.testing.assert_close(known.kept["reward"][0, :, 0], -away.float())
+    away = (known.data["next_obs"][0, :, 0] - goal).norm(dim=1)
+    torch.testing.assert_close(known.data["reward"][0, :, 0], -away.float())
     recipe.iterate(0.0)
     moved = {key for key, value in recipe.networks.state_dict().items() if not torch.equal(value, start[key])}
     assert moved == set(start)
@@ -219,11 +226,11 @@ def test_labels_are_different_transitions_of_the_seeds_choice_and_no_more_than_t
     card = catalogue.task("point-robot:data=replay,labels=30")
     spec = spec_of(card)
     first, again, other = (offline_dataset.labelled(card, spec, "test", seed).replay for seed in (0, 0, 1))
-    assert torch.equal(first.kept["obs"], again.kept["obs"])
-    assert not torch.equal(first.kept["obs"], other.kept["obs"])
-    assert first.kept["obs"].shape == (100, 30, 1, 2) and (first.lengths == 1).all()
-    drawn = first.steps(torch.arange(100), 50, stream("draw"))
-    away = (drawn.after - drawn.task.unsqueeze(1)).norm(dim=-1)
+    assert torch.equal(first.data["obs"], again.data["obs"])
+    assert not torch.equal(first.data["obs"], other.data["obs"])
+    assert first.data["obs"].shape == (100, 30, 1, 2) and (first.lengths == 1).all()
+    drawn = first.sample_transitions(torch.arange(100), 50, stream("draw"))
+    away = (drawn.next_obs - drawn.task.unsqueeze(1)).norm(dim=-1)
     torch.testing.assert_close(drawn.reward, -away)  # of its own task
     most = catalogue.task("point-robot:data=replay,labels=41")
     with pytest.raises(StorageError, match="task 0 has 40 transitions, not 41 to label"):
@@ -235,18 +242,16 @@ def test_labels_are_different_transitions_of_the_seeds_choice_and_no_more_than_t
 def test_some_transitions_are_lived_ones_and_none_twice(lengths: list[int], seed: int) -> None:
     replay = numbered([lengths], 4).replay
     few = replay.some(3, stream("some", seed))
-    rows = few.kept["after"][0, :, 0].unique(dim=0)
+    rows = few.data["next_obs"][0, :, 0].unique(dim=0)
     assert rows.isfinite().all() and len(rows) == 3
-    drawn = few.steps(torch.tensor([0]), 50, stream("draw")).after[0]
+    drawn = few.sample_transitions(torch.tensor([0]), 50, stream("draw")).next_obs[0]
     assert torch.equal(drawn.unique(dim=0), rows)
 
 
 def test_labels_belong_to_the_name_of_a_task_and_not_to_its_logs_or_tuning() -> None:
     few, all_ = (catalogue.task(f"point-robot:data=replay{more}") for more in (",labels=5", ""))
     assert catalogue.task_name("point-robot:data=replay,labels=5").endswith("labels=5")
-    assert few.sha256 != all_.sha256 and offline_dataset.world_sha256(few) == offline_dataset.world_sha256(
-        all_
-    )
+    assert few.sha256 != all_.sha256 and offline_dataset.env_sha256(few) == offline_dataset.env_sha256(all_)
     with pytest.raises(UsageError, match="say of which logs, as in data=replay,labels=5"):
         catalogue.task("point-robot:labels=5")
 

@@ -13,8 +13,8 @@ from metairl.agents.exact.baselines import Random
 from metairl.core.errors import CardError, UsageError
 from metairl.core.rng import stream
 from metairl.core.rollout import rollout
-from metairl.core.types import NoConfig, Outcome, Sight, Trial
-from metairl.data.offline_dataset import Logs
+from metairl.core.types import NoConfig, Outcome, PolicyInputs, Trial
+from metairl.data.offline_dataset import OfflineDataset
 from metairl.data.replay import Replay
 from metairl.envs import make
 from metairl.envs.point import Point
@@ -26,46 +26,48 @@ from metairl.tasks import catalogue, sampling
 from metairl.tasks.cards import TaskCard
 from metairl.training import dynamics_ensemble
 from metairl.training import mopo as imagined
-from metairl.training.mopo import Imagined
+from metairl.training.mopo import MOPO
 
 TASKS, EPISODES = 3, 2
 HOPPER = catalogue.task("hopper:horizon=30,data=random")
-MOPO = registry.find("mopo")
+METHOD = registry.find("mopo")
 
 
-def logs(tasks: int = TASKS) -> Logs:
+def logs(tasks: int = TASKS) -> OfflineDataset:
     """Random actions on points with a goal each."""
     kept = Replay(EPISODES, 20, torch.zeros(tasks, dtype=torch.long))
     goals = {"goal": torch.arange(2.0 * tasks).view(tasks, 2)}
     for episode in range(EPISODES):
-        world = Point(goals, 20, 1, stream("world"))
-        policy = Random(world.spec, NoConfig())
-        kept.add(torch.arange(tasks), rollout(policy, world, stream("act", episode), Sight(), final=True))
-    return Logs(kept, "")
+        env = Point(goals, 20, 1, stream("world"))
+        policy = Random(env.spec, NoConfig())
+        kept.add(
+            torch.arange(tasks), rollout(policy, env, stream("act", episode), PolicyInputs(), final=True)
+        )
+    return OfflineDataset(kept, "")
 
 
-def hops() -> Logs:
+def hops() -> OfflineDataset:
     """Random actions of a hopper, until it falls."""
     kept = Replay(EPISODES, HOPPER.horizon, torch.zeros(1, dtype=torch.long))
     for episode in range(EPISODES):
-        world = make(HOPPER, sampling.draw(HOPPER, 1, stream("tasks")), stream("world", episode))
-        policy = Random(world.spec, NoConfig())
-        kept.add(torch.tensor([0]), rollout(policy, world, stream("act", episode), Sight(), final=True))
-    return Logs(kept, "", ends=ends_of(HOPPER))
+        env = make(HOPPER, sampling.draw(HOPPER, 1, stream("tasks")), stream("world", episode))
+        policy = Random(env.spec, NoConfig())
+        kept.add(torch.tensor([0]), rollout(policy, env, stream("act", episode), PolicyInputs(), final=True))
+    return OfflineDataset(kept, "", ends=ends_of(HOPPER))
 
 
-def recipe(encoder: str = "oracle", seed: int = 0, **settings: Any) -> Imagined:
+def recipe(encoder: str = "oracle", seed: int = 0, **settings: Any) -> MOPO:
     return built(catalogue.task("point-robot:data=replay"), logs(), encoder, seed, **settings)
 
 
-def built(card: TaskCard, source: Logs, encoder: str, seed: int = 0, **settings: Any) -> Imagined:
+def built(card: TaskCard, source: OfflineDataset, encoder: str, seed: int = 0, **settings: Any) -> MOPO:
     few = dynamics_ensemble.Config(members=3, elites=2, hidden=(8,), passes=2)
     config = imagined.Config(
         **{"model": few, "rollouts": 15, "horizon": 4, "rounds": 10, "keep": 2, "batch_tasks": 2, **settings}
     )
-    parts = replace(tuning.settings_type(MOPO, encoder)(), recipe=config)
-    agent = build.build_agent(MOPO, encoder, spec_of(card), parts, card, seed)
-    return Imagined(agent, source, config, seed)
+    parts = replace(tuning.settings_type(METHOD, encoder)(), recipe=config)
+    agent = build.build_agent(METHOD, encoder, spec_of(card), parts, card, seed)
+    return MOPO(agent, source, config, seed)
 
 
 def saved(state: dict[str, Any]) -> dict[str, Any]:
@@ -132,17 +134,17 @@ def test_rollouts_begin_in_their_own_tasks_logs_and_the_oldest_are_forgotten() -
     seen = {}
     for number in range(3):
         mopo._imagine()
-        assert mopo.imagined.lived.tolist() == [number + 1] * TASKS
+        assert mopo.imagined.num_trials.tolist() == [number + 1] * TASKS
         assert mopo.imagined.lengths[:, min(number, 1)].tolist() == [5 * 4] * TASKS
-        seen[number] = mopo.imagined.kept["obs"].clone()
+        seen[number] = mopo.imagined.data["obs"].clone()
     assert torch.equal(mopo.imagined.tasks, mopo.replay.tasks)
     assert torch.equal(seen[2][:, 1], seen[1][:, 1])
     assert not torch.equal(seen[2][:, 0], seen[1][:, 0])
-    begun = mopo.imagined.kept["obs"].view(TASKS, 2, 5, 4, 2)[:, :, :, 0]
+    begun = mopo.imagined.data["obs"].view(TASKS, 2, 5, 4, 2)[:, :, :, 0]
     for task in range(TASKS):
-        logged = mopo.replay.kept["obs"][task].flatten(0, 1)
+        logged = mopo.replay.data["obs"][task].flatten(0, 1)
         assert all((logged == obs).all(1).any() for obs in begun[task].flatten(0, 1))
-    after, then = (mopo.imagined.kept[name].view(TASKS, 2, 5, 4, 2) for name in ("after", "obs"))
+    after, then = (mopo.imagined.data[name].view(TASKS, 2, 5, 4, 2) for name in ("next_obs", "obs"))
     assert torch.equal(after[..., :-1, :], then[..., 1:, :])
 
 
@@ -163,17 +165,23 @@ def test_only_steps_that_count_are_kept() -> None:
     """Of a task's two rollouts the first ends in its second step of three, and its third is none of it."""
     step = torch.arange(6.0).view(2, 3)
     no = torch.zeros(2, 3, dtype=torch.bool)
-    ended, counts = no.clone(), ~no
-    ended[0, 1], counts[0, 2] = True, False
-    came = Outcome(step, ended, ended, no, counts, no)
+    ended, mask = no.clone(), ~no
+    ended[0, 1], mask[0, 2] = True, False
+    came = Outcome(step, ended, ended, no, mask, no)
     lived = Trial(step[..., None], step[..., None], came, torch.ones(2, 1), 1, step[..., None] + 0.5)
     kept = Replay(1, 6, torch.zeros(1, dtype=torch.long))
     kept.add(torch.tensor([0]), imagined._end_to_end(lived, 1))
     assert kept.lengths.tolist() == [[5]]
-    first = {name: kept.kept[name][0, 0, :5].flatten().tolist() for name in ("obs", "reward", "after")}
-    assert first == {"obs": [0, 1, 3, 4, 5], "reward": [0, 1, 3, 4, 5], "after": [0.5, 1.5, 3.5, 4.5, 5.5]}
-    assert kept.kept["terminated"][0, 0, :5].tolist() == [0, 1, 0, 0, 0]
-    assert kept.steps(torch.tensor([0]), 500, stream("some")).reward.unique().tolist() == [0, 1, 3, 4, 5]
+    first = {name: kept.data[name][0, 0, :5].flatten().tolist() for name in ("obs", "reward", "next_obs")}
+    assert first == {"obs": [0, 1, 3, 4, 5], "reward": [0, 1, 3, 4, 5], "next_obs": [0.5, 1.5, 3.5, 4.5, 5.5]}
+    assert kept.data["terminated"][0, 0, :5].tolist() == [0, 1, 0, 0, 0]
+    assert kept.sample_transitions(torch.tensor([0]), 500, stream("some")).reward.unique().tolist() == [
+        0,
+        1,
+        3,
+        4,
+        5,
+    ]
 
 
 def test_a_hopper_is_imagined_until_it_falls_and_values_stop_there() -> None:
@@ -181,15 +189,15 @@ def test_a_hopper_is_imagined_until_it_falls_and_values_stop_there() -> None:
     assert fallen
     for progress in (0.0, 0.5):
         assert all(isfinite(value) for value in mopo.iterate(progress).values())
-    kept = mopo.imagined.whole()
-    there = kept.counts > 0
+    kept = mopo.imagined.all_transitions()
+    there = kept.mask > 0
     ended = kept.terminated[there].bool()
     assert 0 < ended.sum() < len(ended) < 2 * 15 * 4
-    assert torch.equal(ended, fallen(kept.after[there]))
+    assert torch.equal(ended, fallen(kept.next_obs[there]))
     assert not fallen(kept.obs[there]).any()
-    moves, _ = mopo.agent.moves_apart(kept)
-    assert torch.equal(moves.follows, 1 - kept.terminated)
-    gone = replace(moves, after=torch.where(kept.terminated[..., None] > 0, 1000.0, moves.after))
+    moves, _ = mopo.agent.encode_transitions(kept)
+    assert torch.equal(moves.continues, 1 - kept.terminated)
+    gone = replace(moves, next_obs=torch.where(kept.terminated[..., None] > 0, 1000.0, moves.next_obs))
     one, other = (mopo.agent.learner.losses(m, stream("loss"))["critic"] for m in (moves, gone))
     assert torch.equal(one, other)
 
@@ -198,8 +206,8 @@ def test_what_was_imagined_pays_what_counts() -> None:
     """The mean of a step's reward is of the steps that are kept."""
     mopo = built(HOPPER, hops(), "none", keep=1)
     said = mopo.iterate(0.0)["imagined"]
-    batch = mopo.imagined.whole()
-    assert said == pytest.approx(batch.reward[batch.counts > 0].mean().item(), rel=1e-5)
+    batch = mopo.imagined.all_transitions()
+    assert said == pytest.approx(batch.reward[batch.mask > 0].mean().item(), rel=1e-5)
 
 
 def test_the_penalty_is_the_largest_length_of_any_members() -> None:
@@ -218,18 +226,18 @@ def test_without_a_penalty_imagined_rewards_are_as_predicted() -> None:
         mopo.model.lowest.fill_(-60.0)
     mopo.model.elites = mopo.model.elites[:1]
     mopo._imagine()
-    batch = mopo.imagined.steps(torch.arange(TASKS), 30, stream("some"))
+    batch = mopo.imagined.sample_transitions(torch.arange(TASKS), 30, stream("some"))
     flat = [batch.obs.flatten(0, 1), batch.action.flatten(0, 1), batch.task.repeat_interleave(30, 0)]
     mean, _ = mopo.model.predict(*flat)
     torch.testing.assert_close(batch.learned.flatten(), mean[0, :, -1], atol=1e-5, rtol=0)
-    torch.testing.assert_close(batch.after.flatten(0, 1), mean[0, :, :-1], atol=1e-5, rtol=0)
+    torch.testing.assert_close(batch.next_obs.flatten(0, 1), mean[0, :, :-1], atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("real, batch", [(0.05, 16), (0.25, 16), (0.0, 4), (1.0, 4)])
 def test_a_share_of_what_is_learned_from_was_lived(real: float, batch: int) -> None:
     mopo = recipe(real=real, batch=batch)
     mopo._imagine()
-    mopo.imagined.kept["reward"].fill_(99.0)
+    mopo.imagined.data["reward"].fill_(99.0)
     both = [mopo.transitions(torch.tensor([0, 2])) for _ in range(400)]
     assert all(batch_.reward.shape == (2, batch) for batch_ in both)
     share = torch.stack([(batch_.reward != 99).float().mean() for batch_ in both]).mean()
@@ -251,15 +259,15 @@ def test_worlds_are_refused_whose_ends_nothing_reads() -> None:
         assert request("mopo", f"{task}:data=replay").card.id == f"{task}-v1"
     for task in ("cartpole", "snail-maze"):
         with pytest.raises(UsageError, match=f"'{task}-v1' may end early, and nothing reads that there"):
-            requirements.require_ends_seen("mopo", MOPO, catalogue.task(task))
-        requirements.require_ends_seen("iql", registry.find("iql"), catalogue.task(task))
+            requirements.check_ends_seen("mopo", METHOD, catalogue.task(task))
+        requirements.check_ends_seen("iql", registry.find("iql"), catalogue.task(task))
     with pytest.raises(UsageError, match="works on point and"):
         request("mopo", "tabular-mdp:data=replay")
 
 
 def test_parts_of_a_part_are_checked_as_parts_are() -> None:
     def chosen(**model: Any) -> Any:
-        return tuning.settings_from(MOPO, "none", {"recipe": {"model": model}}, "here")
+        return tuning.settings_from(METHOD, "none", {"recipe": {"model": model}}, "here")
 
     assert chosen(members=3, hidden=[4, 4]).recipe.model == dynamics_ensemble.Config(members=3, hidden=(4, 4))
     with pytest.raises(CardError, match=r"unknown key 'recipe.model.member'; did you mean 'members'\?"):
@@ -267,17 +275,17 @@ def test_parts_of_a_part_are_checked_as_parts_are() -> None:
     with pytest.raises(CardError, match=r"'recipe.model.members'.*not 'x'"):
         chosen(members="x")
     with pytest.raises(CardError, match=r"'recipe.model'"):
-        tuning.settings_from(MOPO, "none", {"recipe": {"model": 3}}, "here")
+        tuning.settings_from(METHOD, "none", {"recipe": {"model": 3}}, "here")
     with pytest.raises(UsageError, match=r"recipe\.model\.members must be 1 or more, not 0"):
-        requirements.require_counts(chosen(members=0))
+        requirements.check_counts(chosen(members=0))
 
 
 def test_alone_it_has_a_model_of_its_own_task() -> None:
     assert registry.find("mopo-alone").adapts == imagined.Config(batch_tasks=1, batch=256)
     config = recipe().config
     card = catalogue.task("point-robot:data=replay")
-    parts = replace(tuning.settings_type(MOPO, "none")(), recipe=config)
-    agent = build.build_agent(MOPO, "none", spec_of(card), parts, card, 0)
-    alone = Imagined(agent, logs().only(1), config, 0)
+    parts = replace(tuning.settings_type(METHOD, "none")(), recipe=config)
+    agent = build.build_agent(METHOD, "none", spec_of(card), parts, card, 0)
+    alone = MOPO(agent, logs().select(1), config, 0)
     alone.iterate(0.0)
     assert alone.imagined.lengths.tolist() == [[15 * 4, 0]]

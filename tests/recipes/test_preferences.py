@@ -12,10 +12,10 @@ from resuming import saved, snapshot
 from torch import Generator, Tensor
 
 from metairl.core.errors import UsageError
-from metairl.core.records import RunFolder, Training
+from metairl.core.records import RunFolder, TrainingLoop
 from metairl.core.types import Step
 from metairl.envs.point import Point
-from metairl.evaluation.protocol import Spent
+from metairl.evaluation.protocol import StepCounts
 from metairl.evaluation.statistics import permutation_test
 from metairl.experiments.request import Request, build, judge, request
 from metairl.experiments.run import execute
@@ -42,18 +42,18 @@ def asked(name: str, steps: int = 1600, **questions: object) -> Request:
 @pytest.mark.parametrize("name", list(SMALL))
 def test_the_budget_of_labels_is_asked_to_the_last_and_recorded(name: str, tmp_path: Path) -> None:
     execute(asked(name), tmp_path, [])
-    kept = [r.metrics for r in RunFolder(tmp_path).records() if isinstance(r, Training)]
-    counts = [metrics.get("asked", 0.0) for metrics in kept]
-    assert counts == sorted(counts) and counts[-1] == 40
+    kept = [r.metrics for r in RunFolder(tmp_path).records() if isinstance(r, TrainingLoop)]
+    mask = [metrics.get("asked", 0.0) for metrics in kept]
+    assert mask == sorted(mask) and mask[-1] == 40
     assert kept[-1]["labels"] == 40 and kept[-1]["agreement"] == 1
-    assert len(set(counts) - {0.0}) > 3  # in several sessions
+    assert len(set(mask) - {0.0}) > 3  # in several sessions
     half = [metrics["asked"] for record, metrics in zip(training(tmp_path), kept, strict=True)
             if record.env_steps >= 1100]  # fmt: skip
     assert set(half) == {40.0}  # all of them by the half, and what one iteration adds
 
 
-def training(folder: Path) -> list[Training]:
-    return [record for record in RunFolder(folder).records() if isinstance(record, Training)]
+def training(folder: Path) -> list[TrainingLoop]:
+    return [record for record in RunFolder(folder).records() if isinstance(record, TrainingLoop)]
 
 
 def test_skipped_questions_are_spent_and_are_no_labels() -> None:
@@ -122,8 +122,8 @@ def test_every_network_moves_and_a_resumed_run_is_equal_bit_for_bit(name: str) -
         again = resumed.iterate(progress)
     assert again == metrics
     assert all(torch.equal(ends[key], value) for key, value in resumed.networks.state_dict().items())
-    assert not asked(name).sight.reward
-    assert len(judge(asked(name), policy, "validation", Spent())[0].returns) == 100
+    assert not asked(name).inputs.reward
+    assert len(judge(asked(name), policy, "validation", StepCounts())[0].returns) == 100
 
 
 def test_every_step_that_was_kept_is_paid_by_the_newest_reward() -> None:
@@ -133,7 +133,7 @@ def test_every_step_that_was_kept_is_paid_by_the_newest_reward() -> None:
         recipe.iterate(progress)
     moves, _ = recipe._moves()
     reward = recipe.asking.reward
-    torch.testing.assert_close(moves.reward, reward.pays(moves.z, moves.action).detach())
+    torch.testing.assert_close(moves.reward, reward.policy_reward(moves.z, moves.action).detach())
     with torch.no_grad():
         reward.r.biases[-1] += 1.0
         recipe.streams["improve"].manual_seed(0)
@@ -163,7 +163,7 @@ def test_a_segment_is_no_longer_than_a_trial() -> None:
 
 def test_questions_are_due_by_the_share_of_training() -> None:
     _, recipe = build(asked("preferences", labels=100, early=0.2, until=0.5, session=30))
-    ask: preference_queries.Asking = recipe.asking
+    ask: preference_queries.PreferenceQueries = recipe.asking
     assert ask.due(0.0) == 20
     ask.asked = 20
     assert ask.due(0.15) == 0  # 24 would be
@@ -187,7 +187,7 @@ def test_comparisons_teach_where_to_go() -> None:
         policy, trained = build(wanted)
         while trained.clock < wanted.steps:
             trained.iterate(trained.clock / wanted.steps)
-        scores.append(np.array(judge(wanted, policy, "test", Spent())[0].returns, dtype=float))
+        scores.append(np.array(judge(wanted, policy, "test", StepCounts())[0].returns, dtype=float))
     assert scores[0].mean() > -8
     assert permutation_test(scores[0], scores[1], np.random.default_rng(0)) < 0.001
 

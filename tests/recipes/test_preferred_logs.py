@@ -9,10 +9,10 @@ import torch
 from resuming import snapshot
 from test_preferences import by_place
 
-from metairl.agents.agent import Informed
+from metairl.agents.agent import ConditionedPolicy
 from metairl.core.errors import DamagedFile, UsageError
 from metairl.data import offline_dataset
-from metairl.experiments.request import Request, build, informed, request
+from metairl.experiments.request import Request, build, given_support, request
 from metairl.methods.registry import find
 from metairl.methods.settings import settings_from
 from metairl.rewards.preferences.human_answers import Answer, append
@@ -20,7 +20,7 @@ from metairl.rewards.preferences.segment_pairs import Pairs
 from metairl.rewards.preferences.task_evidence import evidence
 from metairl.rewards.preferences.teachers import Answers, TrueReward
 from metairl.training import offline
-from metairl.training.offline_preferences import PreferredLogs
+from metairl.training.offline_preferences import OfflinePreferences
 
 TASK = "point-robot:data=replay"
 FEW = TASK + ",comparisons=2"
@@ -37,9 +37,9 @@ def asked(task: str = TASK, encoder: str = "oracle", **recipe: object) -> Reques
     return request("preferences-iql", task, encoder, settings=settings)
 
 
-def built(task: str = TASK, encoder: str = "oracle", **recipe: object) -> PreferredLogs:
+def built(task: str = TASK, encoder: str = "oracle", **recipe: object) -> OfflinePreferences:
     _, made = build(asked(task, encoder, **recipe))
-    assert isinstance(made, PreferredLogs)
+    assert isinstance(made, OfflinePreferences)
     return made
 
 
@@ -56,7 +56,9 @@ def test_every_logged_step_is_paid_what_was_learned_or_nothing() -> None:
     recipe = built()
     recipe.iterate(0.0)
     moves, _ = recipe._moves()
-    torch.testing.assert_close(moves.reward, recipe.asking.reward.pays(moves.z, moves.action).detach())
+    torch.testing.assert_close(
+        moves.reward, recipe.asking.reward.policy_reward(moves.z, moves.action).detach()
+    )
     assert moves.reward.std() > 0.1
     control = built(pays="nothing")
     assert "asked" not in control.iterate(0.0)
@@ -75,13 +77,15 @@ def test_what_was_logged_as_reward_is_not_learned_from(pays: str, monkeypatch: p
     assert all(torch.equal(value, learned[1][key]) for key, value in learned[0].items())
 
 
-def spoilt(read: Callable[..., offline_dataset.Logs]) -> Callable[..., offline_dataset.Logs]:
+def spoilt(
+    read: Callable[..., offline_dataset.OfflineDataset],
+) -> Callable[..., offline_dataset.OfflineDataset]:
     """The same logs with other rewards."""
 
-    def other(*words: object) -> offline_dataset.Logs:
+    def other(*words: object) -> offline_dataset.OfflineDataset:
         found = read(*words)
-        kept = found.replay.only(torch.arange(len(found)))
-        kept.kept |= {key: torch.randn_like(kept.kept[key]) for key in ("reward", "learned")}
+        kept = found.replay.select(torch.arange(len(found)))
+        kept.data |= {key: torch.randn_like(kept.data[key]) for key in ("reward", "training_reward")}
         return replace(found, replay=kept)
 
     return other
@@ -99,7 +103,7 @@ def test_a_persons_answers_take_the_teachers_place(tmp_path: Path) -> None:
     found = recipe.iterate(0.0)
     assert found["labels"] == 5 and recipe.asking.pairs is not None
     assert recipe.asking.pairs.obs.shape[:3] == (5, 2, 4)
-    kept = recipe.replay.kept["obs"][0]
+    kept = recipe.replay.data["obs"][0]
     torch.testing.assert_close(recipe.asking.pairs.obs[2, 0], kept[0, 2:6])
     assert recipe.iterate(0.5)["labels"] == 5  # they are read once
     append(path, Answer(0, (0, 1), (0, 3), 4, "right"))
@@ -113,13 +117,13 @@ def test_evidence_says_which_segment_was_preferred_and_nothing_of_the_task() -> 
     """Two pairs of one task, by hand: the second won, then one that was skipped, then neither."""
     obs = torch.arange(12.0).view(3, 2, 2, 1)
     pairs = Pairs(obs, obs + 100, torch.ones(3, 2, 2), torch.ones(3, 1))
-    pairs.counts[2, 1, 1] = 0  # a trial that was over
+    pairs.mask[2, 1, 1] = 0  # a trial that was over
     first, given = torch.tensor([0.0, 1.0, 0.5]), torch.tensor([True, False, True])
     batch = evidence(pairs, first, given, tasks=1)
     assert batch.obs[0, :7, 0].tolist() == [0, 1, 2, 3, 8, 9, 10]
     assert batch.reward[0, :7].tolist() == [-1, -1, 1, 1, 0, 0, 0]
     assert batch.action[0, 0, 0] == 100
-    assert batch.counts[0].tolist() == [1.0] * 7 + [0.0] * 5
+    assert batch.mask[0].tolist() == [1.0] * 7 + [0.0] * 5
     assert not batch.task.any()
 
 
@@ -140,13 +144,13 @@ def test_a_held_out_task_is_inferred_from_its_comparisons_alone(monkeypatch: pyt
     wanted = asked(FEW, "focal", ask=SMALL["ask"] | {"labels": 40})
     policy, _ = build(wanted)
     monkeypatch.setattr(TrueReward, "answer", by_place)
-    beliefs = [informed(wanted, policy, wanted.card, "test")]
+    beliefs = [given_support(wanted, policy, wanted.card, "test")]
     read = offline_dataset.read
     monkeypatch.setattr(offline_dataset, "read", spoilt(read))
-    beliefs.append(informed(wanted, policy, wanted.card, "test"))
+    beliefs.append(given_support(wanted, policy, wanted.card, "test"))
     monkeypatch.setattr(TrueReward, "answer", lambda *words: turned(by_place(*words)))
-    beliefs.append(informed(wanted, policy, wanted.card, "test"))
-    known = [told.belief for told in beliefs if isinstance(told, Informed)]
+    beliefs.append(given_support(wanted, policy, wanted.card, "test"))
+    known = [told.belief for told in beliefs if isinstance(told, ConditionedPolicy)]
     assert torch.equal(known[0], known[1])
     assert not torch.isclose(known[0], known[2]).all(1).any()
 

@@ -12,18 +12,18 @@ from torch.testing import assert_close
 from metairl.core.errors import CardError
 from metairl.core.rng import stream
 from metairl.core.rollout import rollout
-from metairl.core.types import Sight, Trial
+from metairl.core.types import PolicyInputs, Trial
 from metairl.envs.point_maze import PointMaze
-from metairl.evaluation.protocol import Spent
+from metairl.evaluation.protocol import StepCounts
 from metairl.experiments.request import Request, build, judge, request
 from metairl.methods.registry import METHODS, find
 from metairl.methods.settings import settings_from
 from metairl.tasks import catalogue, sampling
 from metairl.training import self_play
-from metairl.training.goal_reaching import Reaching, Round, curriculum, ends, towards
+from metairl.training.goal_reaching import GoalReaching, Round, curriculum, ends, towards
 from metairl.training.self_play import SelfPlay, at_end, setter_pay
 from metairl.training.uniform_goals import UniformGoals
-from metairl.training.visited_goals import HindsightGoals
+from metairl.training.visited_goals import VisitedGoals
 
 NAMES = [name for name, method in METHODS.items() if method.support == "told"]
 TRIALS, STEPS = 6, 50
@@ -35,9 +35,9 @@ def asked(name: str, **recipe: object) -> Request:
     return request(name, "point-maze", steps=3000, settings=settings)
 
 
-def built(name: str, **recipe: object) -> Reaching:
+def built(name: str, **recipe: object) -> GoalReaching:
     _, made = build(asked(name, **recipe))
-    assert isinstance(made, Reaching)
+    assert isinstance(made, GoalReaching)
     return made
 
 
@@ -63,7 +63,7 @@ class Right:
 def going_right() -> Trial:
     """From (0.6, −0.8): to 0.7, 0.8, 0.9 and then 1.0 for good; four lanes of six stay."""
     recipe = built("uniform-goals")
-    return rollout(Right(), recipe.somewhere(), stream("act"), Sight(reward=False), final=True)
+    return rollout(Right(), recipe.somewhere(), stream("act"), PolicyInputs(reward=False), final=True)
 
 
 def test_all_three_are_here() -> None:
@@ -83,13 +83,15 @@ def test_the_setter_is_paid_for_goals_that_are_away_and_more_where_the_reacher_f
 
 def test_it_is_paid_in_the_last_step_that_counts() -> None:
     trial = going_right()
-    counts = torch.arange(STEPS).expand(TRIALS, STEPS) < tensor([50, 1, 3, 50, 50, 50]).unsqueeze(1)
-    trial = replace(trial, outcome=replace(trial.outcome, counts=counts))
+    mask = torch.arange(STEPS).expand(TRIALS, STEPS) < tensor([50, 1, 3, 50, 50, 50]).unsqueeze(1)
+    trial = replace(trial, outcome=replace(trial.outcome, mask=mask))
     paid = at_end(tensor([1.0, 2, 3, 4, 5, 6]), trial)
     assert paid.sum(1).tolist() == [1, 2, 3, 4, 5, 6]
     assert paid[1, 0] == 2 and paid[2, 2] == 3 and paid[0, 49] == 1
-    assert trial.after is not None
-    assert_close(ends(trial)[:3], torch.stack([trial.after[0, 49], trial.after[1, 0], trial.after[2, 2]]))
+    assert trial.next_obs is not None
+    assert_close(
+        ends(trial)[:3], torch.stack([trial.next_obs[0, 49], trial.next_obs[1, 0], trial.next_obs[2, 2]])
+    )
 
 
 def test_the_reacher_is_paid_one_in_every_step_that_leads_to_its_goal(
@@ -129,7 +131,7 @@ def test_the_setter_lives_first_and_the_reacher_is_told_where_it_ended() -> None
     way, _ = recipe.ways(played)
     assert_close(way.task, goals)
     assert torch.equal(way.obs, shown.obs) and torch.equal(way.action, shown.action)
-    assert not recipe.setter.agent.sight.task and not recipe.setter.agent.sight.reward
+    assert not recipe.setter.agent.inputs.task and not recipe.setter.agent.inputs.reward
 
 
 def test_the_setters_steps_count() -> None:
@@ -162,7 +164,7 @@ def test_ways_are_cloned_where_the_goal_is_away_and_the_reacher_failed() -> None
 
 def test_hindsight_shows_ways_to_where_the_reacher_ended_instead() -> None:
     recipe, trial = built("hindsight-only"), going_right()
-    assert isinstance(recipe, HindsightGoals)
+    assert isinstance(recipe, VisitedGoals)
     arrived = torch.zeros(TRIALS, STEPS, dtype=torch.bool)
     arrived[0, 3] = True
     way, wanted = recipe.ways(Round(trial.task, None, trial, arrived, arrived.any(1)))
@@ -219,7 +221,7 @@ def test_uniform_goals_are_everywhere() -> None:
 
 def test_goals_of_hindsight_are_places_it_visited_and_the_newest_are_kept() -> None:
     recipe = built("hindsight-only", keep=400)
-    assert isinstance(recipe, HindsightGoals)
+    assert isinstance(recipe, VisitedGoals)
     first, _ = recipe.propose()
     assert_close(first, tensor([0.6, -0.8]).repeat(TRIALS, 1))
     recipe.iterate(0.0)
@@ -242,7 +244,7 @@ def test_a_goal_that_is_held_out_is_refused() -> None:
 def test_every_network_moves_and_a_resumed_run_is_equal_bit_for_bit(name: str) -> None:
     wanted = asked(name)
     goes_on_bit_for_bit(wanted)
-    assert wanted.sight == Sight(reward=False, task=True)
+    assert wanted.inputs == PolicyInputs(reward=False, task=True)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -254,10 +256,10 @@ def trained(name: str) -> float:
     """Success in held-out tasks."""
     wanted = request(name, "point-maze", seed=0)
     policy, recipe = build(wanted)
-    assert isinstance(recipe, Reaching)
+    assert isinstance(recipe, GoalReaching)
     while recipe.clock < wanted.steps:
         recipe.iterate(recipe.clock / wanted.steps)
-    judged = judge(wanted, policy, "test", Spent())[0]
+    judged = judge(wanted, policy, "test", StepCounts())[0]
     assert judged.success is not None
     return sum(judged.success) / len(judged.success)
 

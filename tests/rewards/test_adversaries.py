@@ -8,20 +8,20 @@ from torch import Tensor, nn
 
 from metairl.core.types import Outcome, Spec
 from metairl.rewards.adversarial import airl, gail, gcl
-from metairl.rewards.adversarial.absorbing import Deeds, Potential, expected
+from metairl.rewards.adversarial.absorbing import AbsorbingMLP, DiscriminatorBatch, expected
 from metairl.training.adversarial_imitation import steps_left
 
 SPEC = Spec(obs=2, actions=2, discrete=True, horizon=4, episodes=1, params=1)
 
 
-def deeds(steps: int = 3, ended: bool = False, log_prob: float = -0.5) -> Deeds:
+def deeds(steps: int = 3, ended: bool = False, log_prob: float = -0.5) -> DiscriminatorBatch:
     last = torch.zeros(1, steps)
     last[:, -1] = float(ended)
-    return Deeds(
+    return DiscriminatorBatch(
         z=torch.zeros(1, steps, 2),
         action=torch.eye(2)[torch.zeros(1, steps, dtype=torch.long)],
-        after=torch.ones(1, steps, 2),
-        counts=torch.ones(1, steps),
+        next_z=torch.ones(1, steps, 2),
+        mask=torch.ones(1, steps),
         ended=last,
         rest=last * (SPEC.horizon - steps),
         log_prob=torch.full((1, steps), log_prob),
@@ -38,7 +38,7 @@ class Fixed(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return torch.full(x.shape[:-1], self.step)
 
-    def at_rest(self) -> Tensor:
+    def absorbing(self) -> Tensor:
         return torch.tensor(self.rest)
 
 
@@ -57,34 +57,34 @@ def test_gail_by_hand(form: str, paid: float) -> None:
     assert losses["shown"].item() == pytest.approx(math.log1p(math.exp(-0.3)))
     lived = (3 * math.log1p(math.exp(0.3)) + math.log1p(math.exp(-1.0))) / 4
     assert losses["lived"].item() == pytest.approx(lived)
-    assert model.pays(deeds())[0, 0].item() == pytest.approx(paid)
+    assert model.policy_reward(deeds())[0, 0].item() == pytest.approx(paid)
 
 
 def test_gail_learns_who_is_who() -> None:
     torch.manual_seed(0)
     model = gail.GAIL(SPEC, 2, gail.Config(hidden=(8,)))
     shown, lived = deeds(), deeds()
-    lived = Deeds(
+    lived = DiscriminatorBatch(
         lived.z,
         1 - lived.action,
-        *(getattr(lived, name) for name in ("after", "counts", "ended", "rest", "log_prob")),
+        *(getattr(lived, name) for name in ("next_z", "mask", "ended", "rest", "log_prob")),
     )
     optimiser = torch.optim.Adam(model.parameters(), 1e-2)
     for _ in range(200):
         optimiser.zero_grad()
         torch.stack(list(model.losses(shown, lived).values())).sum().backward()
         optimiser.step()
-    assert model.pays(shown).min() > 1 and model.pays(lived).max() < -1
+    assert model.policy_reward(shown).min() > 1 and model.policy_reward(lived).max() < -1
 
 
 def test_airl_by_hand() -> None:
     """f = 0.3 + 0.9 · 2 − 2 = 0.1, the logit 0.1 + 0.5; where the MDP ended h(z′) is that of rest, 4."""
     model = airl.AIRL(SPEC, 2, airl.Config(gamma=0.9))
     model.g, model.h = Fixed(0.3, 1.0), Fixed(2.0, 4.0)
-    paid = model.pays(deeds(ended=True))
+    paid = model.policy_reward(deeds(ended=True))
     torch.testing.assert_close(paid, torch.tensor([[0.6, 0.6, 0.3 + 3.6 - 2 + 0.5]]))
-    assert model.pays_at_rest().item() == pytest.approx(1.0 + 3.6 - 4.0)
-    assert model.recovered(deeds().z, deeds().action)[0, 0].item() == pytest.approx(0.3)
+    assert model.absorbing_reward().item() == pytest.approx(1.0 + 3.6 - 4.0)
+    assert model.recovered_reward(deeds().z, deeds().action)[0, 0].item() == pytest.approx(0.3)
 
 
 def test_gcl_weighs_by_who_could_have_done_it() -> None:
@@ -93,7 +93,7 @@ def test_gcl_weighs_by_who_could_have_done_it() -> None:
     model.r = Fixed(0.0, 0.0)
     likely, rare = deeds(1, log_prob=math.log(0.75)), deeds(1, log_prob=math.log(0.25))
     model.cloned = Same()  # π_E never does either, so only the policy's density counts
-    size = model.size(likely, rare)
+    size = model.effective_sample_size(likely, rare)
     weights = torch.tensor([1 / 0.75, 1 / 0.25])
     weights /= weights.sum()
     assert size.item() == pytest.approx(1 / weights.square().sum().item(), rel=1e-4)
@@ -121,7 +121,7 @@ def test_a_constant_reward_pays_every_length_of_episode_the_same(steps: int) -> 
     model.h = Fixed(0.3, 0.3)
     lived = deeds(steps, ended=steps < SPEC.horizon)
     waiting = gamma * (1 - gamma**lived.rest) / (1 - gamma)
-    paid = model.pays(lived) + waiting * model.pays_at_rest()
+    paid = model.policy_reward(lived) + waiting * model.absorbing_reward()
     total = (paid * gamma ** torch.arange(steps)).sum().item()
     each = math.log1p(math.exp(0.3))
     assert total == pytest.approx(each * sum(gamma**t for t in range(SPEC.horizon)), rel=1e-5)
@@ -129,6 +129,6 @@ def test_a_constant_reward_pays_every_length_of_episode_the_same(steps: int) -> 
 
 def test_rest_is_no_state_that_a_step_could_look_like() -> None:
     torch.manual_seed(0)
-    potential = Potential(3, (8,))
-    assert potential.at_rest().shape == ()
-    assert potential(torch.zeros(1, 1, 3)).item() != potential.at_rest().item()
+    potential = AbsorbingMLP(3, (8,))
+    assert potential.absorbing().shape == ()
+    assert potential(torch.zeros(1, 1, 3)).item() != potential.absorbing().item()

@@ -14,16 +14,16 @@ from metairl.data.replay import Replay
 from metairl.rewards.preferences import reward_model, teachers
 from metairl.rewards.preferences import segment_pairs as segments
 from metairl.rewards.preferences.query_selection import SELECT, chosen, disagreement
-from metairl.rewards.preferences.reward_model import Preferred
+from metairl.rewards.preferences.reward_model import PreferenceReward
 from metairl.rewards.preferences.segment_pairs import Pairs
 from metairl.rewards.preferences.teachers import TrueReward, agreement
 
 SPEC = Spec(obs=2, actions=1, discrete=False, horizon=6, episodes=1, params=1)
 
 
-def linear(members: int = 1, **config: object) -> Preferred:
+def linear(members: int = 1, **config: object) -> PreferenceReward:
     """r = 0.5 x₁ − x₂, whatever is done."""
-    model = Preferred(SPEC, 2, replace(reward_model.Config(members, (), 0.0), **config))
+    model = PreferenceReward(SPEC, 2, replace(reward_model.Config(members, (), 0.0), **config))
     with torch.no_grad():
         model.r.weights[0].copy_(tensor([[0.5], [-1.0], [0.0]]).expand(members, 3, 1))
     return model
@@ -37,15 +37,15 @@ def pair() -> Tensor:
 def test_a_likelihood_by_hand() -> None:
     """1.5 beside 0: the first is preferred with chance 1 / (1 + exp −1.5)."""
     model, x = linear(), pair()
-    counts = torch.ones(x.shape[:-1])
+    mask = torch.ones(x.shape[:-1])
     chance = 1 / (1 + math.exp(-1.5))
-    assert model.chances(x, counts).item() == pytest.approx(chance)
+    assert model.probs(x, mask).item() == pytest.approx(chance)
     for label, loss in (
         (1.0, -math.log(chance)),
         (0.0, -math.log(1 - chance)),
         (0.5, -math.log(chance * (1 - chance)) / 2),
     ):
-        losses = model.losses(x[None], counts[None], tensor([[label]]))
+        losses = model.losses(x[None], mask[None], tensor([[label]]))
         assert losses["preference"].item() == pytest.approx(loss, rel=1e-5)
 
 
@@ -58,13 +58,13 @@ def test_squares_are_paid_for() -> None:
 
 def test_swapping_a_pair_flips_its_label() -> None:
     model, x = linear(), pair()
-    counts = torch.ones(x.shape[:-1])
+    mask = torch.ones(x.shape[:-1])
     here, swapped = (
-        model.losses(y[None], counts[None], tensor([[label]]))["preference"]
+        model.losses(y[None], mask[None], tensor([[label]]))["preference"]
         for y, label in ((x, 0.8), (x.flip(1), 0.2))
     )
     assert_close(here, swapped)
-    assert_close(model.chances(x, counts), 1 - model.chances(x.flip(1), counts))
+    assert_close(model.probs(x, mask), 1 - model.probs(x.flip(1), mask))
     shown = pairs_of(4)
     flipped = replace(shown, obs=shown.obs.flip(1), action=shown.action.flip(1))
     paid, teacher = torch.randn(4, 2, 3), TrueReward(teachers.Config(), SPEC)
@@ -74,57 +74,57 @@ def test_swapping_a_pair_flips_its_label() -> None:
 
 def test_a_constant_changes_nothing_at_equal_lengths_and_something_at_others() -> None:
     model, x = linear(), pair()
-    counts = torch.ones(x.shape[:-1])
-    shorter = counts.clone()
+    mask = torch.ones(x.shape[:-1])
+    shorter = mask.clone()
     shorter[0, 1, 1] = 0
-    before = [model.chances(x, c).item() for c in (counts, shorter)]
+    before = [model.probs(x, c).item() for c in (mask, shorter)]
     with torch.no_grad():
         model.r.biases[0] += 3.0
-    assert model.chances(x, counts).item() == pytest.approx(before[0], rel=1e-5)
-    assert model.chances(x, shorter).item() != pytest.approx(before[1], rel=1e-2)
+    assert model.probs(x, mask).item() == pytest.approx(before[0], rel=1e-5)
+    assert model.probs(x, shorter).item() != pytest.approx(before[1], rel=1e-2)
 
 
 def test_a_policy_is_paid_the_standardised_mean_of_the_members() -> None:
     model, x = linear(members=2), pair()
-    counts = torch.ones(x.shape[:-1])
+    mask = torch.ones(x.shape[:-1])
     with torch.no_grad():
         model.r.biases[0][0] += 4.0
-        model.standardise(x, counts)
-        paid = model.pays(x[0, ..., :2], x[0, ..., 2:])
+        model.standardise(x, mask)
+        paid = model.policy_reward(x[0, ..., :2], x[0, ..., 2:])
     raw = tensor([[0.5, 1.0], [1.0, -1.0]]) + 2.0
     assert_close(paid, (raw - raw.mean()) / raw.std(correction=0))
 
 
 def test_where_segments_end_early_the_level_stays() -> None:
     model, x = linear(), pair()
-    counts = torch.ones(x.shape[:-1])
-    counts[0, 1, 1] = 0
+    mask = torch.ones(x.shape[:-1])
+    mask[0, 1, 1] = 0
     with torch.no_grad():
-        model.standardise(x, counts)
-        paid = model.pays(x[0, ..., :2], x[0, ..., 2:])
+        model.standardise(x, mask)
+        paid = model.policy_reward(x[0, ..., :2], x[0, ..., 2:])
     assert_close(paid[0], tensor([0.5, 1.0]) / tensor([0.5, 1.0, 1.0]).std(correction=0))
 
 
 def test_what_is_read_is_made_even_but_for_what_never_varies() -> None:
     model, x = linear(), pair()
-    counts = torch.ones(x.shape[:-1])
-    counts[0, 1, 1] = 0  # (0, 1) does not count
-    model.look(x, counts)
+    mask = torch.ones(x.shape[:-1])
+    mask[0, 1, 1] = 0  # (0, 1) does not count
+    model.look(x, mask)
     assert_close(model.centre, tensor([5 / 3, 0.0, 9.0]))
     assert_close(model.spread, tensor([math.sqrt(2) / 3, 1.0, 1.0]))
     there = (tensor([1.0, 2.0, 2.0]) - 5 / 3) / (math.sqrt(2) / 3)
     chance = (0.5 * (there[0] + there[1] - there[2])).sigmoid()
-    assert_close(model.chances(x, counts)[0, 0], chance)
+    assert_close(model.probs(x, mask)[0, 0], chance)
 
 
 def test_members_learn_apart() -> None:
     torch.manual_seed(0)
-    model = Preferred(SPEC, 2, reward_model.Config(members=2, hidden=(4,)))
-    x, counts = torch.randn(2, 3, 2, 4, 3), torch.ones(2, 3, 2, 4)
+    model = PreferenceReward(SPEC, 2, reward_model.Config(members=2, hidden=(4,)))
+    x, mask = torch.randn(2, 3, 2, 4, 3), torch.ones(2, 3, 2, 4)
     whole, alone = [], []
     for first in (tensor([[1.0] * 3, [0.0] * 3]), tensor([[1.0] * 3, [1.0] * 3])):
         model.zero_grad()
-        torch.stack(list(model.losses(x, counts, first).values())).sum().backward()
+        torch.stack(list(model.losses(x, mask, first).values())).sum().backward()
         whole.append(model.r.weights[0].grad[0].clone())
         alone.append(model.r.weights[0].grad[1].clone())
     assert_close(whole[0], whole[1], atol=0, rtol=0)
@@ -137,7 +137,7 @@ def error(count: int, seed: int) -> float:
     x = torch.randn(count, 2, 4, 3, generator=rng)
     gap = (x @ weights).sum(-1) @ tensor([1.0, -1.0])
     first = (torch.rand(count, generator=rng) < gap.sigmoid()).float()
-    model = Preferred(SPEC, 2, reward_model.Config(1, (), 0.0))
+    model = PreferenceReward(SPEC, 2, reward_model.Config(1, (), 0.0))
     optimiser = torch.optim.LBFGS(model.parameters(), max_iter=50, line_search_fn="strong_wolfe")
 
     def loss() -> Tensor:
@@ -153,9 +153,9 @@ def error(count: int, seed: int) -> float:
 
 def test_known_weights_are_found_up_to_scale_and_errors_fall_as_one_over_the_root() -> None:
     """Slope of log error on log count over 16 times as many answers, 24 draws a point: −½."""
-    counts = (100, 400, 1600)
-    means = [sum(error(count, seed) for seed in range(24)) / 24 for count in counts]
-    slope = math.log(means[-1] / means[0]) / math.log(counts[-1] / counts[0])
+    mask = (100, 400, 1600)
+    means = [sum(error(count, seed) for seed in range(24)) / 24 for count in mask]
+    slope = math.log(means[-1] / means[0]) / math.log(mask[-1] / mask[0])
     assert -0.65 < slope < -0.35
     assert means[-1] < 0.06
 
@@ -206,19 +206,19 @@ def test_agreement_is_of_those_that_take_a_side() -> None:
 
 
 def test_selection_takes_what_members_disagree_about() -> None:
-    chances = tensor([[0.5, 0.9, 0.2], [0.5, 0.1, 0.4]])
-    assert chosen(chances, 2, disagreement).tolist() == [1, 2]
-    assert chosen(chances, 2, SELECT["uniform"]).tolist() == [0, 1]
+    probs = tensor([[0.5, 0.9, 0.2], [0.5, 0.1, 0.4]])
+    assert chosen(probs, 2, disagreement).tolist() == [1, 2]
+    assert chosen(probs, 2, SELECT["uniform"]).tolist() == [0, 1]
 
 
 def kept() -> Replay:
     """Two tasks with three trials of up to 6 steps, whose observations say where they are from."""
     replay = Replay(3, 6, torch.zeros(2, dtype=torch.long))
     place = torch.arange(2).view(2, 1, 1) * 100 + torch.arange(3).view(3, 1) * 10 + torch.arange(6)
-    replay.kept = {"obs": place.float().unsqueeze(-1), "action": torch.zeros(2, 3, 6, 1),
+    replay.data = {"obs": place.float().unsqueeze(-1), "action": torch.zeros(2, 3, 6, 1),
                    "reward": -place.float()}  # fmt: skip
     replay.tasks = tensor([[0.0], [1.0]])
-    replay.lived = tensor([3, 2])
+    replay.num_trials = tensor([3, 2])
     replay.lengths = tensor([[6, 6, 2], [6, 6, 0]])
     return replay
 
@@ -233,17 +233,17 @@ def test_segments_are_of_one_task_of_two_trials_and_end_where_a_trial_does() -> 
     assert (trials[:, 0] != trials[:, 1]).all()
     assert set(trials[pairs.task[:, 0] == 1].flatten().tolist()) == {0.0, 1.0}
     short = trials == 2
-    assert pairs.counts[short].sum(-1).unique().tolist() == [2.0]
-    assert pairs.counts[~short].sum(-1).unique().tolist() == [4.0]
+    assert pairs.mask[short].sum(-1).unique().tolist() == [2.0]
+    assert pairs.mask[~short].sum(-1).unique().tolist() == [4.0]
     first = seen[..., 0][~short] % 10
     shares = torch.bincount(first.long()) / len(first)
     assert_close(shares, torch.full((3,), 1 / 3), atol=0.03, rtol=0)  # the newest step too
-    assert_close(segments.paid(replay, places, 4)[pairs.counts > 0], -seen[pairs.counts > 0])
+    assert_close(segments.paid(replay, places, 4)[pairs.mask > 0], -seen[pairs.mask > 0])
 
 
 def test_a_single_trial_is_compared_with_itself() -> None:
     replay = kept()
-    replay.lived = tensor([1, 0])
+    replay.num_trials = tensor([1, 0])
     places = segments.draw(replay, 100, 4, stream("draw"))
     assert not places.task.any() and not places.trial.any()
     assert set(places.first.flatten().tolist()) == {0, 1, 2}

@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from metairl.core.errors import UsageError
-from metairl.rewards.clare_weights import Balance, Paid, reward_loss
+from metairl.rewards.clare_weights import Paid, PointwiseWeights, reward_loss
 
 SHOWN, OTHERS = torch.tensor([0.1, 0.9]), torch.tensor([0.2, 0.3, 0.8, 1.0, 0.1, 0.4])
 
 
 def test_weights_by_hand() -> None:
     """N = 8, N_E = 2, κ = 4; one demonstrated pair is unsure, five pairs are sure: β = 4/5 there, −4 here."""
-    balance = Balance.of(SHOWN, OTHERS, 0.5)
+    balance = PointwiseWeights.of(SHOWN, OTHERS, 0.5)
     shown, others = balance.weights(SHOWN, True), balance.weights(OTHERS, False)
     torch.testing.assert_close(shown, torch.tensor([0.8, -4.0]))
     torch.testing.assert_close(others, torch.tensor([0.8, 0.8, 0.0, 0.0, 0.8, 0.8]))
@@ -20,18 +20,18 @@ def test_weights_by_hand() -> None:
 
 def test_a_demonstration_that_the_model_gets_wrong_counts_for_nothing() -> None:
     """1 / N_E of L's second term and κ / N of its third are the same."""
-    balance = Balance.of(SHOWN, OTHERS, 0.5)
+    balance = PointwiseWeights.of(SHOWN, OTHERS, 0.5)
     assert 1 / len(SHOWN) + balance.taken / (len(SHOWN) + len(OTHERS)) == 0
 
 
 def test_where_all_is_sure_nothing_is_moved() -> None:
-    balance = Balance.of(torch.tensor([0.1, 0.2]), torch.tensor([0.1, 1.0]), 0.5)
+    balance = PointwiseWeights.of(torch.tensor([0.1, 0.2]), torch.tensor([0.1, 1.0]), 0.5)
     assert not balance.weights(torch.tensor([0.1, 0.9]), True).any()
 
 
 def test_logs_that_cover_too_little_are_refused() -> None:
     with pytest.raises(UsageError, match="the model is sure of no logged pair"):
-        Balance.of(torch.tensor([0.9]), torch.tensor([0.8, 1.0]), 0.5)
+        PointwiseWeights.of(torch.tensor([0.9]), torch.tensor([0.8, 1.0]), 0.5)
 
 
 def test_the_constant_scheme_by_hand() -> None:

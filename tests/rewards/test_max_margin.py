@@ -6,7 +6,7 @@ import torch
 
 from metairl.agents.exact.planning import HARD, plan, value_of, visits
 from metairl.core.errors import Infeasible
-from metairl.core.types import Chart, Demonstrations, NoConfig, Spec
+from metairl.core.types import Demonstrations, FiniteMDP, NoConfig, Spec
 from metairl.rewards.irl import max_margin, projection, quadratic_programs, tabular_bc
 from metairl.rewards.irl.mixed_policy import aimless, mixed
 
@@ -14,11 +14,11 @@ ROOM = torch.tensor([[[0, 1], [1, 0]]])  # two states: stay or cross
 SPEC = Spec(2, 2, True, 4, 1, 0, chart="random-mdp", features=2)
 
 
-def room(features: list[list[float]] | None = None) -> Chart:
-    chances = torch.eye(2, dtype=torch.float64).view(1, 1, 2, 2)
+def room(features: list[list[float]] | None = None) -> FiniteMDP:
+    probs = torch.eye(2, dtype=torch.float64).view(1, 1, 2, 2)
     start = torch.tensor([[1.0, 0.0]], dtype=torch.float64)
     seen = torch.tensor([features or [[1.0, 0.0], [0.0, 1.0]]], dtype=torch.float64)
-    return Chart(ROOM, chances, seen, start)
+    return FiniteMDP(ROOM, probs, seen, start)
 
 
 def went_over() -> Demonstrations:
@@ -50,7 +50,7 @@ def test_a_mixture_by_hand() -> None:
 
 @pytest.mark.parametrize("config", [max_margin.Config(), max_margin.Structured()])
 def test_it_finds_the_state_that_was_sought(config: max_margin.Config) -> None:
-    found = max_margin.MaxMargin(SPEC, config).explain(room(), went_over())
+    found = max_margin.MaxMargin(SPEC, config).fit(room(), went_over())
     assert found.reward is not None and found.reward[0, 1] > found.reward[0, 0]
     seen = visits(room(), found.policy)
     torch.testing.assert_close(seen, torch.tensor([[1.0, 3.0]], dtype=torch.float64))
@@ -67,21 +67,21 @@ def test_no_weights_are_no_explanation(kind: type[max_margin.Config]) -> None:
     for slack in (1e-3, 1e3):
         config = kind(slack=slack)
         with pytest.raises(Infeasible, match="task 0: no reward of these features"):
-            max_margin.MaxMargin(SPEC, config).explain(chart, went_over())
+            max_margin.MaxMargin(SPEC, config).fit(chart, went_over())
 
 
 def test_the_task_that_cannot_be_explained_is_named() -> None:
     one, other = room(), room(features=[[1.0, 1.0], [1.0, 1.0]])
-    both = Chart(
+    both = FiniteMDP(
         ROOM.expand(2, -1, -1),
-        one.chances.expand(2, -1, -1, -1),
+        one.probs.expand(2, -1, -1, -1),
         torch.cat([one.features, other.features]),
         one.start.expand(2, -1),
     )
     shown = went_over()
     twice = Demonstrations(shown.states.expand(2, -1, -1), shown.actions.expand(2, -1, -1))
     with pytest.raises(Infeasible, match="task 1"):
-        max_margin.MaxMargin(SPEC, max_margin.Config()).explain(both, twice)
+        max_margin.MaxMargin(SPEC, max_margin.Config()).fit(both, twice)
 
 
 def test_weights_that_were_found_are_never_lost_again() -> None:
@@ -100,7 +100,7 @@ def test_where_every_state_was_shown_the_margin_is_plain() -> None:
     """Else no policy is at any distance, and no weights are needed."""
     everywhere = Demonstrations(torch.tensor([[[0, 1, 1, 1]]]), torch.tensor([[[1, 0, 0, 0]]]))
     plain, structured = (
-        max_margin.MaxMargin(SPEC, config).explain(room(), everywhere).reward
+        max_margin.MaxMargin(SPEC, config).fit(room(), everywhere).reward
         for config in (max_margin.Config(), max_margin.Structured())
     )
     assert plain is not None and structured is not None
@@ -112,7 +112,7 @@ def test_only_who_was_away_pays_for_the_distance() -> None:
     """It stays where it begins, and random actions are 1.5 of 4 steps in the state that was never shown."""
     nothing = torch.zeros(1, 1, 4, dtype=torch.int64)
     stayed = Demonstrations(nothing, nothing)
-    found = max_margin.MaxMargin(SPEC, max_margin.Structured()).explain(room(), stayed)
+    found = max_margin.MaxMargin(SPEC, max_margin.Structured()).fit(room(), stayed)
     assert found.reward is not None
     # μ_E − μ = (1.5, −1.5) / 4 and D = 1.5 / 4: the shortest w is (1, −1) / 2
     torch.testing.assert_close(
@@ -121,7 +121,7 @@ def test_only_who_was_away_pays_for_the_distance() -> None:
 
 
 def test_as_a_mixture_it_visits_what_was_shown() -> None:
-    found = max_margin.MaxMargin(SPEC, max_margin.Config(acts="mixture")).explain(room(), went_over())
+    found = max_margin.MaxMargin(SPEC, max_margin.Config(acts="mixture")).fit(room(), went_over())
     seen = visits(room(), found.policy)
     torch.testing.assert_close(seen, torch.tensor([[1.0, 3.0]], dtype=torch.float64), atol=1e-2, rtol=0)
 
@@ -138,7 +138,7 @@ def test_a_mixture_visits_states_as_drawing_a_policy_first_does() -> None:
 
 def test_projection_by_hand() -> None:
     """From random actions, one policy is as far as one can go: μ̄ is then μ_E, and the margin 0."""
-    found = projection.Projection(SPEC, projection.Config()).explain(room(), went_over())
+    found = projection.Projection(SPEC, projection.Config()).fit(room(), went_over())
     margins = [row["margin"].item() for row in found.rounds]
     assert margins[0] == pytest.approx((2 * (1.5 / 4) ** 2) ** 0.5)
     assert margins[1] == pytest.approx(0, abs=1e-12) and len(margins) == 2
@@ -153,29 +153,29 @@ def test_what_was_shown_half_the_time_is_mixed() -> None:
     shown = Demonstrations(states, actions)
     spread = torch.tensor([[2.5, 1.5]], dtype=torch.float64)
     for found in (
-        projection.Projection(SPEC, projection.Config()).explain(room(), shown),
+        projection.Projection(SPEC, projection.Config()).fit(room(), shown),
         max_margin.MaxMargin(
             Spec(2, 2, True, 4, 1, 0, chart="random-mdp", features=3), max_margin.Config(acts="mixture")
-        ).explain(
+        ).fit(
             room(features=[[1.0, 0.0, 0.3], [0.0, 1.0, 0.1]]), Demonstrations(states[:, :1], actions[:, :1])
         ),
     ):
         seen = visits(room(), found.policy)
         assert seen.sum().item() == pytest.approx(4)
-    first = projection.Projection(SPEC, projection.Config()).explain(room(), shown)
+    first = projection.Projection(SPEC, projection.Config()).fit(room(), shown)
     torch.testing.assert_close(visits(room(), first.policy), spread, atol=1e-3, rtol=0)
 
 
 def test_copying_counts() -> None:
     shown = Demonstrations(torch.tensor([[[0, 1, 1, 1]]]), torch.tensor([[[1, 0, 0, 1]]]))
-    found = tabular_bc.Copied(SPEC, NoConfig()).explain(room(), shown)
+    found = tabular_bc.TabularBC(SPEC, NoConfig()).fit(room(), shown)
     assert found.policy[0, 0].tolist() == [[0, 1], [1, 0]] and found.reward is None
     chart = room()
     torch.testing.assert_close(
         value_of(chart, torch.tensor([[0.0, 1.0]], dtype=torch.float64), found.policy),
         torch.tensor([3.0], dtype=torch.float64),
     )
-    unseen = tabular_bc.Copied(SPEC, NoConfig()).explain(
+    unseen = tabular_bc.TabularBC(SPEC, NoConfig()).fit(
         chart,
         Demonstrations(torch.zeros(1, 1, 4, dtype=torch.int64), torch.zeros(1, 1, 4, dtype=torch.int64)),
     )

@@ -18,8 +18,8 @@ GOOD = Answer(task=1, trials=(0, 1), first=(0, 2), steps=3, answer="left")
 def logs() -> Replay:
     """Two tasks of two trials; the second trial of the first task has four steps of six."""
     replay = Replay(2, 6, torch.zeros(2, dtype=torch.long))
-    replay.kept = {"obs": torch.arange(24.0).view(2, 2, 6, 1), "action": torch.zeros(2, 2, 6, 1)}
-    replay.tasks, replay.lived = torch.zeros(2, 1), torch.tensor([2, 2])
+    replay.data = {"obs": torch.arange(24.0).view(2, 2, 6, 1), "action": torch.zeros(2, 2, 6, 1)}
+    replay.tasks, replay.num_trials = torch.zeros(2, 1), torch.tensor([2, 2])
     replay.lengths = torch.tensor([[6, 4], [6, 6]])
     return replay
 

@@ -36,33 +36,33 @@ def falling(name: str) -> TaskCard:
 def somewhere(card: TaskCard) -> Locomotion:
     """Bodies in any state, most of them far from where episodes begin."""
     rng = stream("states")
-    world = make(card, sampling.draw(card, LANES, rng), rng)
-    assert isinstance(world, Locomotion)
-    qpos = world.origin + 2 * torch.rand(LANES, len(world.origin), generator=rng) - 1
+    env = make(card, sampling.draw(card, LANES, rng), rng)
+    assert isinstance(env, Locomotion)
+    qpos = env.origin + 2 * torch.rand(LANES, len(env.origin), generator=rng) - 1
     qpos[:20, -1] = 150.0  # a joint wound up, which no hopper survives
-    qvel = 20 * torch.randn(LANES, world.velocities, generator=rng)
-    world.engine.put(world.everyone, {"qpos": qpos, "qvel": qvel})
-    return world
+    qvel = 20 * torch.randn(LANES, env.velocities, generator=rng)
+    env.engine.put(env.everyone, {"qpos": qpos, "qvel": qvel})
+    return env
 
 
-def official(name: str, world: Locomotion) -> Tensor:
-    env: Any = gymnasium.make(OFFICIAL[name]).unwrapped
+def official(name: str, env: Locomotion) -> Tensor:
+    gym_env: Any = gymnasium.make(OFFICIAL[name]).unwrapped
     healthy = []
-    for qpos, qvel in zip(*(world.engine.field(part) for part in ("qpos", "qvel")), strict=True):
-        env.set_state(qpos.numpy(), qvel.numpy())
-        healthy.append(bool(env.is_healthy))
+    for qpos, qvel in zip(*(env.engine.field(part) for part in ("qpos", "qvel")), strict=True):
+        gym_env.set_state(qpos.numpy(), qvel.numpy())
+        healthy.append(bool(gym_env.is_healthy))
     return torch.tensor(healthy)
 
 
 @pytest.mark.parametrize("name", OFFICIAL)
 def test_a_body_that_is_seen_stands_where_the_one_that_is_simulated_does(name: str) -> None:
     card = falling(name)
-    world, fallen = somewhere(card), ends_of(card)
+    env, fallen = somewhere(card), ends_of(card)
     assert fallen
-    healthy = world.body.healthy(world.engine)
+    healthy = env.body.healthy(env.engine)
     assert 0.1 < healthy.float().mean() < 0.9
-    assert torch.equal(healthy, official(name, world))
-    assert torch.equal(~healthy, fallen(world._see()))
+    assert torch.equal(healthy, official(name, env))
+    assert torch.equal(~healthy, fallen(env._see()))
 
 
 def test_positions_and_velocities_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,24 +73,24 @@ def test_positions_and_velocities_are_told_apart(monkeypatch: pytest.MonkeyPatch
         return positions[:, 0] > 0
 
     card = falling("ant-goal")
-    world = somewhere(card)
+    env = somewhere(card)
     monkeypatch.setitem(BODIES, "ant", replace(BODIES["ant"], stands=stands))
     fallen = ends_of(card)
-    assert fallen and fallen(world._see()).any()
-    assert torch.equal(handed[0], world.engine.field("qpos")[:, 2:].float())
-    assert torch.equal(handed[1], world.engine.field("qvel").float())
+    assert fallen and fallen(env._see()).any()
+    assert torch.equal(handed[0], env.engine.field("qpos")[:, 2:].float())
+    assert torch.equal(handed[1], env.engine.field("qvel").float())
 
 
 @pytest.mark.parametrize("name", ["hopper", "walker-rand-params"])
 def test_episodes_end_where_what_a_step_led_to_says_so(name: str) -> None:
     card = catalogue.task(name)
-    world, fallen = make(card, sampling.draw(card, 50, stream("tasks")), stream("world")), ends_of(card)
+    env, fallen = make(card, sampling.draw(card, 50, stream("tasks")), stream("world")), ends_of(card)
     assert fallen
-    world.reset()
+    env.reset()
     rng, ends = stream("act"), 0
     for _ in range(60):
-        step = world.step(2 * torch.rand(50, world.spec.actions, generator=rng) - 1)
-        assert torch.equal(step.terminated, fallen(step.final_obs))
+        step = env.step(2 * torch.rand(50, env.spec.actions, generator=rng) - 1)
+        assert torch.equal(step.terminated, fallen(step.next_obs))
         ends += int(step.terminated.sum())
     assert ends > 20
 

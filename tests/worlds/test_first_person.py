@@ -53,8 +53,8 @@ def test_a_walk_by_hand() -> None:
 
 def test_what_is_seen_by_hand() -> None:
     # From (1.5, 1.5) to the right the wall begins at column 6, 4.5 away: rows |y| < f / 9 in the middle.
-    world = Maze({"plan": ROOM}, horizon=20, episodes=1, rng=stream("seen"))
-    seen = picture(world.reset()[0])
+    env = Maze({"plan": ROOM}, horizon=20, episodes=1, rng=stream("seen"))
+    seen = picture(env.reset()[0])
     middle = seen[:, :, WIDE // 2]
     rows = 2 * ceil(FOCAL / (2 * 4.5) - 0.5)
     wall = ~(is_colour(middle, CEILING[:, :, 0]) | is_colour(middle, FLOOR[:, :, 0]))
@@ -67,19 +67,19 @@ def test_what_is_seen_by_hand() -> None:
 
 
 def test_the_goal_is_red_once_it_is_in_line() -> None:
-    world = Maze({"plan": ROOM}, horizon=20, episodes=1, rng=stream("goal"))
-    opening = world.reset()
+    env = Maze({"plan": ROOM}, horizon=20, episodes=1, rng=stream("goal"))
+    opening = env.reset()
     for action in act(FORWARD, FORWARD, RIGHT, RIGHT, FORWARD):
-        step = world.step(action)
+        step = env.step(action)
         assert not is_colour(picture(step.obs[0]), RED).any()
     for action in act(RIGHT, RIGHT):
-        step = world.step(action)
+        step = env.step(action)
     red = is_colour(picture(step.obs[0]), RED)
     assert red[:, WIDE // 2].any() and red[:, 0].sum() == 0
     first = red.sum()
-    step = world.step(torch.tensor([FORWARD]))
+    step = env.step(torch.tensor([FORWARD]))
     assert is_colour(picture(step.obs[0]), RED).sum() > first  # nearer, so larger
-    step = world.step(torch.tensor([FORWARD]))
+    step = env.step(torch.tensor([FORWARD]))
     assert step.success and step.terminated and step.reward.item() == pytest.approx(0.99)
     assert torch.equal(step.obs, opening)
     assert (find(ROOM, 3) + 0.5 - torch.tensor([[3.5, 1.5]])).norm() < TOUCH

@@ -20,7 +20,7 @@ from metairl.cli.main import main
 from metairl.core.errors import PhysicsError
 from metairl.core.rng import stream
 from metairl.core.rollout import outcome
-from metairl.core.types import NoConfig, Sight, Spec
+from metairl.core.types import NoConfig, PolicyInputs, Spec
 from metairl.envs import engines
 from metairl.envs import make as make_world
 from metairl.envs.engines import FORCES, gpu
@@ -125,13 +125,13 @@ def test_a_lane_that_diverges_is_marked_and_finite(cheetah: mujoco.MjModel, bad:
     begin_alike(cheetah, (ours, exact), stream("lost"))
     ours.field("qvel")[1, 3] = bad
     ours.step(5)
-    assert ours.lost.tolist() == [False, True, False, False]
+    assert ours.diverged.tolist() == [False, True, False, False]
     assert all(values.isfinite().all() for values in everything(ours).values())
     exact.step(5)
     others = tensor([0, 2, 3])
     assert_close(ours.field("qpos")[others].cpu().double(), exact.field("qpos")[others], atol=1e-5, rtol=0)
     ours.step(5)
-    assert not ours.lost.any()
+    assert not ours.diverged.any()
 
 
 @pytest.mark.parametrize("room, what", [((27, 3), "4 of 4 lanes have more than 3"), ((1, 126), "room for 4")])
@@ -151,11 +151,11 @@ def test_too_little_room_is_an_error(
 def test_a_world_of_the_gpu_engine_pays_like_one_of_the_cpu_engine() -> None:
     card = catalogue.task("half-cheetah-vel-heavy")
     tasks = sampling.task_set(card, "validation")[:LANES]
-    worlds = [make_world(card, tasks, stream("world"), kind) for kind in ("gpu", "cpu")]
-    seen = [world.reset() for world in worlds]
+    envs = [make_world(card, tasks, stream("world"), kind) for kind in ("gpu", "cpu")]
+    seen = [env.reset() for env in envs]
     assert_close(*seen, atol=1e-5, rtol=0)
-    for action in 2 * torch.rand(5, LANES, worlds[0].spec.actions, generator=stream("actions")) - 1:
-        ours, exact = (world.step(action) for world in worlds)
+    for action in 2 * torch.rand(5, LANES, envs[0].spec.actions, generator=stream("actions")) - 1:
+        ours, exact = (env.step(action) for env in envs)
         assert_close(ours.obs, exact.obs, atol=1e-3, rtol=1e-3)
         assert_close(ours.reward, exact.reward, atol=1e-3, rtol=1e-3)
         assert ours.obs.device.type == ours.reward.device.type == ours.done.device.type == "cpu"
@@ -208,7 +208,7 @@ def test_scripted_experts_succeed_at_the_same_steps(skill: str) -> None:
     kinds: tuple[engines.Kind, ...] = ("cpu", "gpu")
     found = [
         outcome(
-            policy, make_world(card, tasks, stream("world"), kind), stream("act"), Sight(task=True)
+            policy, make_world(card, tasks, stream("world"), kind), stream("act"), PolicyInputs(task=True)
         ).success
         for kind in kinds
     ]

@@ -49,47 +49,47 @@ OFFICIAL = {
 }
 
 
-def begin_alike(world: Locomotion, env: Any) -> None:
+def begin_alike(env: Locomotion, gym_env: Any) -> None:
     """Gymnasium's simulation from our start; `set_state` alone would keep the solver's memory."""
-    mujoco.mj_resetData(env.model, env.data)
-    env.set_state(world.engine.field("qpos")[0].numpy(), world.engine.field("qvel")[0].numpy())
+    mujoco.mj_resetData(gym_env.model, gym_env.data)
+    gym_env.set_state(env.engine.field("qpos")[0].numpy(), env.engine.field("qvel")[0].numpy())
 
 
 @pytest.mark.filterwarnings("ignore:compiler attribute 'settotalmass'")  # of half_cheetah.xml
 @pytest.mark.parametrize("body", OFFICIAL)
 def test_a_thousand_steps_are_gymnasiums(body: str) -> None:
     physics = Physics(body=body, aim="forward", **OFFICIAL[body].weights)
-    world = Locomotion({"forward": torch.ones(1, 1)}, 200, 1, stream("parity"), physics)
-    assert ends_alike(world, gymnasium.make(OFFICIAL[body].id).unwrapped) >= 5
+    env = Locomotion({"forward": torch.ones(1, 1)}, 200, 1, stream("parity"), physics)
+    assert ends_alike(env, gymnasium.make(OFFICIAL[body].id).unwrapped) >= 5
 
 
 @pytest.mark.filterwarnings("ignore:compiler attribute 'settotalmass'")
 @pytest.mark.parametrize("name", ["half-cheetah", "hopper"])
 def test_cards_of_one_task_are_gymnasiums(name: str) -> None:
-    card, env = catalogue.task(name), gymnasium.make(OFFICIAL[name].id)
-    assert env.spec and card.horizon == env.spec.max_episode_steps
-    world = make(card, sampling.task_set(card, "test")[slice(1)], stream("parity"))
-    assert isinstance(world, Locomotion)
-    assert ends_alike(world, env.unwrapped) >= (5 if card.physics and card.physics.falls else 1)
+    card, gym_env = catalogue.task(name), gymnasium.make(OFFICIAL[name].id)
+    assert gym_env.spec and card.horizon == gym_env.spec.max_episode_steps
+    env = make(card, sampling.task_set(card, "test")[slice(1)], stream("parity"))
+    assert isinstance(env, Locomotion)
+    assert ends_alike(env, gym_env.unwrapped) >= (5 if card.physics and card.physics.falls else 1)
 
 
-def ends_alike(world: Locomotion, env: Any) -> int:
+def ends_alike(env: Locomotion, gym_env: Any) -> int:
     """How many episodes ended in a thousand random steps, all of which were the same in both."""
-    obs = world.reset()
-    begin_alike(world, env)
-    torch.testing.assert_close(obs[0], torch.tensor(env._get_obs()).float(), rtol=1e-6, atol=1e-6)
+    obs = env.reset()
+    begin_alike(env, gym_env)
+    torch.testing.assert_close(obs[0], torch.tensor(gym_env._get_obs()).float(), rtol=1e-6, atol=1e-6)
     ends = 0
-    for action in np.random.default_rng(0).uniform(-1, 1, (1000, world.spec.actions)):
-        obs, reward, terminated, _, _ = env.step(action * env.model.actuator_ctrlrange[:, 1])
-        step = world.step(torch.from_numpy(action)[None])
-        torch.testing.assert_close(step.final_obs[0], torch.tensor(obs).float(), rtol=1e-6, atol=1e-6)
+    for action in np.random.default_rng(0).uniform(-1, 1, (1000, env.spec.actions)):
+        obs, reward, terminated, _, _ = gym_env.step(action * gym_env.model.actuator_ctrlrange[:, 1])
+        step = env.step(torch.from_numpy(action)[None])
+        torch.testing.assert_close(step.next_obs[0], torch.tensor(obs).float(), rtol=1e-6, atol=1e-6)
         torch.testing.assert_close(step.reward[0], torch.tensor(reward).float(), rtol=1e-6, atol=1e-6)
         assert terminated == bool(step.terminated[0])
         if step.done[0]:
             ends += 1
-            begin_alike(world, env)
+            begin_alike(env, gym_env)
             torch.testing.assert_close(
-                step.obs[0], torch.tensor(env._get_obs()).float(), rtol=1e-6, atol=1e-6
+                step.obs[0], torch.tensor(gym_env._get_obs()).float(), rtol=1e-6, atol=1e-6
             )
     return ends
 
@@ -171,35 +171,35 @@ def world_of(lanes: int, horizon: int = 5, **weights: Any) -> Locomotion:
 
 
 def test_an_episode_ends_in_the_step_that_begins_the_next() -> None:
-    world = world_of(3)
-    world.reset()
-    steps = [world.step(torch.zeros(3, 6)) for _ in range(6)]
+    env = world_of(3)
+    env.reset()
+    steps = [env.step(torch.zeros(3, 6)) for _ in range(6)]
     assert [bool(step.truncated.all()) for step in steps] == [False] * 4 + [True, False]
     assert not any(step.terminated.any() for step in steps)
-    assert torch.equal(steps[3].obs, steps[3].final_obs)
-    assert not torch.equal(steps[4].obs, steps[4].final_obs)
+    assert torch.equal(steps[3].obs, steps[3].next_obs)
+    assert not torch.equal(steps[4].obs, steps[4].next_obs)
     assert steps[4].obs[:, :8].abs().max() <= 0.1 + 1e-6  # a start: positions within the noise
 
 
 def test_speed_is_rewarded_by_its_distance_from_the_wanted_one() -> None:
-    world = world_of(2, control=0.05)
-    world.reset()
-    before = world.engine.field("qpos")[:, 0].clone()
+    env = world_of(2, control=0.05)
+    env.reset()
+    before = env.engine.field("qpos")[:, 0].clone()
     action = torch.full((2, 6), 0.5)
-    step = world.step(action)
-    speed = (world.engine.field("qpos")[:, 0] - before) / 0.05
+    step = env.step(action)
+    speed = (env.engine.field("qpos")[:, 0] - before) / 0.05
     torch.testing.assert_close(step.reward, (-(speed - 1).abs() - 0.05 * 6 * 0.25).float())
 
 
 def test_a_simulation_that_diverges_is_ended_marked_and_harmless() -> None:
-    world = world_of(3)
-    world.reset()
-    world.engine.field("qvel")[1] = 1e12
-    step = world.step(torch.zeros(3, 6))
-    assert step.lost is not None and step.lost.tolist() == [False, True, False]
+    env = world_of(3)
+    env.reset()
+    env.engine.field("qvel")[1] = 1e12
+    step = env.step(torch.zeros(3, 6))
+    assert step.diverged is not None and step.diverged.tolist() == [False, True, False]
     assert step.terminated.tolist() == [False, True, False]
     assert step.reward[1] == 0
-    for values in (step.obs, step.final_obs, step.reward, world.step(torch.zeros(3, 6)).obs):
+    for values in (step.obs, step.next_obs, step.reward, env.step(torch.zeros(3, 6)).obs):
         assert values.isfinite().all() and values.abs().max() < 100
 
 

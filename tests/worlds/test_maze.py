@@ -45,20 +45,20 @@ def test_distances_by_hand() -> None:
 
 
 def test_an_episode_by_hand() -> None:
-    world = MazeGrid({"plan": ROOM}, horizon=8, episodes=2, rng=stream("room"))
-    first = world.reset()
-    step = world.step(DOWN)  # a wall
+    env = MazeGrid({"plan": ROOM}, horizon=8, episodes=2, rng=stream("room"))
+    first = env.reset()
+    step = env.step(DOWN)  # a wall
     assert step.reward.item() == torch.tensor(-0.011).item() and torch.equal(step.obs, first)
     for action in (RIGHT, RIGHT, DOWN, DOWN, LEFT):
-        step = world.step(action)
+        step = env.step(action)
         assert step.reward.item() == torch.tensor(-0.01).item() and not step.done
-    step = world.step(LEFT)
+    step = env.step(LEFT)
     assert step.reward.item() == torch.tensor(0.99).item()
     assert step.terminated and step.success and not step.truncated
     assert torch.equal(step.obs, first)  # the next episode has begun
-    assert step.final_obs[0, 25 + 12] == 1  # the goal, in the middle of what was seen last
+    assert step.next_obs[0, 25 + 12] == 1  # the goal, in the middle of what was seen last
     for _ in range(8):
-        step = world.step(UP)
+        step = env.step(UP)
     assert step.truncated and not step.terminated and not step.success
 
 

@@ -40,51 +40,51 @@ class Way:
     success: Array  # [T]
 
 
-def walked(name: str, env: Any, goal: Array, chance: float, rng: np.random.Generator) -> Way:
+def walked(name: str, gym_env: Any, goal: Array, chance: float, rng: np.random.Generator) -> Way:
     """By the package's scripted policy, which now and then does anything."""
     from metaworld.policies import ENV_POLICY_MAP
 
-    policy, seen = ENV_POLICY_MAP[name](), [official.begin(env, goal)]
+    policy, seen = ENV_POLICY_MAP[name](), [official.begin(gym_env, goal)]
     actions, rewards, successes = [], [], []
     for _ in range(STEPS):
         wanted = rng.uniform(-1, 1, 4) if rng.random() < chance else policy.get_action(seen[-1].copy())
         actions.append(np.clip(wanted, -1, 1).astype(np.float32))
-        obs, reward, _, _, info = env.step(actions[-1])
+        obs, reward, _, _, info = gym_env.step(actions[-1])
         seen.append(obs)
         rewards.append(reward)
         successes.append(info["success"])
     return Way(goal, np.stack(actions), np.stack(seen), np.array(rewards), np.array(successes))
 
 
-def some_goals(env: Any, count: int) -> list[Array]:
+def some_goals(gym_env: Any, count: int) -> list[Array]:
     """As the package draws them."""
-    env._freeze_rand_vec, env.seeded_rand_vec = False, True
-    env.seed(7)
+    gym_env._freeze_rand_vec, gym_env.seeded_rand_vec = False, True
+    gym_env.seed(7)
     goals = []
     for _ in range(count):
-        env.reset()
+        gym_env.reset()
         goal = np.zeros(GOAL)
-        drawn = env._last_rand_vec
+        drawn = gym_env._last_rand_vec
         goal[: len(drawn)] = drawn
         goals.append(goal)
-    env._freeze_rand_vec = True
+    gym_env._freeze_rand_vec = True
     return goals
 
 
 @pytest.mark.filterwarnings("ignore:Constant")
 @pytest.mark.parametrize("name", SKILLS)
 def test_equals_the_package(name: str) -> None:
-    env, rng = official.make(name), np.random.default_rng(3)
-    assert_close(env._random_reset_space.low, np.array(BOXES[name].low), atol=1e-9, rtol=0)
-    assert_close(env._random_reset_space.high, np.array(BOXES[name].high), atol=1e-9, rtol=0)
-    goals = some_goals(env, 3)
+    gym_env, rng = official.make(name), np.random.default_rng(3)
+    assert_close(gym_env._random_reset_space.low, np.array(BOXES[name].low), atol=1e-9, rtol=0)
+    assert_close(gym_env._random_reset_space.high, np.array(BOXES[name].high), atol=1e-9, rtol=0)
+    goals = some_goals(gym_env, 3)
     ways = [
-        walked(name, env, goal, chance, rng)
+        walked(name, gym_env, goal, chance, rng)
         for goal, chance in zip(goals, (0.0, FALTERING, 1.0), strict=True)
     ]
     which = torch.full((len(goals), 1), float(NAMES.index(name)), dtype=torch.float64)
-    world = arms(torch.cat([which, torch.from_numpy(np.stack(goals))], dim=1), STEPS)
-    seen = world.reset()
+    env = arms(torch.cat([which, torch.from_numpy(np.stack(goals))], dim=1), STEPS)
+    seen = env.reset()
     for t in range(STEPS + 1):
         for lane, way in enumerate(ways):
             apart = np.abs(seen[lane].numpy() - way.seen[t])
@@ -93,8 +93,8 @@ def test_equals_the_package(name: str) -> None:
             )
         if t == STEPS:
             break
-        step = world.step(torch.from_numpy(np.stack([way.action[t] for way in ways])))
-        seen = step.final_obs
+        step = env.step(torch.from_numpy(np.stack([way.action[t] for way in ways])))
+        seen = step.next_obs
         for lane, way in enumerate(ways):
             ours, theirs = float(step.reward[lane]), way.reward[t]
             assert abs(ours - theirs) <= 1e-5, f"{name}, step {t}: reward {ours}, the package's {theirs}"
@@ -114,26 +114,26 @@ def test_many_skills_at_once_are_what_each_is_alone() -> None:
     together = arms(goals)
     alone = [arms(goals[lane : lane + 1]) for lane in range(7)]
     seen = together.reset()
-    assert torch.equal(seen, torch.cat([world.reset() for world in alone]))
+    assert torch.equal(seen, torch.cat([env.reset() for env in alone]))
     for _ in range(30):  # past the horizon
         action = 2 * torch.rand(7, 4, generator=stream("actions")) - 1
         step, steps = (
             together.step(action),
-            [world.step(row[None]) for world, row in zip(alone, action, strict=True)],
+            [env.step(row[None]) for env, row in zip(alone, action, strict=True)],
         )
         for part in ("obs", "reward", "success", "truncated", "final_obs"):
             assert torch.equal(getattr(step, part), torch.cat([getattr(one, part) for one in steps])), part
 
 
 def test_an_episode_ends_at_its_horizon_and_the_next_begins_as_the_first_did() -> None:
-    world = arms(draw_goals(["push-v3"], 2, stream("goals")), horizon=3)
-    first, push = world.reset(), torch.tensor([[1.0, 1.0, -1.0, 1.0]]).expand(2, 4)
-    ways = [[world.step(push) for _ in range(3)] for _ in range(2)]
+    env = arms(draw_goals(["push-v3"], 2, stream("goals")), horizon=3)
+    first, push = env.reset(), torch.tensor([[1.0, 1.0, -1.0, 1.0]]).expand(2, 4)
+    ways = [[env.step(push) for _ in range(3)] for _ in range(2)]
     assert [step.truncated.tolist() for step in ways[0]] == [[False] * 2, [False] * 2, [True] * 2]
     assert torch.equal(ways[0][2].obs, first)
-    assert not torch.equal(ways[0][2].final_obs, first)
+    assert not torch.equal(ways[0][2].next_obs, first)
     for one, other in zip(*ways, strict=True):
-        assert torch.equal(one.final_obs, other.final_obs)
+        assert torch.equal(one.next_obs, other.next_obs)
         assert torch.equal(one.reward, other.reward)
 
 
@@ -147,15 +147,15 @@ def test_a_hidden_goal_is_not_in_what_is_seen() -> None:
 
 
 def test_a_lane_that_diverges_ends_and_is_marked() -> None:
-    world = arms(draw_goals(["reach-v3", "push-v3"], 4, stream("goals")))
-    first = world.reset()
-    world.scenes[0].engine.field("qvel")[1, 0] = torch.nan
-    step = world.step(torch.zeros(4, 4))
-    assert step.lost is not None
-    lane = int(step.lost.nonzero())
-    assert step.lost.sum() == 1
-    assert step.terminated.tolist() == step.lost.tolist()
-    assert step.obs.isfinite().all() and step.final_obs.isfinite().all() and step.reward[lane] == 0
+    env = arms(draw_goals(["reach-v3", "push-v3"], 4, stream("goals")))
+    first = env.reset()
+    env.scenes[0].engine.field("qvel")[1, 0] = torch.nan
+    step = env.step(torch.zeros(4, 4))
+    assert step.diverged is not None
+    lane = int(step.diverged.nonzero())
+    assert step.diverged.sum() == 1
+    assert step.terminated.tolist() == step.diverged.tolist()
+    assert step.obs.isfinite().all() and step.next_obs.isfinite().all() and step.reward[lane] == 0
     assert torch.equal(step.obs[lane], first[lane])
 
 
@@ -274,16 +274,16 @@ def test_experts_succeed_as_often_as_in_the_package() -> None:
 
     asked = request("scripted", "mt50")
     tasks = sampling.task_set(asked.card, "test")[:500]
-    world = make(asked.card, tasks, stream("experts"))
-    ours = outcome(build(asked)[0], world, stream("act"), asked.sight).success.any(1)
+    env = make(asked.card, tasks, stream("experts"))
+    ours = outcome(build(asked)[0], env, stream("act"), asked.inputs).success.any(1)
     theirs = torch.zeros(500, dtype=torch.bool)
     for place, name in enumerate(NAMES):
-        env, policy = official.make(name), ENV_POLICY_MAP[name]()
+        gym_env, policy = official.make(name), ENV_POLICY_MAP[name]()
         for row in (tasks["goal"][:, 0] == place).nonzero().flatten().tolist():
-            seen = official.begin(env, tasks["goal"][row, 1:].numpy())
+            seen = official.begin(gym_env, tasks["goal"][row, 1:].numpy())
             for _ in range(asked.card.horizon):
                 action = np.clip(policy.get_action(seen.copy()), -1, 1).astype(np.float32)
-                seen, _, _, _, info = env.step(action)
+                seen, _, _, _, info = gym_env.step(action)
                 if info["success"]:
                     theirs[row] = True
                     break

@@ -18,9 +18,9 @@ GOALS = {"goal": tensor([[0.15, 0.0], [1.0, 0.0]])}
 
 def one_step(kind: type[Point]) -> Step:
     """Both points go from the origin to (0.1, 0): one is then 0.05 away, the other 0.9."""
-    world = kind(GOALS, 20, 1, stream("point"))
-    world.reset()
-    return world.step(tensor([[1.0, 0.0], [1.0, 0.0]]))
+    env = kind(GOALS, 20, 1, stream("point"))
+    env.reset()
+    return env.step(tensor([[1.0, 0.0], [1.0, 0.0]]))
 
 
 def test_a_sparse_goal_pays_near_it_alone_and_is_then_reached() -> None:
@@ -51,14 +51,14 @@ def test_a_shaped_reward_is_asked_for_only_where_there_is_one() -> None:
 def test_values_are_of_the_shaped_reward_and_tasks_are_inferred_from_the_true_one() -> None:
     from metairl.agents.exact.baselines import Random
     from metairl.core.rollout import rollout
-    from metairl.core.types import NoConfig, Sight
+    from metairl.core.types import NoConfig, PolicyInputs
     from metairl.data.replay import Replay
 
-    world = SparsePoint(GOALS, 20, 1, stream("point"))
-    trial = rollout(Random(world.spec, NoConfig()), world, stream("act"), Sight(), final=True)
+    env = SparsePoint(GOALS, 20, 1, stream("point"))
+    trial = rollout(Random(env.spec, NoConfig()), env, stream("act"), PolicyInputs(), final=True)
     assert trial.shaped is not None
     kept = Replay(1, 20, torch.zeros(2, dtype=torch.long), shaped=True)
     kept.add(torch.tensor([0, 1]), trial)
-    batch = kept.segments(torch.tensor([0, 1]), 20, stream("draw")).batch
+    batch = kept.sample_segments(torch.tensor([0, 1]), 20, stream("draw")).batch
     assert_close(batch.learned, trial.shaped)
     assert_close(batch.reward, trial.outcome.reward)

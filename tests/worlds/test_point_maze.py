@@ -4,7 +4,7 @@ import torch
 from torch import tensor
 from torch.testing import assert_close
 
-from metairl.core.interfaces import GoalWorld, PlaceWorld
+from metairl.core.interfaces import GoalEnv, SuccessExampleEnv
 from metairl.core.rng import stream
 from metairl.envs.point import Point
 from metairl.envs.point_maze import EDGE, PointMaze, moved
@@ -28,43 +28,43 @@ def test_corners_are_cut_only_where_the_way_is_free() -> None:
 
 
 def test_success_is_near_the_goal_and_pays_one() -> None:
-    world = PointMaze(GOALS, horizon=3, episodes=1, rng=stream("maze"))
-    assert_close(world.reset(), tensor([[0.6, -0.8], [0.6, -0.8]]))
-    world.here = tensor([[0.7, 0.72], [0.7, 0.72]])
-    step = world.step(tensor([[0.0, 0.5], [0.0, 0.5]]))
+    env = PointMaze(GOALS, horizon=3, episodes=1, rng=stream("maze"))
+    assert_close(env.reset(), tensor([[0.6, -0.8], [0.6, -0.8]]))
+    env.here = tensor([[0.7, 0.72], [0.7, 0.72]])
+    step = env.step(tensor([[0.0, 0.5], [0.0, 0.5]]))
     assert step.success.tolist() == [True, False] and step.reward.tolist() == [1.0, 0.0]
-    world.step(torch.zeros(2, 2))
-    last = world.step(torch.zeros(2, 2))
+    env.step(torch.zeros(2, 2))
+    last = env.step(torch.zeros(2, 2))
     assert last.truncated.all() and not last.terminated.any()
-    assert_close(last.final_obs, tensor([[0.7, 0.77], [0.7, 0.77]]))
+    assert_close(last.next_obs, tensor([[0.7, 0.77], [0.7, 0.77]]))
     assert_close(last.obs, tensor([[0.6, -0.8], [0.6, -0.8]]))
 
 
 def test_examples_are_successes_on_the_goals_side_of_the_wall() -> None:
     card = catalogue.task("point-maze:examples=50")
-    world = PointMaze(sampling.task_set(card, "test")[:], 50, 1, stream("maze"))
-    assert isinstance(world, GoalWorld)
-    seen = world.examples(50, stream("examples"))
+    env = PointMaze(sampling.task_set(card, "test")[:], 50, 1, stream("maze"))
+    assert isinstance(env, SuccessExampleEnv)
+    seen = env.examples(50, stream("examples"))
     assert seen.shape == (100, 50, 2)
-    away = (seen - world.task.unsqueeze(1)).norm(dim=-1)
+    away = (seen - env.task.unsqueeze(1)).norm(dim=-1)
     assert away.max() <= 0.2 and away.mean() > 0.1
     assert seen[..., 1].min() > 0.3 and seen.max() <= 1
 
 
 def test_examples_fill_the_disc_evenly() -> None:
     """Half of a disc is within 1 / √2 of its radius, and as much is on every side."""
-    world = Point({"goal": torch.zeros(1, 2)}, 20, 1, stream("point"))
-    seen = world.examples(20_000, stream("examples"))[0]
+    env = Point({"goal": torch.zeros(1, 2)}, 20, 1, stream("point"))
+    seen = env.examples(20_000, stream("examples"))[0]
     assert abs((seen.norm(dim=1) < 0.2 / 2**0.5).float().mean().item() - 0.5) < 0.02
     assert seen.mean(0).abs().max() < 0.005
 
 
 def test_places_at_a_goal_are_those_that_the_judge_calls_success() -> None:
-    world = PointMaze(GOALS, horizon=3, episodes=1, rng=stream("maze"))
-    assert isinstance(world, PlaceWorld)
+    env = PointMaze(GOALS, horizon=3, episodes=1, rng=stream("maze"))
+    assert isinstance(env, GoalEnv)
     places = tensor([[0.7, 0.79], [0.7, 0.81]])
-    assert world.at(places, tensor([0.7, 0.6])).tolist() == [True, False]
+    assert env.at(places, tensor([0.7, 0.6])).tolist() == [True, False]
     for away, there in ((-0.12, True), (0.12, True), (-0.15, False), (0.15, False)):
-        world.here = world.task + away
-        step = world.step(torch.zeros(2, 2))
-        assert step.success.tolist() == world.at(world.task + away, world.task).tolist() == [there, there]
+        env.here = env.task + away
+        step = env.step(torch.zeros(2, 2))
+        assert step.success.tolist() == env.at(env.task + away, env.task).tolist() == [there, there]

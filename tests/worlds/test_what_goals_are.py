@@ -28,18 +28,18 @@ def test_a_point_is_at_its_goal_where_the_world_calls_it_a_success(name: str) ->
     goal = goal_of(card)
     assert goal
     tasks = sampling.draw(card, 200, stream("tasks"))
-    world = make(card, tasks, stream("world"))
-    seen = world.reset()
+    env = make(card, tasks, stream("world"))
+    seen = env.reset()
     successes = []
     for _ in range(card.horizon - 1):
-        towards = (world.task - seen) * 10 if name == "point-robot-sparse" else torch.randn(200, 2).sign()
-        step = world.step(towards)
+        towards = (env.task - seen) * 10 if name == "point-robot-sparse" else torch.randn(200, 2).sign()
+        step = env.step(towards)
         seen = step.obs
-        near = (goal.achieved(step.final_obs) - world.task).norm(dim=-1) <= goal.near
+        near = (goal.achieved(step.next_obs) - env.task).norm(dim=-1) <= goal.near
         assert torch.equal(near, step.success)
         successes.append(near)
-    told = goal.told(world.task, goal.achieved(seen))
-    assert told.shape == world.task.shape and torch.equal(told, seen)
+    told = goal.told(env.task, goal.achieved(seen))
+    assert told.shape == env.task.shape and torch.equal(told, seen)
     assert name == "point-maze" or torch.stack(successes).any(0).all()
 
 
@@ -48,19 +48,19 @@ def test_fingertips_reach_where_the_world_calls_it_a_success() -> None:
     goal = goal_of(card)
     assert goal
     tasks = sampling.draw(card, 4, stream("tasks"))
-    world = make(card, tasks, stream("world"))
-    assert isinstance(world, MetaWorld)
-    told = goal.told(world.task, world.task[:, 50:53])
-    torch.testing.assert_close(told, world.task)  # a target is told twice
-    seen, target = world.reset(), world.task[:, 50:53]
+    env = make(card, tasks, stream("world"))
+    assert isinstance(env, MetaWorld)
+    told = goal.told(env.task, env.task[:, 50:53])
+    torch.testing.assert_close(told, env.task)  # a target is told twice
+    seen, target = env.reset(), env.task[:, 50:53]
     reached = torch.zeros(4, dtype=torch.bool)
     for _ in range(120):
         away = target - goal.achieved(seen)
-        step = world.step(torch.cat([(20 * away).clamp(-1, 1), torch.zeros(4, 1)], dim=1))
+        step = env.step(torch.cat([(20 * away).clamp(-1, 1), torch.zeros(4, 1)], dim=1))
         seen = step.obs
-        apart = (goal.achieved(step.final_obs) - target).norm(dim=-1)
+        apart = (goal.achieved(step.next_obs) - target).norm(dim=-1)
         torch.testing.assert_close(
-            apart, world.scenes[0].scene.tcp.float().sub(target).norm(dim=-1), atol=1e-2, rtol=0
+            apart, env.scenes[0].scene.tcp.float().sub(target).norm(dim=-1), atol=1e-2, rtol=0
         )
         assert torch.equal(apart <= goal.near, step.success) or (apart - goal.near).abs().min() < 1e-2
         reached |= step.success
@@ -71,12 +71,12 @@ def test_a_cheetahs_goal_is_how_fast_it_is() -> None:
     card = catalogue.task("half-cheetah-vel:episodes=1")
     goal = goal_of(card)
     assert goal
-    world = make(card, sampling.draw(card, 3, stream("tasks")), stream("world"))
-    assert isinstance(world, Locomotion)
-    world.reset()
+    env = make(card, sampling.draw(card, 3, stream("tasks")), stream("world"))
+    assert isinstance(env, Locomotion)
+    env.reset()
     rng = stream("act")
     for _ in range(20):
-        step = world.step(2 * torch.rand(3, 6, generator=rng) - 1)
-    moving = world.engine.field("qvel")[:, :1].float()
-    torch.testing.assert_close(goal.achieved(step.final_obs), moving)
-    torch.testing.assert_close(goal.told(world.task, moving), moving)
+        step = env.step(2 * torch.rand(3, 6, generator=rng) - 1)
+    moving = env.engine.field("qvel")[:, :1].float()
+    torch.testing.assert_close(goal.achieved(step.next_obs), moving)
+    torch.testing.assert_close(goal.told(env.task, moving), moving)

@@ -6,7 +6,7 @@ from metairl.agents.encoders import care, focal, none, oracle, pearl, rl2, snail
 from metairl.core.types import NoConfig
 
 ENCODERS: dict[str, tuple[Any, Any]] = {
-    "none": (none.Nothing, NoConfig),
+    "none": (none.NoEncoder, NoConfig),
     "oracle": (oracle.Oracle, oracle.Config),
     "care": (care.Care, care.Config),
     "pearl": (pearl.Pearl, pearl.Config),

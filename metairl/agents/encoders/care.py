@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from metairl.core.networks import Eyes, Members, linear, mlp
+from metairl.core.networks import Members, ObservationEncoder, linear, mlp
 from metairl.core.types import Context, Encoding, Spec, State
 
 
@@ -30,15 +30,17 @@ class Config:
 
 class Care(nn.Module):
     sees_task = True
-    reads = "step"
-    parts = 4
+    context_kind = "step"
+    length_buckets = 4
 
     def __init__(self, spec: Spec, config: Config):
         super().__init__()
-        self.eyes = Eyes(spec)
+        self.obs_encoder = ObservationEncoder(spec)
         self.embedding = linear(spec.params, config.embed, gain=1.0)
         self.attention = mlp(config.embed, *config.hidden, config.members, last_gain=1.0)
-        self.members = Members(config.members, self.eyes.width + config.embed, *config.hidden, config.width)
+        self.members = Members(
+            config.members, self.obs_encoder.width + config.embed, *config.hidden, config.width
+        )
         self.width = config.width + config.embed
 
     def initial(self, lanes: int) -> State:
@@ -49,6 +51,6 @@ class Care(nn.Module):
         task = self.embedding(context.task)  # [B, E]
         share = self.attention(task).softmax(-1)  # [B, K]
         task = task.unsqueeze(1).expand(-1, context.obs.shape[1], -1)
-        seen = torch.cat([self.eyes(context.obs), task], dim=-1)
+        seen = torch.cat([self.obs_encoder(context.obs), task], dim=-1)
         read = torch.einsum("bk,kbtz->btz", share, self.members(seen))
         return Encoding(torch.cat([read, task], dim=-1), state, aux=task.new_zeros(()))

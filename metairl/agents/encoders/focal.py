@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from metairl.core.networks import Eyes, mlp
+from metairl.core.networks import ObservationEncoder, mlp
 from metairl.core.types import Batch, Context, Encoding, Spec, State
 
 
@@ -31,48 +31,50 @@ class Config:
 
 class Focal(nn.Module):
     sees_task = False
-    reads = "set"
+    context_kind = "set"
     reads_in_order = False
-    parts = 4
+    length_buckets = 4
 
     def __init__(self, spec: Spec, config: Config):
         super().__init__()
         self.config = config
-        self.eyes = Eyes(spec)
-        self.width = self.eyes.width + config.latent  # Z
-        self.embed = mlp(self.eyes.width + spec.actions + 1, *config.hidden, config.latent, last_gain=1.0)
+        self.obs_encoder = ObservationEncoder(spec)
+        self.width = self.obs_encoder.width + config.latent  # Z
+        self.embed = mlp(
+            self.obs_encoder.width + spec.actions + 1, *config.hidden, config.latent, last_gain=1.0
+        )
 
     def initial(self, lanes: int) -> State:
         """Σ e_n, n, the observation before, whether there was one."""
         sums, count = torch.zeros(lanes, self.config.latent), torch.zeros(lanes, 1)
-        return sums, count, torch.zeros(lanes, self.eyes.width), torch.zeros(lanes, 1)
+        return sums, count, torch.zeros(lanes, self.obs_encoder.width), torch.zeros(lanes, 1)
 
     def forward(self, context: Context, state: State) -> Encoding:
         assert context.prev_reward is not None, "FOCAL reads the reward"
         total, count, before, since = state
-        obs = self.eyes(context.obs)
+        obs = self.obs_encoder(context.obs)
         seen = torch.cat([before.unsqueeze(1), obs[:, :-1]], dim=1)  # o_{t−1}
         known = torch.cat([since, torch.ones_like(context.prev_done[:, 1:])], dim=1).unsqueeze(-1)
         sums = total.unsqueeze(1) + (
             self._each(seen, context.prev_action, context.prev_reward) * known
         ).cumsum(1)
-        counts = count.unsqueeze(1) + known.cumsum(1)
-        z = torch.cat([obs, (sums / counts.clamp(min=1)).detach()], dim=-1)
-        state = sums[:, -1], counts[:, -1], obs[:, -1], torch.ones_like(since)
-        return Encoding(z, state, aux=self._apart(sums, counts))
+        mask = count.unsqueeze(1) + known.cumsum(1)
+        z = torch.cat([obs, (sums / mask.clamp(min=1)).detach()], dim=-1)
+        state = sums[:, -1], mask[:, -1], obs[:, -1], torch.ones_like(since)
+        return Encoding(z, state, aux=self._apart(sums, mask))
 
-    def believe(self, evidence: Batch) -> tuple[Tensor, Tensor]:
+    def infer_posterior(self, evidence: Batch) -> tuple[Tensor, Tensor]:
         """e of a set of transitions a task, [B, L], which no loss but the encoder's own reaches."""
-        counts = evidence.counts.unsqueeze(-1)
-        each = self._each(self.eyes(evidence.obs), evidence.action, evidence.reward) * counts
+        mask = evidence.mask.unsqueeze(-1)
+        each = self._each(self.obs_encoder(evidence.obs), evidence.action, evidence.reward) * mask
         halves = each[:, 0::2].sum(1), each[:, 1::2].sum(1)
-        sizes = counts[:, 0::2].sum(1), counts[:, 1::2].sum(1)
+        sizes = mask[:, 0::2].sum(1), mask[:, 1::2].sum(1)
         one, other = (half / size.clamp(min=1) for half, size in zip(halves, sizes, strict=True))
         whole = (halves[0] + halves[1]) / (sizes[0] + sizes[1]).clamp(min=1)
         return whole.detach(), self.distances(one, other)
 
-    def given(self, belief: Tensor, obs: Tensor, chance: Tensor | None) -> Tensor:
-        return torch.cat([self.eyes(obs), belief.unsqueeze(1).expand(-1, obs.shape[1], -1)], dim=-1)
+    def condition(self, posterior: Tensor, obs: Tensor, noise: Tensor | None) -> Tensor:
+        return torch.cat([self.obs_encoder(obs), posterior.unsqueeze(1).expand(-1, obs.shape[1], -1)], dim=-1)
 
     def distances(self, one: Tensor, other: Tensor) -> Tensor:
         """The loss of two embeddings a task, [B, L] each."""
@@ -89,9 +91,9 @@ class Focal(nn.Module):
         e: Tensor = self.embed(torch.cat([obs, action, reward.unsqueeze(-1)], dim=-1))
         return e
 
-    def _apart(self, sums: Tensor, counts: Tensor) -> Tensor:
+    def _apart(self, sums: Tensor, mask: Tensor) -> Tensor:
         """The loss of what is known half way through and what came after."""
         middle = sums.shape[1] // 2
         first, last = sums[:, middle], sums[:, -1] - sums[:, middle]
-        ahead, since = counts[:, middle], counts[:, -1] - counts[:, middle]
+        ahead, since = mask[:, middle], mask[:, -1] - mask[:, middle]
         return self.distances(first / ahead.clamp(min=1), last / since.clamp(min=1))

@@ -15,16 +15,16 @@ from torch import Tensor, nn
 from metairl.core.types import Batch, Context, Encoding, Spec, State
 
 
-class Support(nn.Module):
-    reads = "set"
+class SupportEncoder(nn.Module):
+    context_kind = "set"
     reads_in_order = True
 
     def __init__(self, kind: Any, spec: Spec, config: Any, steps: int):
         """Over an encoder of a kind, for support of at most so many steps."""
         super().__init__()
         self.inner = kind(replace(spec, horizon=steps + 1, episodes=1), config)
-        self.sees_task, self.parts = kind.sees_task, self.inner.parts
-        self.width = self.inner.eyes.width + self.inner.width  # Z
+        self.sees_task, self.length_buckets = kind.sees_task, self.inner.length_buckets
+        self.width = self.inner.obs_encoder.width + self.inner.width  # Z
 
     def initial(self, lanes: int) -> State:
         raise NotImplementedError("acts by what it is told of a task before, not by what it lives")
@@ -32,21 +32,21 @@ class Support(nn.Module):
     def forward(self, context: Context, state: State) -> Encoding:
         raise NotImplementedError("acts by what it is told of a task before, not by what it lives")
 
-    def believe(self, evidence: Batch) -> tuple[Tensor, Tensor]:
+    def infer_posterior(self, evidence: Batch) -> tuple[Tensor, Tensor]:
         """h of consecutive transitions a task, [B, Z], and the encoder's own loss."""
         known = Context(
-            obs=torch.cat([evidence.obs, evidence.after[:, -1:]], dim=1),
+            obs=torch.cat([evidence.obs, evidence.next_obs[:, -1:]], dim=1),
             prev_action=_late(evidence.action),
             prev_reward=_late(evidence.reward),
             prev_done=_late(evidence.done),
         )
         encoding = self.inner(known, self.inner.initial(len(evidence.obs)))
-        last = evidence.counts.sum(1).long()
+        last = evidence.mask.sum(1).long()
         return encoding.z[torch.arange(len(last)), last], encoding.aux
 
-    def given(self, belief: Tensor, obs: Tensor, chance: Tensor | None) -> Tensor:
-        seen = self.inner.eyes(obs)
-        return torch.cat([seen, belief.unsqueeze(1).expand(-1, obs.shape[1], -1)], dim=-1)
+    def condition(self, posterior: Tensor, obs: Tensor, noise: Tensor | None) -> Tensor:
+        seen = self.inner.obs_encoder(obs)
+        return torch.cat([seen, posterior.unsqueeze(1).expand(-1, obs.shape[1], -1)], dim=-1)
 
 
 def _late(x: Tensor) -> Tensor:

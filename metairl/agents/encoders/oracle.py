@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from metairl.core.networks import Eyes, linear
+from metairl.core.networks import ObservationEncoder, linear
 from metairl.core.types import Context, Encoding, Spec, State
 
 
@@ -21,14 +21,14 @@ class Config:
 
 class Oracle(nn.Module):
     sees_task = True
-    reads = "step"
-    parts = 4
+    context_kind = "step"
+    length_buckets = 4
 
     def __init__(self, spec: Spec, config: Config):
         super().__init__()
-        self.eyes = Eyes(spec)
+        self.obs_encoder = ObservationEncoder(spec)
         self.embedding = linear(spec.params, config.embed, gain=1.0) if config.embed else nn.Identity()
-        self.width = self.eyes.width + (config.embed or spec.params)
+        self.width = self.obs_encoder.width + (config.embed or spec.params)
 
     def initial(self, lanes: int) -> State:
         return ()
@@ -36,4 +36,6 @@ class Oracle(nn.Module):
     def forward(self, context: Context, state: State) -> Encoding:
         assert context.task is not None, "the oracle reads the task"
         task = self.embedding(context.task).unsqueeze(1).expand(-1, context.obs.shape[1], -1)  # [B, T, P]
-        return Encoding(torch.cat([self.eyes(context.obs), task], dim=-1), state, aux=task.new_zeros(()))
+        return Encoding(
+            torch.cat([self.obs_encoder(context.obs), task], dim=-1), state, aux=task.new_zeros(())
+        )

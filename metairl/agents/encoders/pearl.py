@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from metairl.core.networks import Eyes, mlp
+from metairl.core.networks import ObservationEncoder, mlp
 from metairl.core.types import Batch, Context, Encoding, Spec, State
 
 
@@ -39,35 +39,35 @@ class Config:
     dynamics: bool = False  # f reads o′ too
 
     @property
-    def chance(self) -> int:
+    def noise_dim(self) -> int:
         """How many normal numbers an episode brings for the draw of z."""
         return self.latent if self.sampling else 0
 
 
 class Pearl(nn.Module):
     sees_task = False
-    reads = "set"
+    context_kind = "set"
     reads_in_order = False
     least_episodes = 2
-    parts = 4
+    length_buckets = 4
 
     def __init__(self, spec: Spec, config: Config):
         super().__init__()
         self.config = config
-        self.eyes = Eyes(spec)
-        self.width = self.eyes.width + config.latent  # Z
-        seen = self.eyes.width * (2 if config.dynamics else 1)
+        self.obs_encoder = ObservationEncoder(spec)
+        self.width = self.obs_encoder.width + config.latent  # Z
+        seen = self.obs_encoder.width * (2 if config.dynamics else 1)
         self.factor = mlp(seen + spec.actions + 1, *config.hidden, 2 * config.latent, last_gain=0.1)
 
     def initial(self, lanes: int) -> State:
         """Σ so far, Σ at the beginning of the episode, the observation before, whether there was one."""
-        sums, seen = torch.zeros(lanes, 2 * self.config.latent), torch.zeros(lanes, self.eyes.width)
+        sums, seen = torch.zeros(lanes, 2 * self.config.latent), torch.zeros(lanes, self.obs_encoder.width)
         return sums, sums, seen, torch.zeros(lanes, 1)
 
     def forward(self, context: Context, state: State) -> Encoding:
         assert context.prev_reward is not None, "PEARL reads the reward"
         total, held, before, since = state
-        obs = self.eyes(context.obs)
+        obs = self.obs_encoder(context.obs)
         seen = torch.cat([before.unsqueeze(1), obs[:, :-1]], dim=1)  # o_{t−1}
         known = torch.cat([since, torch.ones_like(context.prev_done[:, 1:])], dim=1)
         begins = (context.prev_done > 0) | (known == 0)
@@ -77,30 +77,30 @@ class Pearl(nn.Module):
         held = _at_last(begins, sums, held)
         aux = self.config.kl * self._divergence(held).mean()
         state = sums[:, -1], held[:, -1], obs[:, -1], torch.ones_like(since)
-        return Encoding(self._embedded(held, obs, context.chance), state, aux)
+        return Encoding(self._embedded(held, obs, context.noise), state, aux)
 
-    def believe(self, evidence: Batch) -> tuple[Tensor, Tensor]:
+    def infer_posterior(self, evidence: Batch) -> tuple[Tensor, Tensor]:
         """The sums of a set of transitions a task, [B, 2L], and the encoder's loss."""
-        obs, after = self.eyes(evidence.obs), self.eyes(evidence.after)
-        factors = self._factors(obs, evidence.action, evidence.reward, after)
-        sums = (factors * evidence.counts.unsqueeze(-1)).sum(1)
+        obs, next_obs = self.obs_encoder(evidence.obs), self.obs_encoder(evidence.next_obs)
+        factors = self._factors(obs, evidence.action, evidence.reward, next_obs)
+        sums = (factors * evidence.mask.unsqueeze(-1)).sum(1)
         return sums, self.config.kl * self._divergence(sums).mean()
 
-    def given(self, belief: Tensor, obs: Tensor, chance: Tensor | None) -> Tensor:
+    def condition(self, posterior: Tensor, obs: Tensor, noise: Tensor | None) -> Tensor:
         """z_t of what is seen, [B, T, O], under the same sums for all of it, [B, 2L], and one draw."""
-        if chance is not None and self.config.paid:
-            chance = chance * (belief[:, -1:] > 0)
-        draw = None if chance is None else chance.unsqueeze(1)
-        return self._embedded(belief.unsqueeze(1), self.eyes(obs), draw)
+        if noise is not None and self.config.paid:
+            noise = noise * (posterior[:, -1:] > 0)
+        draw = None if noise is None else noise.unsqueeze(1)
+        return self._embedded(posterior.unsqueeze(1), self.obs_encoder(obs), draw)
 
-    def _embedded(self, sums: Tensor, obs: Tensor, chance: Tensor | None) -> Tensor:
+    def _embedded(self, sums: Tensor, obs: Tensor, noise: Tensor | None) -> Tensor:
         mean, variance = self._posterior(sums)
-        z = mean if chance is None else mean + variance.sqrt() * chance
+        z = mean if noise is None else mean + variance.sqrt() * noise
         return torch.cat([obs, z.expand(*obs.shape[:2], -1)], dim=-1)
 
-    def _factors(self, obs: Tensor, action: Tensor, reward: Tensor, after: Tensor) -> Tensor:
+    def _factors(self, obs: Tensor, action: Tensor, reward: Tensor, next_obs: Tensor) -> Tensor:
         """(μ / σ², 1 / σ²) of every transition."""
-        seen = [obs, after] if self.config.dynamics else [obs]
+        seen = [obs, next_obs] if self.config.dynamics else [obs]
         mean, spread = self.factor(torch.cat([*seen, action, reward.unsqueeze(-1)], dim=-1)).chunk(2, dim=-1)
         precision = 1 / softplus(spread).clamp(min=1e-7)
         factors = torch.cat([mean * precision, precision], dim=-1)

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from metairl.core.errors import UsageError
-from metairl.core.networks import Eyes, linear
+from metairl.core.networks import ObservationEncoder, linear
 from metairl.core.types import Context, Encoding, Spec, State
 
 
@@ -45,22 +45,22 @@ class LSTM(Config):
 
 class RL2(nn.Module):
     sees_task = False
-    reads = "trial"
+    context_kind = "trial"
 
     def __init__(self, spec: Spec, config: Config):
         super().__init__()
         if spec.picture and (config.pairs or config.recall):
             raise UsageError("encoder 'rl2': pairs and recall need observations that are not pictures")
-        self.eyes = Eyes(spec)
-        self.parts = 4 if spec.picture else 1
+        self.obs_encoder = ObservationEncoder(spec)
+        self.length_buckets = 4 if spec.picture else 1
         self.hidden, self.recall, self.obs = config.width, config.recall, spec.obs
         self.beside = config.beside
-        self.width = config.width + config.recall + (self.eyes.width if config.beside else 0)  # Z
+        self.width = config.width + config.recall + (self.obs_encoder.width if config.beside else 0)  # Z
         self.before = spec.obs if config.pairs else 0  # width of the o_{t−1} that is kept beside h
         self.memories = 2 if config.cell == "lstm" else 1  # an LSTM carries (h, c)
         done = 2 * (1 + spec.obs) * spec.actions if config.pairs else spec.actions
         cell = nn.LSTM if config.cell == "lstm" else nn.GRU
-        self.rnn = cell(self.eyes.width + 2 + done, config.width, batch_first=True)
+        self.rnn = cell(self.obs_encoder.width + 2 + done, config.width, batch_first=True)
         self.key = linear(config.width, config.recall * spec.obs, gain=1.0) if config.recall else None
         self._start(config.remember)
 
@@ -71,7 +71,7 @@ class RL2(nn.Module):
     def forward(self, context: Context, state: State) -> Encoding:
         before = state[-1]
         memory = tuple(m.unsqueeze(0) for m in state[:-1])
-        seen = self.eyes(context.obs)
+        seen = self.obs_encoder(context.obs)
         h, after = self.rnn(self._read(context, seen, before), memory if self.memories == 2 else memory[0])
         after = after if self.memories == 2 else (after,)
         before = context.obs[:, -1, : self.before]

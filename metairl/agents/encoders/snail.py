@@ -21,7 +21,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from metairl.core.networks import Eyes, linear
+from metairl.core.networks import ObservationEncoder, linear
 from metairl.core.types import Context, Encoding, Spec, State
 
 
@@ -36,14 +36,14 @@ class Config:
 
 class Snail(nn.Module):
     sees_task = False
-    reads = "trial"
-    parts = 4
+    context_kind = "trial"
+    length_buckets = 4
 
     def __init__(self, spec: Spec, config: Config):
         super().__init__()
         dilations = [2**i for i in range(max(1, ceil(log2(spec.steps))))]
-        self.eyes = Eyes(spec)
-        self.embed = linear(self.eyes.width + spec.actions + 2, config.width, gain=1.0)
+        self.obs_encoder = ObservationEncoder(spec)
+        self.embed = linear(self.obs_encoder.width + spec.actions + 2, config.width, gain=1.0)
         layers: list[Any] = []
         width = config.width
         for _ in range(config.blocks):
@@ -65,7 +65,7 @@ class Snail(nn.Module):
     def forward(self, context: Context, state: State) -> Encoding:
         assert context.prev_reward is not None, "SNAIL reads the reward"
         past = torch.stack([context.prev_reward, context.prev_done], dim=-1)  # [B, T, 2]
-        x = self.embed(torch.cat([self.eyes(context.obs), context.prev_action, past], dim=-1))
+        x = self.embed(torch.cat([self.obs_encoder(context.obs), context.prev_action, past], dim=-1))
         after: list[Tensor] = []
         for layer, left in zip(self.layers, state, strict=True):
             x, left = layer(x, left)

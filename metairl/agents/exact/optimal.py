@@ -5,7 +5,7 @@ from torch import Generator, Tensor
 
 from metairl.agents.exact.planning import HARD, plan
 from metairl.core.types import Context, NoConfig, Spec, State
-from metairl.tasks.finite_mdps import CHARTS
+from metairl.tasks.finite_mdps import FINITE_MDPS
 
 
 class Optimal:
@@ -26,5 +26,5 @@ class Optimal:
 
     def _plans(self, context: Context) -> Tensor:
         assert self.spec.chart and context.task is not None, "on charts, told the task"
-        told = CHARTS[self.spec.chart](context.task, self.spec.obs, self.spec.actions)
+        told = FINITE_MDPS[self.spec.chart](context.task, self.spec.obs, self.spec.actions)
         return plan(told.chart, told.reward, self.spec.horizon, HARD).policy.argmax(-1)

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from metairl.core.types import Chart
+from metairl.core.types import FiniteMDP
 
 BITE = 2**16  # numbers
 SOFT, HARD = 1.0, 0.0  # τ
@@ -35,9 +35,9 @@ class Plan:
     value: Tensor  # [B, H, S]
 
 
-def plan(chart: Chart, reward: Tensor, horizon: int, temperature: float, discount: float = 1.0) -> Plan:
+def plan(chart: FiniteMDP, reward: Tensor, horizon: int, temperature: float, discount: float = 1.0) -> Plan:
     """The best policy for a reward [B, S], or [B, S, A] of actions too, in episodes of so many steps."""
-    lanes, states, actions = len(chart), reward.shape[1], chart.chances.shape[2]
+    lanes, states, actions = len(chart), reward.shape[1], chart.probs.shape[2]
     policy = reward.new_empty(lanes, horizon, actions, states)
     value = reward.new_empty(lanes, horizon, states)
     unit = temperature or 1.0  # the plan for r / τ at temperature 1 is that for r at τ
@@ -56,13 +56,13 @@ def plan(chart: Chart, reward: Tensor, horizon: int, temperature: float, discoun
 
 
 def plan_forever(
-    chart: Chart, reward: Tensor, temperature: float, discount: float, tolerance: float = 1e-8
+    chart: FiniteMDP, reward: Tensor, temperature: float, discount: float, tolerance: float = 1e-8
 ) -> Plan:
     """The same without an end; γ < 1."""
     if not 0 <= discount < 1 or not bool(reward.isfinite().all()):
         raise ValueError("for ever there is a plan where 0 ≤ γ < 1 and every reward is a number")
     backup, value, unit = _backup(chart), torch.zeros_like(reward), temperature or 1.0
-    policy = reward.new_empty(len(chart), chart.chances.shape[2], reward.shape[1])
+    policy = reward.new_empty(len(chart), chart.probs.shape[2], reward.shape[1])
     while True:
         q = torch.add(reward.unsqueeze(1) / unit, backup(value), alpha=discount)
         after = _improved(q, temperature == HARD, policy)
@@ -71,7 +71,7 @@ def plan_forever(
         value = after
 
 
-def action_values(chart: Chart, reward: Tensor, best: Plan) -> Tensor:
+def action_values(chart: FiniteMDP, reward: Tensor, best: Plan) -> Tensor:
     """Q [B, H, S, A] of a plan for episodes, undiscounted."""
     after = torch.cat([best.value[:, 1:], torch.zeros_like(best.value[:, :1])], dim=1)
     q = torch.empty_like(best.policy)
@@ -85,12 +85,12 @@ def action_values(chart: Chart, reward: Tensor, best: Plan) -> Tensor:
     return q
 
 
-def expected_after(chart: Chart, value: Tensor) -> Tensor:
+def expected_after(chart: FiniteMDP, value: Tensor) -> Tensor:
     """Σ_s′ P(s′ | s, a) V(s′), [B, S, A], of V [B, S]."""
     return _backup(chart)(value).transpose(1, 2)
 
 
-def visits_by_step(chart: Chart, policy: Tensor) -> Tensor:
+def visits_by_step(chart: FiniteMDP, policy: Tensor) -> Tensor:
     """d [B, H, S] of a policy [B, H, S, A]: where it is at every step."""
     seen = policy.new_empty(policy.shape[:3])
 
@@ -104,14 +104,14 @@ def visits_by_step(chart: Chart, policy: Tensor) -> Tensor:
     return seen
 
 
-def visits(chart: Chart, policy: Tensor, discount: float = 1.0) -> Tensor:
+def visits(chart: FiniteMDP, policy: Tensor, discount: float = 1.0) -> Tensor:
     """[B, S], summed over the steps of an episode."""
     by_step = visits_by_step(chart, policy)
     weights = discount ** torch.arange(policy.shape[1], dtype=by_step.dtype, device=by_step.device)
     return torch.einsum("bhs,h->bs", by_step, weights)
 
 
-def visits_forever(chart: Chart, policy: Tensor, discount: float, tolerance: float = 1e-10) -> Tensor:
+def visits_forever(chart: FiniteMDP, policy: Tensor, discount: float, tolerance: float = 1e-10) -> Tensor:
     """[B, S] of one policy for all steps, [B, 1, S, A]; they sum to 1 / (1 − γ)."""
     forward, now = _forward(chart), chart.start
     seen, weight = now.clone(), 1.0
@@ -122,12 +122,12 @@ def visits_forever(chart: Chart, policy: Tensor, discount: float, tolerance: flo
     return seen
 
 
-def value_of(chart: Chart, reward: Tensor, policy: Tensor) -> Tensor:
+def value_of(chart: FiniteMDP, reward: Tensor, policy: Tensor) -> Tensor:
     """[B], the expected return of an episode."""
     return (visits(chart, policy) * reward).sum(1)
 
 
-def _in_bites(work: Callable[[slice], None], chart: Chart) -> None:
+def _in_bites(work: Callable[[slice], None], chart: FiniteMDP) -> None:
     """Few enough tasks at once that what is computed stays in the cache, in as many threads as torch has.
 
     Which tasks go together does not depend on the threads, so numbers do not either.
@@ -156,34 +156,34 @@ def _improved(q: Tensor, hard: bool, policy: Tensor) -> Tensor:
     return total.log_().add_(highest).squeeze(1)
 
 
-def _backup(chart: Chart) -> Callable[[Tensor], Tensor]:
+def _backup(chart: FiniteMDP) -> Callable[[Tensor], Tensor]:
     """V [B, S] -> Σ_s′ P(s′ | s, a) V(s′), [B, A, S]."""
     lanes, states, most = chart.successors.shape
-    flat, alike = _flat(chart), chart.chances.shape[1] == 1
+    flat, alike = _flat(chart), chart.probs.shape[1] == 1
 
     def expected(value: Tensor) -> Tensor:
         after = value.gather(1, flat).view(lanes, most, states)
-        return chart.chances[:, 0] @ after if alike else torch.einsum("bsam,bms->bas", chart.chances, after)
+        return chart.probs[:, 0] @ after if alike else torch.einsum("bsam,bms->bas", chart.probs, after)
 
     return expected
 
 
-def _forward(chart: Chart) -> Callable[[Tensor, Tensor], Tensor]:
+def _forward(chart: FiniteMDP) -> Callable[[Tensor, Tensor], Tensor]:
     """d [B, S] and π [B, S, A] -> d one step later, [B, S]."""
-    flat, alike = _flat(chart), chart.chances.shape[1] == 1
+    flat, alike = _flat(chart), chart.probs.shape[1] == 1
 
     def moved(now: Tensor, policy: Tensor) -> Tensor:
         done = now.unsqueeze(1) * policy.transpose(1, 2)  # [B, A, S]
         flow = (
-            chart.chances[:, 0].transpose(1, 2) @ done
+            chart.probs[:, 0].transpose(1, 2) @ done
             if alike
-            else torch.einsum("bsam,bas->bms", chart.chances, done)
+            else torch.einsum("bsam,bas->bms", chart.probs, done)
         )
         return torch.zeros_like(now).scatter_add_(1, flat, flow.flatten(1))
 
     return moved
 
 
-def _flat(chart: Chart) -> Tensor:
+def _flat(chart: FiniteMDP) -> Tensor:
     """[B, M · S], successor by successor."""
     return chart.successors.transpose(1, 2).flatten(1)

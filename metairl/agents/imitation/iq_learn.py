@@ -24,7 +24,7 @@ from metairl.agents.imitation import iq_learn_discrete
 from metairl.agents.imitation.iq_learn_discrete import inverse_losses
 from metairl.core.losses import mean
 from metairl.core.networks import Ensemble, Squashed, SquashedHead, follow, frozen_copy
-from metairl.core.types import Moves, Spec
+from metairl.core.types import EncodedTransitions, Spec
 
 
 @dataclass(frozen=True)
@@ -57,16 +57,16 @@ class IQLearn(nn.Module):
         worth: Tensor = critic(torch.cat([z, action], dim=-1)).amin(0)
         return worth - self.config.temperature * log_prob
 
-    def reward(self, m: Moves, rng: Generator) -> Tensor:
+    def reward(self, m: EncodedTransitions, rng: Generator) -> Tensor:
         chosen: Tensor = self.critic(torch.cat([m.z, m.action], dim=-1))[0]
-        then: Tensor = self.value(self.critic, m.after, self.policy(m.after), rng)
-        return chosen - self.config.gamma * m.follows * then
+        then: Tensor = self.value(self.critic, m.next_z, self.policy(m.next_z), rng)
+        return chosen - self.config.gamma * m.continues * then
 
-    def losses(self, m: Moves, rng: Generator) -> dict[str, Tensor]:
+    def losses(self, m: EncodedTransitions, rng: Generator) -> dict[str, Tensor]:
         config, held = self.config, m.z.detach()
-        here, there = self.policy(held), self.policy(m.after.detach())
-        then = self.value(self.target if config.target else self.critic, m.after, there, rng)
-        follows = config.gamma * m.follows * then  # [B, T]
+        here, there = self.policy(held), self.policy(m.next_z.detach())
+        then = self.value(self.target if config.target else self.critic, m.next_z, there, rng)
+        follows = config.gamma * m.continues * then  # [B, T]
         worth = self.value(self.critic, m.z, here, rng) - follows
         parts = [
             inverse_losses(config, q - follows, worth, m)
@@ -74,7 +74,7 @@ class IQLearn(nn.Module):
         ]
         action, log_prob = here.draw(rng)
         best = self.critic(torch.cat([held, action], dim=-1), still=True).amin(0)
-        acting = mean(config.temperature * log_prob - best, m.counts)
+        acting = mean(config.temperature * log_prob - best, m.mask)
         return {name: torch.stack([part[name] for part in parts]).sum() for name in parts[0]} | {
             "policy": acting
         }

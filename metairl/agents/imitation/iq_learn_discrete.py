@@ -7,7 +7,7 @@
     L_χ  = E_{not E}[ r² ] / 4α,  where regularised `everywhere`
     Q̄    ← Q̄ + κ (Q − Q̄)                                                    after every step
 
-E_E is over what was demonstrated. µ is that too (`value = "shown"`) or all transitions alike (`"all"`); over
+E_E is over what was demonstrated. µ is that too (`value = "is_demo"`) or all transitions alike (`"all"`); over
 whole episodes both are what the policy's own beginnings are worth. With µ = E and φ = χ² the sum is
 −E[Q − V] + E[r²] / 4α: cloning by a value, and consistency in time. V(z′) is of Q̄ where there is a target.
 γ_t is γ where something follows and 0 where the MDP ended.
@@ -22,7 +22,7 @@ from torch import Generator, Tensor, nn
 from metairl.agents.imitation.divergences import PHI, Name
 from metairl.core.losses import mean
 from metairl.core.networks import Categorical, follow, frozen_copy, mlp
-from metairl.core.types import Moves, Spec
+from metairl.core.types import EncodedTransitions, Spec
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Config:
     temperature: float = 0.01  # τ
     phi: Name = "chi2"  # φ
     alpha: float = 0.5  # α, how large a reward may be
-    value: Literal["shown", "all"] = "shown"  # µ
+    value: Literal["is_demo", "all"] = "is_demo"  # µ
     everywhere: bool = False  # rewards of what was not demonstrated are regularised too
     target: bool = False  # V(z′) is of Q̄
     polyak: float = 0.005  # κ
@@ -56,21 +56,21 @@ class DiscreteIQLearn(nn.Module):
         tau = self.config.temperature
         return tau * (q / tau).logsumexp(-1)
 
-    def chosen(self, z: Tensor, action: Tensor) -> Tensor:
+    def q_value(self, z: Tensor, action: Tensor) -> Tensor:
         q: Tensor = self.critic(z)
         return (q * action).sum(-1)
 
-    def worth(self, z: Tensor) -> Tensor:
+    def state_value(self, z: Tensor) -> Tensor:
         return self.value(self.critic(z))
 
-    def reward(self, m: Moves, rng: Generator) -> Tensor:
-        return self.chosen(m.z, m.action) - self.config.gamma * m.follows * self.worth(m.after)
+    def reward(self, m: EncodedTransitions, rng: Generator) -> Tensor:
+        return self.q_value(m.z, m.action) - self.config.gamma * m.continues * self.state_value(m.next_z)
 
-    def losses(self, m: Moves, rng: Generator) -> dict[str, Tensor]:
+    def losses(self, m: EncodedTransitions, rng: Generator) -> dict[str, Tensor]:
         config = self.config
         q = self.critic(m.z)  # [B, T, A]
-        after = self.target(m.after) if config.target else self.critic(m.after)
-        follows = config.gamma * m.follows * self.value(after)
+        after = self.target(m.next_z) if config.target else self.critic(m.next_z)
+        follows = config.gamma * m.continues * self.value(after)
         r = (q * m.action).sum(-1) - follows
         return inverse_losses(config, r, self.value(q) - follows, m)
 
@@ -78,14 +78,14 @@ class DiscreteIQLearn(nn.Module):
         follow(self.target, self.critic, self.config.polyak)
 
 
-def inverse_losses(config: Config, r: Tensor, worth: Tensor, m: Moves) -> dict[str, Tensor]:
+def inverse_losses(config: Config, r: Tensor, worth: Tensor, m: EncodedTransitions) -> dict[str, Tensor]:
     """L_φ, L_V and L_χ of recovered rewards and of V(z) − γ_t V(z′), both [B, T]."""
-    shown = m.counts * m.shown
+    is_demo = m.mask * m.is_demo
     losses = {
-        "reward": -mean(PHI[config.phi](r, config.alpha), shown),
-        "value": mean(worth, shown if config.value == "shown" else m.counts),
+        "reward": -mean(PHI[config.phi](r, config.alpha), is_demo),
+        "value": mean(worth, is_demo if config.value == "is_demo" else m.mask),
     }
     if config.everywhere:
-        others = m.counts * (1 - m.shown)
+        others = m.mask * (1 - m.is_demo)
         losses["others"] = (r.square() * others).sum() / others.sum().clamp(min=1) / (4 * config.alpha)
     return losses

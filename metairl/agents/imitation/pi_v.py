@@ -18,7 +18,7 @@ from torch import Generator, Tensor, nn
 
 from metairl.core.losses import mean
 from metairl.core.networks import PolicyHead, mlp
-from metairl.core.types import Moves, Spec
+from metairl.core.types import EncodedTransitions, Spec
 
 
 @dataclass(frozen=True)
@@ -43,25 +43,25 @@ class PiV(nn.Module):
     def last_layer(self) -> Iterator[Tensor]:
         yield from (*self.policy.last_layer(), *self.value[-1].parameters())
 
-    def chosen(self, z: Tensor, action: Tensor) -> Tensor:
+    def q_value(self, z: Tensor, action: Tensor) -> Tensor:
         """What stands in Q's place."""
-        chosen: Tensor = self.policy(z).log_prob(action) + self.worth(z)
+        chosen: Tensor = self.policy(z).log_prob(action) + self.state_value(z)
         return chosen
 
-    def worth(self, z: Tensor) -> Tensor:
+    def state_value(self, z: Tensor) -> Tensor:
         value: Tensor = self.value(z).squeeze(-1)
         return value
 
-    def reward(self, m: Moves, rng: Generator) -> Tensor:
-        return self.chosen(m.z, m.action) - self.config.gamma * m.follows * self.worth(m.after)
+    def reward(self, m: EncodedTransitions, rng: Generator) -> Tensor:
+        return self.q_value(m.z, m.action) - self.config.gamma * m.continues * self.state_value(m.next_z)
 
-    def losses(self, m: Moves, rng: Generator) -> dict[str, Tensor]:
-        shown = m.counts * m.shown
+    def losses(self, m: EncodedTransitions, rng: Generator) -> dict[str, Tensor]:
+        is_demo = m.mask * m.is_demo
         log_prob = self.policy(m.z).log_prob(m.action)
-        r = log_prob + self.worth(m.z) - self.config.gamma * m.follows * self.worth(m.after)
+        r = log_prob + self.state_value(m.z) - self.config.gamma * m.continues * self.state_value(m.next_z)
         return {
-            "policy": -mean(log_prob, shown),
-            "reward": self.config.weight * mean(r.square(), shown),
+            "policy": -mean(log_prob, is_demo),
+            "reward": self.config.weight * mean(r.square(), is_demo),
         }
 
     def after_step(self) -> None: ...

@@ -21,7 +21,7 @@ from torch import Generator, Tensor
 from metairl.agents.rl import sac
 from metairl.core.losses import mean, sought_out
 from metairl.core.networks import Squashed
-from metairl.core.types import Moves
+from metairl.core.types import EncodedTransitions
 
 
 @dataclass(frozen=True)
@@ -37,17 +37,17 @@ class GoalCQL(sac.SAC):
     config: Config
 
     def _beside(
-        self, m: Moves, q: Tensor, policies: tuple[Squashed, Squashed], rng: Generator
+        self, m: EncodedTransitions, q: Tensor, policies: tuple[Squashed, Squashed], rng: Generator
     ) -> dict[str, Tensor]:
         config = self.config
         action = self._drawn(m, policies[0], rng)
         z = m.z.unsqueeze(-2).expand(*action.shape[:-1], -1)
         unseen = self.critic(torch.cat([z, action], dim=-1))  # [2, B, T, 2n]
         pushed = sought_out(unseen, config.temperature).sum(0)
-        return {"unseen": config.weight * mean(pushed, m.counts)}
+        return {"unseen": config.weight * mean(pushed, m.mask)}
 
     @torch.no_grad()
-    def _drawn(self, m: Moves, policy: Squashed, rng: Generator) -> Tensor:
+    def _drawn(self, m: EncodedTransitions, policy: Squashed, rng: Generator) -> Tensor:
         """[B, T, 2n, A]."""
         shape = (*m.reward.shape, self.config.actions, m.action.shape[-1])
         anywhere = 2 * torch.rand(shape, generator=rng) - 1

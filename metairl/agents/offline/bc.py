@@ -13,7 +13,7 @@ from torch import Generator, Tensor, nn
 
 from metairl.core.losses import mean
 from metairl.core.networks import PolicyHead
-from metairl.core.types import Moves, Spec
+from metairl.core.types import EncodedTransitions, Spec
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class BC(nn.Module):
     def last_layer(self) -> Iterator[Tensor]:
         return self.policy.last_layer()
 
-    def losses(self, m: Moves, rng: Generator) -> dict[str, Tensor]:
-        return {"policy": -mean(self.policy(m.z).log_prob(m.action), m.counts)}
+    def losses(self, m: EncodedTransitions, rng: Generator) -> dict[str, Tensor]:
+        return {"policy": -mean(self.policy(m.z).log_prob(m.action), m.mask)}
 
     def after_step(self) -> None: ...

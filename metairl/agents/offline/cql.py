@@ -21,7 +21,7 @@ from metairl.agents.offline.cql_logsumexp import soft_maximum
 from metairl.agents.rl import sac
 from metairl.core.losses import mean
 from metairl.core.networks import Squashed
-from metairl.core.types import Moves, Spec
+from metairl.core.types import EncodedTransitions, Spec
 
 
 @dataclass(frozen=True)
@@ -40,25 +40,29 @@ class CQL(sac.SAC):
         self.log_weight = None if config.gap is None else nn.Parameter(torch.zeros(()))  # λ
 
     def _beside(
-        self, m: Moves, q: Tensor, policies: tuple[Squashed, Squashed], rng: Generator
+        self, m: EncodedTransitions, q: Tensor, policies: tuple[Squashed, Squashed], rng: Generator
     ) -> dict[str, Tensor]:
         config = self.config
         if config.weight == 0:
             return {}
-        gap = self._everywhere(m, policies, rng) - mean(q.sum(0), m.counts)
+        gap = self._everywhere(m, policies, rng) - mean(q.sum(0), m.mask)
         if config.gap is None or self.log_weight is None:
             return {"gap": config.weight * gap}
         excess = config.weight * gap - 2 * config.gap
         weight = self.log_weight.exp().clamp(max=1e6)
         return {"gap": weight.detach() * excess, "weight": -weight * excess.detach()}
 
-    def _everywhere(self, m: Moves, policies: tuple[Squashed, Squashed], rng: Generator) -> Tensor:
+    def _everywhere(
+        self, m: EncodedTransitions, policies: tuple[Squashed, Squashed], rng: Generator
+    ) -> Tensor:
         """Σ_i E[ log ∫ exp Q_i(z, a) da ], by importance."""
         action, density = self._drawn(m, policies, rng)
-        return soft_maximum(self.critic, m.z, action, density, m.counts / m.counts.sum())
+        return soft_maximum(self.critic, m.z, action, density, m.mask / m.mask.sum())
 
     @torch.no_grad()
-    def _drawn(self, m: Moves, policies: tuple[Squashed, Squashed], rng: Generator) -> tuple[Tensor, Tensor]:
+    def _drawn(
+        self, m: EncodedTransitions, policies: tuple[Squashed, Squashed], rng: Generator
+    ) -> tuple[Tensor, Tensor]:
         """Actions and the logarithms of their densities, [B, T, 3n, …]."""
         shape = (*m.reward.shape, self.config.actions, m.action.shape[-1])
         anywhere = 2 * torch.rand(shape, generator=rng) - 1

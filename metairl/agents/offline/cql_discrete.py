@@ -16,7 +16,7 @@ from torch import Generator, Tensor, nn
 
 from metairl.core.losses import mean
 from metairl.core.networks import Categorical, follow, frozen_copy, mlp
-from metairl.core.types import Moves, Spec
+from metairl.core.types import EncodedTransitions, Spec
 
 
 @dataclass(frozen=True)
@@ -42,17 +42,17 @@ class DiscreteCQL(nn.Module):
     def last_layer(self) -> Iterator[Tensor]:
         return self.critic[-1].parameters()
 
-    def losses(self, m: Moves, rng: Generator) -> dict[str, Tensor]:
+    def losses(self, m: EncodedTransitions, rng: Generator) -> dict[str, Tensor]:
         config = self.config
         with torch.no_grad():
-            best = self.critic(m.after).argmax(-1, keepdim=True)
-            value = self.target(m.after).gather(-1, best).squeeze(-1)
-            y = config.reward * m.reward + config.gamma * m.follows * value
+            best = self.critic(m.next_z).argmax(-1, keepdim=True)
+            value = self.target(m.next_z).gather(-1, best).squeeze(-1)
+            y = config.reward * m.reward + config.gamma * m.continues * value
         q = self.critic(m.z)  # [B, T, A]
         chosen = (q * m.action).sum(-1)
         return {
-            "critic": mean((chosen - y).square(), m.counts) / 2,
-            "gap": config.weight * mean(q.logsumexp(-1) - chosen, m.counts),
+            "critic": mean((chosen - y).square(), m.mask) / 2,
+            "gap": config.weight * mean(q.logsumexp(-1) - chosen, m.mask),
         }
 
     def after_step(self) -> None:

@@ -20,7 +20,7 @@ from torch import Generator, Tensor, nn
 
 from metairl.core.losses import expectile, mean
 from metairl.core.networks import Ensemble, PolicyHead, follow, frozen_copy
-from metairl.core.types import Moves, Spec
+from metairl.core.types import EncodedTransitions, Spec
 
 MOST = 100.0  # that an advantage's weight may be
 
@@ -53,19 +53,19 @@ class IQL(nn.Module):
         yield from self.policy.last_layer()
         yield from (*self.critic.last_layer(), *self.value.last_layer())
 
-    def losses(self, m: Moves, rng: Generator) -> dict[str, Tensor]:
+    def losses(self, m: EncodedTransitions, rng: Generator) -> dict[str, Tensor]:
         config = self.config
         chosen = torch.cat([m.z, m.action], dim=-1)
         with torch.no_grad():
-            y = config.reward * m.reward + config.gamma * m.follows * self.value(m.after)[0]  # [B, T]
+            y = config.reward * m.reward + config.gamma * m.continues * self.value(m.next_z)[0]  # [B, T]
             known = self.target(chosen).amin(0)
         u = known - self.value(m.z)[0]
         weight = (config.beta * u.detach()).exp().clamp(max=MOST)
         q = self.critic(chosen)  # [2, B, T]
         return {
-            "value": mean(expectile(u, config.tau), m.counts),
-            "critic": mean((q - y).square().sum(0), m.counts),
-            "policy": -mean(weight * self.policy(m.z.detach()).log_prob(m.action), m.counts),
+            "value": mean(expectile(u, config.tau), m.mask),
+            "critic": mean((q - y).square().sum(0), m.mask),
+            "policy": -mean(weight * self.policy(m.z.detach()).log_prob(m.action), m.mask),
         }
 
     def after_step(self) -> None:

@@ -18,7 +18,7 @@ from torch import Generator, Tensor, nn
 
 from metairl.core.losses import mean
 from metairl.core.networks import Ensemble, follow, frozen_copy, mlp
-from metairl.core.types import Moves, Spec
+from metairl.core.types import EncodedTransitions, Spec
 
 
 @dataclass(frozen=True)
@@ -53,25 +53,25 @@ class TD3BC(nn.Module):
     def last_layer(self) -> Iterator[Tensor]:
         yield from (*self.policy[-1].parameters(), *self.critic.last_layer())
 
-    def losses(self, m: Moves, rng: Generator) -> dict[str, Tensor]:
+    def losses(self, m: EncodedTransitions, rng: Generator) -> dict[str, Tensor]:
         config = self.config
         with torch.no_grad():
             noise = config.noise * torch.randn(m.action.shape, generator=rng)
-            then = self.target_policy(m.after).tanh() + noise.clamp(-config.most, config.most)
-            value = self.target(torch.cat([m.after, then.clamp(-1, 1)], dim=-1)).amin(0)
-            y = config.reward * m.reward + config.gamma * m.follows * value  # [B, T]
+            then = self.target_policy(m.next_z).tanh() + noise.clamp(-config.most, config.most)
+            value = self.target(torch.cat([m.next_z, then.clamp(-1, 1)], dim=-1)).amin(0)
+            y = config.reward * m.reward + config.gamma * m.continues * value  # [B, T]
         q = self.critic(torch.cat([m.z, m.action], dim=-1))  # [2, B, T]
-        critic = {"critic": mean((q - y).square().sum(0), m.counts)}
+        critic = {"critic": mean((q - y).square().sum(0), m.mask)}
         return critic | self._improvement(m) if self.steps % 2 else critic
 
-    def _improvement(self, m: Moves) -> dict[str, Tensor]:
+    def _improvement(self, m: EncodedTransitions) -> dict[str, Tensor]:
         held = m.z.detach()
         action = self.policy(held).tanh()
         good = self.critic(torch.cat([held, action], dim=-1), still=True)[0]
-        weight = self.config.alpha / mean(good.detach().abs(), m.counts)  # λ
+        weight = self.config.alpha / mean(good.detach().abs(), m.mask)  # λ
         return {
-            "policy": -weight * mean(good, m.counts),
-            "cloning": mean((action - m.action).square().mean(-1), m.counts),
+            "policy": -weight * mean(good, m.mask),
+            "cloning": mean((action - m.action).square().mean(-1), m.mask),
         }
 
     def after_step(self) -> None:

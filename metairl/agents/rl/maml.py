@@ -24,7 +24,7 @@ from torch.func import functional_call, grad, vmap
 
 from metairl.core.losses import clipped_surrogate, gae, mean, standardised
 from metairl.core.networks import PolicyHead
-from metairl.core.types import Context, Features, Spec, State
+from metairl.core.types import Context, EncodedTrial, Spec, State
 
 Weights = dict[str, Tensor]
 
@@ -76,7 +76,7 @@ class MAML(nn.Module):
         counted = torch.zeros(lanes, dtype=torch.long), torch.zeros(lanes, dtype=torch.long)
         return *lived, *counted, *(torch.zeros(lanes, *weight.shape) for weight in self.theta().values())
 
-    def act_from(
+    def act_with_state(
         self, z: Tensor, context: Context, memory: State, rng: Generator, explore: bool
     ) -> tuple[Tensor, State]:
         """One action a lane: by θ, or by θ_i once K − 1 episodes are over."""
@@ -91,9 +91,9 @@ class MAML(nn.Module):
         ended = ended + over.long()
         turns = over & (ended == self.spec.episodes - 1)
         if turns.any():
-            counts = (torch.arange(obs.shape[1]) < age.unsqueeze(1)).float()
-            inner = self._advantage(obs, reward, done, counts)
-            found = self._moves(obs, action, inner, counts).values()
+            mask = (torch.arange(obs.shape[1]) < age.unsqueeze(1)).float()
+            inner = self._advantage(obs, reward, done, mask)
+            found = self._moves(obs, action, inner, mask).values()
             moves = [new.where(_like(turns, new), old) for new, old in zip(found, moves, strict=True)]
         weights = {name: w + move for (name, w), move in zip(self.theta().items(), moves, strict=True)}
         pi = self._policy(weights, z)
@@ -105,14 +105,14 @@ class MAML(nn.Module):
         return dict(self.policy.net.named_parameters())
 
     @torch.no_grad()
-    def targets(self, f: Features, progress: float) -> Targets:
+    def targets(self, f: EncodedTrial, progress: float) -> Targets:
         first, last = self._parts(f)
         inner = self._advantage(f.z, f.reward, f.done, first)
         outer = self._advantage(f.z, f.reward, f.done, last)
         log_prob = self._log_prob(f, inner, first)
         return Targets(log_prob, standardised(outer, last), inner)
 
-    def losses(self, f: Features, old: Targets) -> dict[str, Tensor]:
+    def losses(self, f: EncodedTrial, old: Targets) -> dict[str, Tensor]:
         first, last = self._parts(f)
         log_ratio = self._log_prob(f, old.inner, first) - old.log_prob
         return {"policy": mean(clipped_surrogate(log_ratio, old.advantage, self.config.clip), last)}
@@ -120,31 +120,31 @@ class MAML(nn.Module):
     def last_layer(self) -> Iterator[Tensor]:
         return self.policy.last_layer()
 
-    def _parts(self, f: Features) -> tuple[Tensor, Tensor]:
+    def _parts(self, f: EncodedTrial) -> tuple[Tensor, Tensor]:
         """Which steps are of the first K − 1 episodes, and which of the last."""
         index = f.done.cumsum(1) - f.done
-        first = f.counts * (index < self.spec.episodes - 1)
-        return first, f.counts - first
+        first = f.mask * (index < self.spec.episodes - 1)
+        return first, f.mask - first
 
-    def _advantage(self, obs: Tensor, reward: Tensor, done: Tensor, counts: Tensor) -> Tensor:
+    def _advantage(self, obs: Tensor, reward: Tensor, done: Tensor, mask: Tensor) -> Tensor:
         """Â of the steps that count, standardised in every lane, [B, T]."""
         nothing = torch.zeros_like(reward)
-        goes_on = self.config.gamma * (1 - done) * counts
-        total = gae(reward * counts, nothing, goes_on, trace=1.0)
-        advantage = total - _baseline(obs, done, total, counts, self.config.ridge)
-        centre = ((advantage * counts).sum(1) / counts.sum(1)).unsqueeze(1)
-        spread = (((advantage - centre).square() * counts).sum(1) / counts.sum(1)).sqrt().unsqueeze(1)
-        return (advantage - centre) * counts / (spread + 1e-8)
+        goes_on = self.config.gamma * (1 - done) * mask
+        total = gae(reward * mask, nothing, goes_on, trace=1.0)
+        advantage = total - _baseline(obs, done, total, mask, self.config.ridge)
+        centre = ((advantage * mask).sum(1) / mask.sum(1)).unsqueeze(1)
+        spread = (((advantage - centre).square() * mask).sum(1) / mask.sum(1)).sqrt().unsqueeze(1)
+        return (advantage - centre) * mask / (spread + 1e-8)
 
-    def _moves(self, obs: Tensor, action: Tensor, advantage: Tensor, counts: Tensor) -> Weights:
+    def _moves(self, obs: Tensor, action: Tensor, advantage: Tensor, mask: Tensor) -> Weights:
         """θ_i − θ = −α ∇L_i(θ), of every lane."""
 
-        def inner(weights: Weights, obs: Tensor, action: Tensor, advantage: Tensor, counts: Tensor) -> Tensor:
+        def inner(weights: Weights, obs: Tensor, action: Tensor, advantage: Tensor, mask: Tensor) -> Tensor:
             pi = self.policy.says(functional_call(self.policy.net, weights, (obs,)))
-            return -mean(pi.log_prob(action) * advantage, counts)
+            return -mean(pi.log_prob(action) * advantage, mask)
 
         lanes = vmap(grad(inner), in_dims=(None, 0, 0, 0, 0))
-        slopes: Weights = lanes(self.theta(), obs, action, advantage, counts)
+        slopes: Weights = lanes(self.theta(), obs, action, advantage, mask)
         return {n: -self.config.step * (g if self.config.exact else g.detach()) for n, g in slopes.items()}
 
     def _policy(self, weights: Weights, z: Tensor) -> Any:
@@ -152,7 +152,7 @@ class MAML(nn.Module):
         out = vmap(lambda own, x: functional_call(self.policy.net, own, (x,)))(weights, z)
         return self.policy.says(out)
 
-    def _log_prob(self, f: Features, inner: Tensor, first: Tensor) -> Tensor:
+    def _log_prob(self, f: EncodedTrial, inner: Tensor, first: Tensor) -> Tensor:
         """log π_{θ_i}(a) of every step, [B, T]."""
         moves = self._moves(f.z, f.action, inner, first)
         weights = {name: weight + moves[name] for name, weight in self.theta().items()}
@@ -160,14 +160,14 @@ class MAML(nn.Module):
         return log_prob
 
 
-def _baseline(obs: Tensor, done: Tensor, total: Tensor, counts: Tensor, ridge: float) -> Tensor:
+def _baseline(obs: Tensor, done: Tensor, total: Tensor, mask: Tensor, ridge: float) -> Tensor:
     """φ · w, fitted in every lane to the steps that count, [B, T]."""
     begins = torch.cat([torch.ones_like(done[:, :1]), done[:, :-1]], dim=1)
     step = torch.arange(done.shape[1]).expand(done.shape)
     t = (step - step.where(begins > 0, 0).cummax(1).values).unsqueeze(-1) / 100
     seen = obs.clamp(-10, 10)
     phi = torch.cat([seen, seen.square(), t, t**2, t**3, torch.ones_like(t)], dim=-1)  # [B, T, F]
-    weighed = (phi * counts.unsqueeze(-1)).transpose(1, 2)
+    weighed = (phi * mask.unsqueeze(-1)).transpose(1, 2)
     size = phi.shape[-1]
     square = (weighed @ phi).double() + ridge * torch.eye(size, dtype=torch.float64)
     w = torch.linalg.solve(square, (weighed @ total.unsqueeze(-1)).double())

@@ -19,8 +19,8 @@ import torch
 from torch import Generator, Tensor, nn
 
 from metairl.core.losses import clipped_surrogate, gae, mean, standardised
-from metairl.core.networks import PolicyHead, Rescaled, mlp
-from metairl.core.types import Features, Spec
+from metairl.core.networks import PolicyHead, RescaledValueHead, mlp
+from metairl.core.types import EncodedTrial, Spec
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class PPO(nn.Module):
         super().__init__()
         self.config = config
         self.policy = PolicyHead(spec, width, config.hidden, config.bounded)
-        self.value = Rescaled(mlp(width, *config.hidden, 1, last_gain=0.1), spec.steps, rate=0.1)
+        self.value = RescaledValueHead(mlp(width, *config.hidden, 1, last_gain=0.1), spec.steps, rate=0.1)
 
     def act(self, z: Tensor, rng: Generator, explore: bool) -> Tensor:
         pi = self.policy(z)
@@ -64,22 +64,22 @@ class PPO(nn.Module):
         yield from (*self.policy.last_layer(), *self.value.last_layer())
 
     @torch.no_grad()
-    def targets(self, f: Features, progress: float) -> Targets:
+    def targets(self, f: EncodedTrial, progress: float) -> Targets:
         log_prob = self.policy(f.z).log_prob(f.action)
         value = self.value(f.z)
-        advantage = gae(f.reward, value, self.config.gamma * f.follows, self.config.trace)
+        advantage = gae(f.reward, value, self.config.gamma * f.continues, self.config.trace)
         target = advantage + value
-        self.value.follow(target, f.counts)
-        advantage = standardised(advantage, f.counts)
+        self.value.follow(target, f.mask)
+        advantage = standardised(advantage, f.mask)
         entropy = self.config.entropy * (1 - progress if self.config.settles else 1)
         return Targets(log_prob, advantage, target, entropy)
 
-    def losses(self, f: Features, old: Targets) -> dict[str, Tensor]:
+    def losses(self, f: EncodedTrial, old: Targets) -> dict[str, Tensor]:
         pi = self.policy(f.z)
         log_ratio = pi.log_prob(f.action) - old.log_prob
         error = (old.value - self.value(f.z)) / self.value.std
         return {
-            "policy": mean(clipped_surrogate(log_ratio, old.advantage, self.config.clip), f.counts),
-            "value": self.config.value * mean(error.square(), f.counts) / 2,
-            "entropy": -old.entropy * mean(pi.entropy(), f.counts),
+            "policy": mean(clipped_surrogate(log_ratio, old.advantage, self.config.clip), f.mask),
+            "value": self.config.value * mean(error.square(), f.mask) / 2,
+            "entropy": -old.entropy * mean(pi.entropy(), f.mask),
         }

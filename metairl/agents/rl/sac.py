@@ -21,7 +21,7 @@ from torch import Generator, Tensor, nn
 
 from metairl.core.losses import mean
 from metairl.core.networks import Ensemble, Squashed, SquashedHead, follow, frozen_copy
-from metairl.core.types import Moves, Spec
+from metairl.core.types import EncodedTransitions, Spec
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class SAC(nn.Module):
     def last_layer(self) -> Iterator[Tensor]:
         yield from (*self.policy.last_layer(), *self.critic.last_layer(), self.log_alpha)
 
-    def losses(self, m: Moves, rng: Generator) -> dict[str, Tensor]:
+    def losses(self, m: EncodedTransitions, rng: Generator) -> dict[str, Tensor]:
         log_alpha = self.log_alpha[m.family if self.config.per_family else 0 * m.family].unsqueeze(
             -1
         )  # [B, 1]
@@ -63,22 +63,22 @@ class SAC(nn.Module):
         held = m.z.detach()
         here = self.policy(held)
         with torch.no_grad():
-            there = self.policy(m.after)
+            there = self.policy(m.next_z)
             action, log_prob = there.draw(rng)
-            value = self.target(torch.cat([m.after, action], dim=-1)).amin(0)
+            value = self.target(torch.cat([m.next_z, action], dim=-1)).amin(0)
             value = value - alpha * log_prob if self.config.soft else value
-            y = self.config.reward * m.reward + self.config.gamma * m.follows * value  # [B, T]
+            y = self.config.reward * m.reward + self.config.gamma * m.continues * value  # [B, T]
         q = self.critic(torch.cat([m.z, m.action], dim=-1))  # [2, B, T]
         action, log_prob = here.draw(rng)
         best = self.critic(torch.cat([held, action], dim=-1), still=True).amin(0)
         return {
-            "critic": mean((q - y).square().sum(0), m.counts) / 2,
-            "policy": mean(alpha * log_prob - best, m.counts),
-            "temperature": -mean(log_alpha * (log_prob.detach() + self.entropy), m.counts),
+            "critic": mean((q - y).square().sum(0), m.mask) / 2,
+            "policy": mean(alpha * log_prob - best, m.mask),
+            "temperature": -mean(log_alpha * (log_prob.detach() + self.entropy), m.mask),
         } | self._beside(m, q, (here, there), rng)
 
     def _beside(
-        self, m: Moves, q: Tensor, policies: tuple[Squashed, Squashed], rng: Generator
+        self, m: EncodedTransitions, q: Tensor, policies: tuple[Squashed, Squashed], rng: Generator
     ) -> dict[str, Tensor]:
         """What a kind of SAC adds, from Q(z, a) and the policy at z and z′ that are known by then."""
         return {}

@@ -40,7 +40,7 @@ class Use:
 
 class Engine(Protocol):
     lanes: int
-    lost: Tensor  # [B] bool: the last step diverged; what the lane holds now is finite but means nothing
+    diverged: Tensor  # [B] bool: the last step diverged; what the lane holds now is finite but means nothing
 
     def field(self, name: str) -> Tensor:
         """[B, …], live: qpos, qvel and ctrl may be written, derived fields are refreshed by every call."""

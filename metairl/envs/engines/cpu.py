@@ -24,7 +24,7 @@ mujoco.set_mju_user_warning(lambda message: None)  # lanes that diverge are mark
 class Cpu:
     def __init__(self, model: mujoco.MjModel, lanes: int, use: Use):
         self.lanes = lanes
-        self.lost = self.none = torch.zeros(lanes, dtype=torch.bool)
+        self.diverged = self.none = torch.zeros(lanes, dtype=torch.bool)
         self.batch = Batch(model, lanes, torch.get_num_threads() if use.alone else 1)
         self.fresh = self.batch.state[0].copy()
         derived = [name for name in use.reads if name not in MODEL_FIELDS]
@@ -62,16 +62,16 @@ class Cpu:
             self.fields[FORCES][lanes] = 0.0
 
     def step(self, substeps: int) -> None:
-        self.lost = self.none
+        self.diverged = self.none
         if self.last_substep is None:
             self.batch.step(nstep=substeps, stage=self.after)
         else:
             if substeps > 1:
                 self.batch.step(nstep=substeps - 1)
             self.last_substep.take()
-            self.lost = torch.from_numpy(~np.isfinite(self.batch.state).all(1))
+            self.diverged = torch.from_numpy(~np.isfinite(self.batch.state).all(1))
         if self.batch.warning.any():  # MuJoCo itself restarts a lane that diverges in one of its own steps
-            self.lost = self.lost | torch.from_numpy(self.batch.warning[:, DIVERGED, 1].any(1))
+            self.diverged = self.diverged | torch.from_numpy(self.batch.warning[:, DIVERGED, 1].any(1))
             self.batch.warning[:] = 0
         if self.forces is not None:
             self.fields[FORCES].copy_(self.forces)

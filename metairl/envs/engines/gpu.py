@@ -62,7 +62,7 @@ class Gpu:
         self.needed_by_all = wp.zeros(1, dtype=int)
         self.fields = {name: self._view(name) for name in {"qpos", "qvel", "ctrl", *use.reads}}
         self.start = wp.to_torch(self.model.qpos0)
-        self.lost = torch.zeros_like(wp.to_torch(self.chosen))
+        self.diverged = torch.zeros_like(wp.to_torch(self.chosen))
 
     def field(self, name: str) -> Tensor:
         if name not in self.fields:
@@ -79,7 +79,7 @@ class Gpu:
         before = self._positions()
         self._give_each_lane_its_own(name)
         field = wp.to_torch(getattr(self.model, name))
-        chosen = torch.ones_like(self.lost) if lanes is None else lanes.to(self.lost)
+        chosen = torch.ones_like(self.diverged) if lanes is None else lanes.to(self.diverged)
         field[chosen] = values.to(field)
         self._take_along(self._positions() - before)
         self.graphs.clear()
@@ -116,10 +116,10 @@ class Gpu:
         self._do(("step", substeps), partial(self._substeps, substeps))
         self._find_lost()
         self._complain_if_short_of_room()
-        if self.lost.any():
-            count = int(self.lost.sum())
+        if self.diverged.any():
+            count = int(self.diverged.sum())
             nothing = self.fields["qvel"].new_zeros(count, self.fields["qvel"].shape[1])
-            self.put(self.lost, {"qpos": self.start[:1].expand(count, -1), "qvel": nothing})
+            self.put(self.diverged, {"qpos": self.start[:1].expand(count, -1), "qvel": nothing})
 
     def save(self) -> Tensor:
         return torch.cat(self._state(), dim=1)
@@ -180,7 +180,7 @@ class Gpu:
 
     def _complain_if_short_of_room(self) -> None:
         spilt = (wp.to_torch(self.data.overflow) & SPILLS) != 0
-        crowded = ((wp.to_torch(self.needed) > self.constraints) | spilt) & ~self.lost
+        crowded = ((wp.to_torch(self.needed) > self.constraints) | spilt) & ~self.diverged
         if crowded.any():
             raise PhysicsError(
                 f"{int(crowded.sum())} of {self.lanes} lanes have more than {self.constraints} constraints, "
@@ -195,7 +195,7 @@ class Gpu:
 
     def _find_lost(self) -> None:
         state = (self.fields["qpos"], self.fields["qvel"], wp.to_torch(self.data.qacc))
-        self.lost = ~(torch.cat(state, dim=1).abs() < HUGE).all(1)  # so is what is not a number
+        self.diverged = ~(torch.cat(state, dim=1).abs() < HUGE).all(1)  # so is what is not a number
 
     def _view(self, name: str) -> Tensor:
         array = getattr(self.model if name in MODEL_FIELDS else self.data, name)

@@ -31,7 +31,7 @@ def begin_alike(model: mujoco.MjModel, engines: Sequence[Engine], rng: Generator
     away, speed = (torch.randn(engines[0].lanes, width, generator=rng) for width in (model.nq, model.nv))
     qpos, qvel = torch.from_numpy(model.qpos0).float() + SPREAD * away, SPREAD * speed
     for engine in engines:
-        everyone = torch.ones_like(engine.lost)
+        everyone = torch.ones_like(engine.diverged)
         engine.put(everyone, {"qpos": qpos, "qvel": qvel})
 
 

@@ -20,7 +20,7 @@ STATE = ("qpos", "qvel", "ctrl", "mocap_pos", "mocap_quat", "qacc_warmstart")
 class Serial:
     def __init__(self, model: mujoco.MjModel, lanes: int, use: Use):
         self.lanes, self.current = lanes, use.current
-        self.lost = torch.zeros(lanes, dtype=torch.bool)
+        self.diverged = torch.zeros(lanes, dtype=torch.bool)
         self.model = model
         self.models = [copy.copy(model) for _ in range(lanes)]
         self.data = [mujoco.MjData(model) for model in self.models]
@@ -65,7 +65,7 @@ class Serial:
             if self.current:
                 mujoco.mj_forward(model, data)
             self._read(i)
-            self.lost[i] = any(data.warning[kind].number for kind in DIVERGED)
+            self.diverged[i] = any(data.warning[kind].number for kind in DIVERGED)
 
     def save(self) -> Tensor:
         state = np.empty((self.lanes, mujoco.mj_stateSize(self.models[0], EVERYTHING)))

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from metairl.core.types import Goal
+from metairl.core.types import GoalSpec
 from metairl.tasks.metaworld_boxes import NAMES
 
 GRIP = (0.0, 0.0, -0.045)  # from the hand to between the fingertips, in metres; they point down
@@ -20,4 +20,4 @@ def sent_to(task: Tensor, goal: Tensor) -> Tensor:
     return torch.cat(parts, dim=1)
 
 
-GOAL = Goal(fingertips, sent_to, NEAR)
+GOAL = GoalSpec(fingertips, sent_to, NEAR)

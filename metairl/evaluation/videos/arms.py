@@ -15,7 +15,7 @@ from torch import Tensor
 from metairl.core.interfaces import Policy
 from metairl.core.rng import stream
 from metairl.core.rollout import outcome
-from metairl.core.types import Sight, Tasks
+from metairl.core.types import PolicyInputs, Tasks
 from metairl.envs import make
 from metairl.envs.metaworld import official, starts
 from metairl.evaluation.videos import LINGER, Film, Picture
@@ -81,22 +81,22 @@ class Stage:
         self.renderer.close()
 
 
-def shoot(policy: Policy, card: TaskCard, tasks: Tasks, sight: Sight, seed: int) -> Film:
+def shoot(policy: Policy, card: TaskCard, tasks: Tasks, inputs: PolicyInputs, seed: int) -> Film:
     """`tasks`: the still has a row an episode, the first of a task above its next."""
-    shown = cases(policy, card, tasks, sight, seed)
+    shown = cases(policy, card, tasks, inputs, seed)
     return Film("tasks", _still(shown), _frames(shown), FRAMES_A_SECOND)
 
 
-def cases(policy: Policy, card: TaskCard, tasks: Tasks, sight: Sight, seed: int) -> list[Case]:
+def cases(policy: Policy, card: TaskCard, tasks: Tasks, inputs: PolicyInputs, seed: int) -> list[Case]:
     """What the policy does in every task."""
-    world = Watched(make(card, tasks, stream("film", card.id, seed)), lambda arms: arms.qpos)
-    came = outcome(policy, world, stream("film", "act", card.id, seed), sight)
-    poses = world.history
+    env = Watched(make(card, tasks, stream("film", card.id, seed)), lambda arms: arms.qpos)
+    came = outcome(policy, env, stream("film", "act", card.id, seed), inputs)
+    poses = env.history
     return [
         Case(
             NAMES[int(goal[0])],
             goal[1:],
-            world.task[lane, len(NAMES) :][:3],
+            env.task[lane, len(NAMES) :][:3],
             [
                 Life(
                     poses[lane, span],

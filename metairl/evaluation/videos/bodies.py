@@ -14,7 +14,7 @@ from torch import Tensor
 from metairl.core.interfaces import Policy
 from metairl.core.rng import stream
 from metairl.core.rollout import outcome
-from metairl.core.types import Sight, Tasks
+from metairl.core.types import PolicyInputs, Tasks
 from metairl.envs import make
 from metairl.evaluation.videos import LINGER, Film, Picture
 from metairl.evaluation.videos.caption import GREY, WHITE, Words, above, tiled
@@ -52,19 +52,19 @@ class Case:
     lives: list[Life]
 
 
-def shoot(policy: Policy, card: TaskCard, tasks: Tasks, sight: Sight, seed: int) -> Film:
+def shoot(policy: Policy, card: TaskCard, tasks: Tasks, inputs: PolicyInputs, seed: int) -> Film:
     """`tasks`: the still has a row an episode, the first of a task above its next."""
     assert card.physics
-    shown = cases(policy, card, tasks, sight, seed)
+    shown = cases(policy, card, tasks, inputs, seed)
     return Film("tasks", _still(card.physics, shown), _frames(card.physics, shown), FRAMES_A_SECOND)
 
 
-def cases(policy: Policy, card: TaskCard, tasks: Tasks, sight: Sight, seed: int) -> list[Case]:
+def cases(policy: Policy, card: TaskCard, tasks: Tasks, inputs: PolicyInputs, seed: int) -> list[Case]:
     """What the policy does in every task."""
     bodies = make(card, tasks, stream("film", card.id, seed))
-    world = Watched(bodies, lambda bodies: bodies.qpos)
-    came = outcome(policy, world, stream("film", "act", card.id, seed), sight)
-    poses, seconds = world.history, world.world.seconds
+    env = Watched(bodies, lambda bodies: bodies.qpos)
+    came = outcome(policy, env, stream("film", "act", card.id, seed), inputs)
+    poses, seconds = env.history, env.env.seconds
     return [
         Case(
             {name: values[lane].flatten().tolist() for name, values in tasks.items()},
@@ -73,7 +73,7 @@ def cases(policy: Policy, card: TaskCard, tasks: Tasks, sight: Sight, seed: int)
                 for span in spans(came, lane, card.episodes)
             ],
         )
-        for lane in range(world.lanes)
+        for lane in range(env.lanes)
     ]
 
 

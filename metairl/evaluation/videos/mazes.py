@@ -17,7 +17,7 @@ from torch import Tensor
 from metairl.core.interfaces import Policy
 from metairl.core.rng import stream
 from metairl.core.rollout import outcome
-from metairl.core.types import Sight, Tasks
+from metairl.core.types import PolicyInputs, Tasks
 from metairl.envs import make
 from metairl.evaluation.videos import LINGER, Film, Picture
 from metairl.evaluation.videos.watched import Watched, spans
@@ -41,17 +41,17 @@ class Way:
         return f"{len(self.places) - 1} steps" if self.found else "not found"
 
 
-def shoot(policy: Policy, card: TaskCard, tasks: Tasks, sight: Sight, seed: int) -> Film:
+def shoot(policy: Policy, card: TaskCard, tasks: Tasks, inputs: PolicyInputs, seed: int) -> Film:
     """`ways`: a row a maze and a column an episode."""
-    mazes = ways(policy, card, tasks, sight, seed)
+    mazes = ways(policy, card, tasks, inputs, seed)
     return Film("ways", _still(mazes), _frames(mazes), FRAMES_A_SECOND)
 
 
-def ways(policy: Policy, card: TaskCard, tasks: Tasks, sight: Sight, seed: int) -> list[list[Way]]:
+def ways(policy: Policy, card: TaskCard, tasks: Tasks, inputs: PolicyInputs, seed: int) -> list[list[Way]]:
     """What the policy does in every maze, [maze][episode]."""
-    world = Watched(make(card, tasks, stream("film", card.id, seed)), lambda world: world.place)
-    came = outcome(policy, world, stream("film", "act", card.id, seed), sight)
-    places = world.history  # [B, T, 2]
+    env = Watched(make(card, tasks, stream("film", card.id, seed)), lambda env: env.place)
+    came = outcome(policy, env, stream("film", "act", card.id, seed), inputs)
+    places = env.history  # [B, T, 2]
     shown = []
     for lane, plan in enumerate(tasks["plan"]):
         goal = (find(plan[None], GOAL) + 0.5).float()

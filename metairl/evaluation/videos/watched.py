@@ -12,18 +12,18 @@ from metairl.core.types import Outcome, Step
 class Watched:
     """A world that is looked at before every step, and otherwise the same."""
 
-    def __init__(self, world: Any, look: Callable[[Any], Tensor]):
-        self.world, self.look = world, look
-        self.spec, self.lanes, self.task = world.spec, world.lanes, world.task
+    def __init__(self, env: Any, look: Callable[[Any], Tensor]):
+        self.env, self.look = env, look
+        self.spec, self.lanes, self.task = env.spec, env.lanes, env.task
         self.seen: list[Tensor] = []
 
     def reset(self) -> Tensor:
-        first: Tensor = self.world.reset()
+        first: Tensor = self.env.reset()
         return first
 
     def step(self, action: Tensor) -> Step:
-        self.seen.append(self.look(self.world).clone())
-        step: Step = self.world.step(action)
+        self.seen.append(self.look(self.env).clone())
+        step: Step = self.env.step(action)
         return step
 
     @property

@@ -18,55 +18,55 @@ from metairl.core.networks import mlp
 
 
 @dataclass(frozen=True)
-class Deeds:
+class DiscriminatorBatch:
     """Of B trials, T steps each, or some of their steps."""
 
     z: Tensor  # [B, T, Z]
     action: Tensor  # [B, T, A]
-    after: Tensor  # [B, T, Z]
-    counts: Tensor  # [B, T]
+    next_z: Tensor  # [B, T, Z]
+    mask: Tensor  # [B, T]
     ended: Tensor  # [B, T], 1 where the MDP ended
     rest: Tensor  # [B, T], k, steps of rest that follow; 0 where the MDP went on
     log_prob: Tensor  # [B, T], of the action by the policy that is judged
 
-    def at(self, steps: Tensor) -> "Deeds":
+    def at(self, steps: Tensor) -> "DiscriminatorBatch":
         """These steps of every trial alone, [B, b] int."""
         rows = torch.arange(len(steps)).unsqueeze(1)
-        return Deeds(*(getattr(self, field.name)[rows, steps] for field in fields(self)))
+        return DiscriminatorBatch(*(getattr(self, field.name)[rows, steps] for field in fields(self)))
 
-    def __getitem__(self, rows: Tensor) -> "Deeds":
-        return Deeds(*(getattr(self, field.name)[rows] for field in fields(self)))
+    def __getitem__(self, rows: Tensor) -> "DiscriminatorBatch":
+        return DiscriminatorBatch(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
-class Adversary(Protocol):
+class AdversarialReward(Protocol):
     """A reward that is learned beside the policy that it pays."""
 
     config: Any
     whole: bool  # it reads whole trials, else any steps of them
 
-    def losses(self, shown: Deeds, lived: Deeds) -> dict[str, Tensor]: ...
+    def losses(self, shown: DiscriminatorBatch, lived: DiscriminatorBatch) -> dict[str, Tensor]: ...
 
-    def pays(self, deeds: Deeds) -> Tensor:
+    def policy_reward(self, deeds: DiscriminatorBatch) -> Tensor:
         """What the policy is to earn in every step, [B, T]."""
         ...
 
-    def pays_at_rest(self) -> Tensor:
+    def absorbing_reward(self) -> Tensor:
         """The same of a step of rest, []."""
         ...
 
-    def recovered(self, z: Tensor, action: Tensor) -> Tensor:
+    def recovered_reward(self, z: Tensor, action: Tensor) -> Tensor:
         """What the demonstrators seem to be after, [B, T]."""
         ...
 
 
-def expected(here: Tensor, at_rest: Tensor, deeds: Deeds) -> Tensor:
+def expected(here: Tensor, at_rest: Tensor, deeds: DiscriminatorBatch) -> Tensor:
     """E_d of a number a step, [B, T], and of the same at rest, []."""
-    total = (here * deeds.counts).sum() + at_rest * (deeds.rest * deeds.counts).sum()
-    mean: Tensor = total / ((1 + deeds.rest) * deeds.counts).sum()
+    total = (here * deeds.mask).sum() + at_rest * (deeds.rest * deeds.mask).sum()
+    mean: Tensor = total / ((1 + deeds.rest) * deeds.mask).sum()
     return mean
 
 
-class Potential(nn.Module):
+class AbsorbingMLP(nn.Module):
     """A number of x, which a step and rest have in common."""
 
     def __init__(self, width: int, hidden: tuple[int, ...]):
@@ -79,6 +79,6 @@ class Potential(nn.Module):
         number: Tensor = self.net(pad(x, (0, 1))).squeeze(-1)
         return number
 
-    def at_rest(self) -> Tensor:
+    def absorbing(self) -> Tensor:
         rest: Tensor = self.net(pad(torch.ones(1), (self.width, 0))).squeeze(-1)
         return rest

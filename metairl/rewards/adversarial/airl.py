@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from metairl.core.types import Spec
-from metairl.rewards.adversarial.absorbing import Deeds, Potential, expected
+from metairl.rewards.adversarial.absorbing import AbsorbingMLP, DiscriminatorBatch, expected
 
 
 @dataclass(frozen=True)
@@ -34,30 +34,30 @@ class AIRL(nn.Module):
     def __init__(self, spec: Spec, width: int, config: Config):
         super().__init__()
         self.config = config
-        self.g = Potential(width + spec.actions * config.acts, config.hidden)
-        self.h = Potential(width, config.hidden)
+        self.g = AbsorbingMLP(width + spec.actions * config.acts, config.hidden)
+        self.h = AbsorbingMLP(width, config.hidden)
 
-    def losses(self, shown: Deeds, lived: Deeds) -> dict[str, Tensor]:
-        rest = self.pays_at_rest()
+    def losses(self, shown: DiscriminatorBatch, lived: DiscriminatorBatch) -> dict[str, Tensor]:
+        rest = self.absorbing_reward()
         return {
             "shown": expected(softplus(-self._logit(shown)), softplus(-rest), shown),
             "lived": expected(softplus(self._logit(lived)), softplus(rest), lived),
         }
 
-    def pays(self, deeds: Deeds) -> Tensor:
+    def policy_reward(self, deeds: DiscriminatorBatch) -> Tensor:
         return self._logit(deeds)
 
-    def pays_at_rest(self) -> Tensor:
-        rest: Tensor = self.g.at_rest() + (self.config.gamma - 1) * self.h.at_rest()
+    def absorbing_reward(self) -> Tensor:
+        rest: Tensor = self.g.absorbing() + (self.config.gamma - 1) * self.h.absorbing()
         return rest
 
-    def recovered(self, z: Tensor, action: Tensor) -> Tensor:
+    def recovered_reward(self, z: Tensor, action: Tensor) -> Tensor:
         read = torch.cat([z, action], dim=-1) if self.config.acts else z
         reward: Tensor = self.g(read)
         return reward
 
-    def _logit(self, deeds: Deeds) -> Tensor:
-        then = torch.where(deeds.ended > 0, self.h.at_rest(), self.h(deeds.after))
-        f = self.recovered(deeds.z, deeds.action) + self.config.gamma * then - self.h(deeds.z)
+    def _logit(self, deeds: DiscriminatorBatch) -> Tensor:
+        then = torch.where(deeds.ended > 0, self.h.absorbing(), self.h(deeds.next_z))
+        f = self.recovered_reward(deeds.z, deeds.action) + self.config.gamma * then - self.h(deeds.z)
         logit: Tensor = f - deeds.log_prob.clamp(-self.config.surest, self.config.surest)
         return logit

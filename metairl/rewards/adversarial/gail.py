@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid, softplus
 
 from metairl.core.types import Spec
-from metairl.rewards.adversarial.absorbing import Deeds, Potential, expected
+from metairl.rewards.adversarial.absorbing import AbsorbingMLP, DiscriminatorBatch, expected
 
 
 @dataclass(frozen=True)
@@ -33,22 +33,22 @@ class GAIL(nn.Module):
     def __init__(self, spec: Spec, width: int, config: Config):
         super().__init__()
         self.config = config
-        self.h = Potential(width + spec.actions, config.hidden)
+        self.h = AbsorbingMLP(width + spec.actions, config.hidden)
 
-    def losses(self, shown: Deeds, lived: Deeds) -> dict[str, Tensor]:
-        rest = self.h.at_rest()
+    def losses(self, shown: DiscriminatorBatch, lived: DiscriminatorBatch) -> dict[str, Tensor]:
+        rest = self.h.absorbing()
         return {
             "shown": expected(softplus(-self._logit(shown.z, shown.action)), softplus(-rest), shown),
             "lived": expected(softplus(self._logit(lived.z, lived.action)), softplus(rest), lived),
         }
 
-    def pays(self, deeds: Deeds) -> Tensor:
-        return self.recovered(deeds.z, deeds.action)
+    def policy_reward(self, deeds: DiscriminatorBatch) -> Tensor:
+        return self.recovered_reward(deeds.z, deeds.action)
 
-    def pays_at_rest(self) -> Tensor:
-        return self._paid(self.h.at_rest())
+    def absorbing_reward(self) -> Tensor:
+        return self._paid(self.h.absorbing())
 
-    def recovered(self, z: Tensor, action: Tensor) -> Tensor:
+    def recovered_reward(self, z: Tensor, action: Tensor) -> Tensor:
         return self._paid(self._logit(z, action))
 
     def _logit(self, z: Tensor, action: Tensor) -> Tensor:

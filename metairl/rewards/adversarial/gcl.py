@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from metairl.core.losses import mean
 from metairl.core.networks import PolicyHead
 from metairl.core.types import Spec
-from metairl.rewards.adversarial.absorbing import Deeds, Potential
+from metairl.rewards.adversarial.absorbing import AbsorbingMLP, DiscriminatorBatch
 
 
 @dataclass(frozen=True)
@@ -36,39 +36,41 @@ class GCL(nn.Module):
     def __init__(self, spec: Spec, width: int, config: Config):
         super().__init__()
         self.config, self.horizon = config, spec.horizon
-        self.r = Potential(width + spec.actions, config.hidden)
+        self.r = AbsorbingMLP(width + spec.actions, config.hidden)
         self.cloned = PolicyHead(spec, width, config.hidden, bounded=True)
 
-    def losses(self, shown: Deeds, lived: Deeds) -> dict[str, Tensor]:
-        paid = [self._sum(deeds, self.pays(deeds), self.pays_at_rest()) for deeds in (shown, lived)]
+    def losses(self, shown: DiscriminatorBatch, lived: DiscriminatorBatch) -> dict[str, Tensor]:
+        paid = [
+            self._sum(deeds, self.policy_reward(deeds), self.absorbing_reward()) for deeds in (shown, lived)
+        ]
         density = [self._density(deeds) for deeds in (shown, lived)]
         weight = torch.cat(paid) - torch.cat(density)  # log w, without its sum
-        squares = mean(self.pays(lived).square(), lived.counts) + self.pays_at_rest().square()
+        squares = mean(self.policy_reward(lived).square(), lived.mask) + self.absorbing_reward().square()
         return {
             "shown": -paid[0].mean(),
             "partition": weight.logsumexp(0) - log(len(weight)),
             "decay": self.config.decay * squares,
-            "cloned": -mean(self.cloned(shown.z).log_prob(shown.action), shown.counts),
+            "cloned": -mean(self.cloned(shown.z).log_prob(shown.action), shown.mask),
         }
 
     @torch.no_grad()
-    def size(self, shown: Deeds, lived: Deeds) -> Tensor:
+    def effective_sample_size(self, shown: DiscriminatorBatch, lived: DiscriminatorBatch) -> Tensor:
         """Effective number of samples."""
         both = (shown, lived)
-        sums = [self._sum(d, self.pays(d), self.pays_at_rest()) - self._density(d) for d in both]
+        sums = [self._sum(d, self.policy_reward(d), self.absorbing_reward()) - self._density(d) for d in both]
         return 1 / torch.cat(sums).softmax(0).square().sum()
 
-    def pays(self, deeds: Deeds) -> Tensor:
-        return self.recovered(deeds.z, deeds.action)
+    def policy_reward(self, deeds: DiscriminatorBatch) -> Tensor:
+        return self.recovered_reward(deeds.z, deeds.action)
 
-    def pays_at_rest(self) -> Tensor:
-        return self.r.at_rest()
+    def absorbing_reward(self) -> Tensor:
+        return self.r.absorbing()
 
-    def recovered(self, z: Tensor, action: Tensor) -> Tensor:
+    def recovered_reward(self, z: Tensor, action: Tensor) -> Tensor:
         reward: Tensor = self.r(torch.cat([z, action], dim=-1))
         return reward
 
-    def _density(self, deeds: Deeds) -> Tensor:
+    def _density(self, deeds: DiscriminatorBatch) -> Tensor:
         """log q of every trial, [B]; no gradient passes."""
         with torch.no_grad():
             own = self.cloned(deeds.z).log_prob(deeds.action)
@@ -76,7 +78,7 @@ class GCL(nn.Module):
         by_policy, by_cloned = (self._sum(deeds, x, still) for x in (deeds.log_prob, own))
         return torch.logaddexp(by_policy, by_cloned) - log(2)
 
-    def _sum(self, deeds: Deeds, each: Tensor, at_rest: Tensor) -> Tensor:
+    def _sum(self, deeds: DiscriminatorBatch, each: Tensor, at_rest: Tensor) -> Tensor:
         """Over the steps of a trial and its rest, [B]."""
-        total = ((each + deeds.rest * at_rest) * deeds.counts).sum(1)
+        total = ((each + deeds.rest * at_rest) * deeds.mask).sum(1)
         return total if self.config.whole_sums else total / self.horizon

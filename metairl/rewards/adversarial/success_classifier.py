@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid, softplus
 
 from metairl.core.types import Spec
-from metairl.rewards.adversarial.absorbing import Deeds, Potential, expected
+from metairl.rewards.adversarial.absorbing import AbsorbingMLP, DiscriminatorBatch, expected
 
 
 @dataclass(frozen=True)
@@ -29,31 +29,31 @@ class Config:
     hidden: tuple[int, ...] = (64, 64)  # layers of f
 
 
-class Success(nn.Module):
+class SuccessClassifier(nn.Module):
     whole = False
 
     def __init__(self, spec: Spec, width: int, config: Config):
         super().__init__()
         self.config = config
-        self.f = Potential(width, config.hidden)
+        self.f = AbsorbingMLP(width, config.hidden)
 
-    def losses(self, shown: Deeds, lived: Deeds) -> dict[str, Tensor]:
-        rest = self.f.at_rest()
+    def losses(self, shown: DiscriminatorBatch, lived: DiscriminatorBatch) -> dict[str, Tensor]:
+        rest = self.f.absorbing()
         return {
             "shown": expected(softplus(-self.f(shown.z)), softplus(-rest), shown),
             "lived": expected(softplus(self.f(lived.z)), softplus(rest), lived),
         }
 
-    def pays(self, deeds: Deeds) -> Tensor:
-        return self.recovered(deeds.z, deeds.action)
+    def policy_reward(self, deeds: DiscriminatorBatch) -> Tensor:
+        return self.recovered_reward(deeds.z, deeds.action)
 
-    def pays_at_rest(self) -> Tensor:
-        return self._paid(self.f.at_rest())
+    def absorbing_reward(self) -> Tensor:
+        return self._paid(self.f.absorbing())
 
-    def recovered(self, z: Tensor, action: Tensor) -> Tensor:
+    def recovered_reward(self, z: Tensor, action: Tensor) -> Tensor:
         return self._paid(self.f(z))
 
-    def chance(self, z: Tensor) -> Tensor:
+    def probability(self, z: Tensor) -> Tensor:
         """p, [B, T]."""
         chance: Tensor = self.f(z).sigmoid()
         return chance

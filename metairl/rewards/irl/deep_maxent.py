@@ -19,9 +19,9 @@ import torch
 from torch import Tensor, nn
 
 from metairl.core.networks import Members
-from metairl.core.types import Chart, Demonstrations, Spec
+from metairl.core.types import Demonstrations, FiniteMDP, Spec
 from metairl.rewards.irl.gradient_ascent import descend
-from metairl.rewards.irl.solution import Explained
+from metairl.rewards.irl.solution import IRLSolution
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class DeepMaxEnt(nn.Module):
         self.config, self.horizon, self.width = config, spec.horizon, spec.features
         self.first = Networks(spec.features, config.hidden)  # θ₀
 
-    def explain(self, chart: Chart, shown: Demonstrations) -> Explained:
+    def fit(self, chart: FiniteMDP, shown: Demonstrations) -> IRLSolution:
         return descend(self, self.first.copies(len(chart)), chart, shown)
 
     def prior(self, networks: "Networks") -> Tensor:

@@ -10,21 +10,21 @@ import torch
 from torch import Tensor, nn
 
 from metairl.agents.exact.planning import HARD, SOFT, plan, visits
-from metairl.core.types import Chart, Demonstrations
-from metairl.rewards.irl.solution import Explained, from_shown_starts, require_width, shown_visits
+from metairl.core.types import Demonstrations, FiniteMDP
+from metairl.rewards.irl.solution import IRLSolution, check_width, from_shown_starts, shown_visits
 
 
 @dataclass(frozen=True)
 class Evidence:
     """Of B tasks, n demonstrations each."""
 
-    chart: Chart
-    began: Chart  # where the demonstrations did
+    chart: FiniteMDP
+    began: FiniteMDP  # where the demonstrations did
     demonstrated: Tensor  # D_E [B, S]
     count: int  # n
 
     @classmethod
-    def of(cls, chart: Chart, shown: Demonstrations) -> "Evidence":
+    def of(cls, chart: FiniteMDP, shown: Demonstrations) -> "Evidence":
         began = from_shown_starts(chart, shown)
         return cls(chart, began, shown_visits(chart, shown), shown.states.shape[1])
 
@@ -39,16 +39,16 @@ class Model(Protocol):
         ...
 
 
-def descend(model: Model, rewards: nn.Module, chart: Chart, shown: Demonstrations) -> Explained:
+def descend(model: Model, rewards: nn.Module, chart: FiniteMDP, shown: Demonstrations) -> IRLSolution:
     """The rewards of B tasks, each from its own demonstrations, with parameters of its own."""
-    require_width(chart, model.width)
+    check_width(chart, model.width)
     evidence = Evidence.of(chart, shown)
     optimiser = torch.optim.Adam(rewards.parameters(), model.config.rate)
     schedule = torch.optim.lr_scheduler.PolynomialLR(optimiser, model.config.rounds)
     rounds = []
     for _ in range(model.config.rounds):
         optimiser.zero_grad(set_to_none=True)
-        found = ascent(model, rewards, evidence)
+        found = accumulate_gradient(model, rewards, evidence)
         rounds.append(found)
         if steepest(rewards) <= model.config.tolerance * evidence.count:
             break
@@ -56,10 +56,10 @@ def descend(model: Model, rewards: nn.Module, chart: Chart, shown: Demonstration
         schedule.step()
     with torch.no_grad():
         reward = rewards(chart.features)
-    return Explained(plan(chart, reward, model.horizon, HARD).policy, reward, rounds)
+    return IRLSolution(plan(chart, reward, model.horizon, HARD).policy, reward, rounds)
 
 
-def ascent(model: Model, rewards: nn.Module, evidence: Evidence) -> dict[str, Tensor]:
+def accumulate_gradient(model: Model, rewards: nn.Module, evidence: Evidence) -> dict[str, Tensor]:
     """Leaves ∇L in the parameters' gradients; says how far visits are from those shown, in steps of [B]."""
     reward = rewards(evidence.chart.features)
     soft = plan(evidence.began, reward.detach(), model.horizon, SOFT)

@@ -27,14 +27,14 @@ from torch import Tensor
 from metairl.agents.exact.planning import HARD, plan, visits
 from metairl.core.arrays import Floats
 from metairl.core.errors import Infeasible
-from metairl.core.types import Chart, Demonstrations, Spec
+from metairl.core.types import Demonstrations, FiniteMDP, Spec
 from metairl.rewards.irl.mixed_policy import aimless, mixed
 from metairl.rewards.irl.quadratic_programs import mix, separate
 from metairl.rewards.irl.solution import (
-    Explained,
+    IRLSolution,
+    check_width,
     feature_sums,
     from_shown_starts,
-    require_width,
     shown_visits,
 )
 
@@ -74,8 +74,8 @@ class MaxMargin:
     def __init__(self, spec: Spec, config: Config):
         self.config, self.horizon, self.width = config, spec.horizon, spec.features
 
-    def explain(self, chart: Chart, shown: Demonstrations) -> Explained:
-        require_width(chart, self.width)
+    def fit(self, chart: FiniteMDP, shown: Demonstrations) -> IRLSolution:
+        check_width(chart, self.width)
         began, demonstrated = from_shown_starts(chart, shown), shown_visits(chart, shown)
         unseen = (demonstrated == 0).to(chart.features)
         told = self._sums(chart, demonstrated)
@@ -91,14 +91,14 @@ class MaxMargin:
         reward = self._reward(chart, searches)
         best = plan(chart, reward, self.horizon, HARD).policy
         policy = best if self.config.acts == "reward" else mixed(chart, found, self._shares(searches, found))
-        return Explained(policy, reward, _by_round(searches))
+        return IRLSolution(policy, reward, _by_round(searches))
 
-    def _sums(self, chart: Chart, spent: Tensor) -> Floats:
+    def _sums(self, chart: FiniteMDP, spent: Tensor) -> Floats:
         """μ [B, F]."""
         sums: Floats = (feature_sums(chart, spent).double() / self.horizon).cpu().numpy()
         return sums
 
-    def _reward(self, chart: Chart, searches: list[Search]) -> Tensor:
+    def _reward(self, chart: FiniteMDP, searches: list[Search]) -> Tensor:
         w = torch.tensor(np.array([search.w for search in searches])).to(chart.features)
         return torch.einsum("bsf,bf->bs", chart.features, w)
 

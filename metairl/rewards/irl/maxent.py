@@ -18,9 +18,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from metairl.core.types import Chart, Demonstrations, Spec
+from metairl.core.types import Demonstrations, FiniteMDP, Spec
 from metairl.rewards.irl.gradient_ascent import descend
-from metairl.rewards.irl.solution import Explained
+from metairl.rewards.irl.solution import IRLSolution
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class MaxEnt(nn.Module):
         self.register_buffer("mean", torch.zeros(spec.features, dtype=torch.float64))
         self.register_buffer("precision", torch.full((spec.features,), config.precision, dtype=torch.float64))
 
-    def explain(self, chart: Chart, shown: Demonstrations) -> Explained:
+    def fit(self, chart: FiniteMDP, shown: Demonstrations) -> IRLSolution:
         return descend(self, Weights(self.mean, len(chart)), chart, shown)
 
     def prior(self, weights: "Weights") -> Tensor:

@@ -4,16 +4,16 @@ import torch
 from torch import Tensor
 
 from metairl.agents.exact.planning import visits_by_step
-from metairl.core.types import Chart
+from metairl.core.types import FiniteMDP
 
 
-def aimless(chart: Chart, horizon: int) -> Tensor:
+def aimless(chart: FiniteMDP, horizon: int) -> Tensor:
     """Every action alike."""
-    lanes, states, actions = len(chart), chart.successors.shape[1], chart.chances.shape[2]
+    lanes, states, actions = len(chart), chart.successors.shape[1], chart.probs.shape[2]
     return chart.features.new_full((1, 1, 1, 1), 1 / actions).expand(lanes, horizon, states, actions)
 
 
-def mixed(chart: Chart, found: list[Tensor], shares: Tensor) -> Tensor:
+def mixed(chart: FiniteMDP, found: list[Tensor], shares: Tensor) -> Tensor:
     """The one policy that visits states as a mixture does, whose policy is drawn before an episode begins.
 
     π_h(a | s) = Σ_j λ_j d_h^j(s) π_h^j(a | s) / Σ_j λ_j d_h^j(s);  where nobody comes, actions are alike.

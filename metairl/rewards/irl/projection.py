@@ -18,14 +18,14 @@ import torch
 from torch import Tensor
 
 from metairl.agents.exact.planning import HARD, plan, visits
-from metairl.core.types import Chart, Demonstrations, Spec
+from metairl.core.types import Demonstrations, FiniteMDP, Spec
 from metairl.rewards.irl.mixed_policy import aimless, mixed
 from metairl.rewards.irl.quadratic_programs import mix
 from metairl.rewards.irl.solution import (
-    Explained,
+    IRLSolution,
+    check_width,
     feature_sums,
     from_shown_starts,
-    require_width,
     shown_visits,
 )
 
@@ -41,8 +41,8 @@ class Projection:
     def __init__(self, spec: Spec, config: Config):
         self.config, self.horizon, self.width = config, spec.horizon, spec.features
 
-    def explain(self, chart: Chart, shown: Demonstrations) -> Explained:
-        require_width(chart, self.width)
+    def fit(self, chart: FiniteMDP, shown: Demonstrations) -> IRLSolution:
+        check_width(chart, self.width)
         began, demonstrated = from_shown_starts(chart, shown), shown_visits(chart, shown)
         told = feature_sums(chart, demonstrated) / self.horizon
         found = [aimless(chart, self.horizon)]
@@ -61,7 +61,7 @@ class Projection:
             near = near + searching * _share(near, sums[-1], told) * (sums[-1] - near)
         best = plan(chart, reward, self.horizon, HARD).policy
         policy = best if self.config.acts == "reward" else mixed(chart, found, _mixture(told, sums))
-        return Explained(policy, reward, rounds)
+        return IRLSolution(policy, reward, rounds)
 
 
 def _share(near: Tensor, new: Tensor, told: Tensor) -> Tensor:

@@ -8,11 +8,11 @@ from torch import Generator, Tensor
 
 from metairl.core.errors import UsageError
 from metairl.core.interfaces import Policy
-from metairl.core.types import Chart, Context, Demonstrations, State
+from metairl.core.types import Context, Demonstrations, FiniteMDP, State
 
 
 @dataclass(frozen=True)
-class Explained:
+class IRLSolution:
     """A policy that draws its actions from plans, a row a lane."""
 
     policy: Tensor  # [B, H, S, A]
@@ -26,41 +26,41 @@ class Explained:
     def act(self, context: Context, state: State, rng: Generator) -> tuple[Tensor, State]:
         clock = state[0].where(context.prev_done[:, 0] == 0, 0)
         now = context.obs[:, 0].argmax(1)
-        chances = self.policy[torch.arange(len(now)), clock, now]
-        u = torch.rand(len(now), 1, generator=rng, dtype=chances.dtype)
-        return (u >= chances.cumsum(1)[:, :-1]).sum(1), (clock + 1,)
+        probs = self.policy[torch.arange(len(now)), clock, now]
+        u = torch.rand(len(now), 1, generator=rng, dtype=probs.dtype)
+        return (u >= probs.cumsum(1)[:, :-1]).sum(1), (clock + 1,)
 
 
 @runtime_checkable
-class Explains(Protocol):
+class IRLMethod(Protocol):
     """It is no policy before it has seen demonstrations of the tasks that it acts in."""
 
-    def explain(self, chart: Chart, shown: Demonstrations) -> Explained: ...
+    def fit(self, chart: FiniteMDP, shown: Demonstrations) -> IRLSolution: ...
 
 
-Judged = Policy | Explains
+Evaluable = Policy | IRLMethod
 
 
-def require_width(chart: Chart, width: int) -> None:
+def check_width(chart: FiniteMDP, width: int) -> None:
     if chart.features.shape[2] != width:
         raise UsageError(f"features have {chart.features.shape[2]} numbers, not {width}")
 
 
-def from_shown_starts(chart: Chart, shown: Demonstrations) -> Chart:
+def from_shown_starts(chart: FiniteMDP, shown: Demonstrations) -> FiniteMDP:
     """The same where episodes begin as the demonstrated ones did, so that this is no difference to them."""
     first, count = shown.states[:, :, 0], shown.states.shape[1]
     share = chart.start.new_full(first.shape, 1 / count)
     start = torch.zeros_like(chart.start).scatter_add(1, first, share)
-    return Chart(chart.successors, chart.chances, chart.features, start)
+    return FiniteMDP(chart.successors, chart.probs, chart.features, start)
 
 
-def shown_visits(chart: Chart, shown: Demonstrations) -> Tensor:
+def shown_visits(chart: FiniteMDP, shown: Demonstrations) -> Tensor:
     """[B, S], how often a demonstration acts in each state, on average."""
     states = shown.states.flatten(1)
     share = chart.start.new_full(states.shape, 1 / shown.states.shape[1])
     return torch.zeros_like(chart.start).scatter_add(1, states, share)
 
 
-def feature_sums(chart: Chart, visits: Tensor) -> Tensor:
+def feature_sums(chart: FiniteMDP, visits: Tensor) -> Tensor:
     """μ [B, F] = Σ_s visits(s) φ(s)."""
     return torch.einsum("bs,bsf->bf", visits, chart.features)

@@ -7,20 +7,20 @@ It asks for no reward, and knows nothing of states that no demonstration was in.
 
 import torch
 
-from metairl.core.types import Chart, Demonstrations, NoConfig, Spec
-from metairl.rewards.irl.solution import Explained
+from metairl.core.types import Demonstrations, FiniteMDP, NoConfig, Spec
+from metairl.rewards.irl.solution import IRLSolution
 
 
-class Copied:
+class TabularBC:
     def __init__(self, spec: Spec, config: NoConfig):
         self.horizon = spec.horizon
 
-    def explain(self, chart: Chart, shown: Demonstrations) -> Explained:
-        lanes, states, actions = len(chart), chart.successors.shape[1], chart.chances.shape[2]
+    def fit(self, chart: FiniteMDP, shown: Demonstrations) -> IRLSolution:
+        lanes, states, actions = len(chart), chart.successors.shape[1], chart.probs.shape[2]
         pairs = (shown.states * actions + shown.actions).flatten(1)
         counts = chart.features.new_zeros(lanes, states * actions)
         counts = counts.scatter_add(1, pairs, torch.ones_like(pairs, dtype=counts.dtype))
         most = counts.view(lanes, states, actions)
         most = (most == most.amax(-1, keepdim=True)).to(counts)
         policy = (most / most.sum(-1, keepdim=True)).unsqueeze(1)
-        return Explained(policy.expand(-1, self.horizon, -1, -1), None)
+        return IRLSolution(policy.expand(-1, self.horizon, -1, -1), None)

@@ -19,20 +19,20 @@ from metairl.tasks.constitution_card import Principle, Trait
 
 def distance(pairs: Pairs, of: list[int]) -> Tensor:
     wanted = pairs.task[:, None, None, : len(of)]
-    return _mean((pairs.obs[..., of] - wanted).norm(dim=-1), pairs.counts)
+    return _mean((pairs.obs[..., of] - wanted).norm(dim=-1), pairs.mask)
 
 
 def level(pairs: Pairs, of: list[int]) -> Tensor:
-    return _mean(pairs.obs[..., of].mean(-1), pairs.counts)
+    return _mean(pairs.obs[..., of].mean(-1), pairs.mask)
 
 
 def effort(pairs: Pairs, of: list[int]) -> Tensor:
-    return _mean(pairs.action.square().sum(-1), pairs.counts)
+    return _mean(pairs.action.square().sum(-1), pairs.mask)
 
 
 def jerk(pairs: Pairs, of: list[int]) -> Tensor:
     change = pairs.action[:, :, 1:] - pairs.action[:, :, :-1]
-    return _mean(change.square().sum(-1), pairs.counts[:, :, 1:])
+    return _mean(change.square().sum(-1), pairs.mask[:, :, 1:])
 
 
 TRAITS: dict[Trait, Callable[[Pairs, list[int]], Tensor]] = {
@@ -47,7 +47,7 @@ def measured(principle: Principle, pairs: Pairs) -> Tensor:
     return TRAITS[principle.trait](pairs, principle.of)
 
 
-def _mean(x: Tensor, counts: Tensor) -> Tensor:
+def _mean(x: Tensor, mask: Tensor) -> Tensor:
     """Over the steps that count, [n, 2, L] -> [n, 2]."""
-    total: Tensor = (x * counts).sum(-1) / counts.sum(-1).clamp(min=torch.finfo().tiny)
+    total: Tensor = (x * mask).sum(-1) / mask.sum(-1).clamp(min=torch.finfo().tiny)
     return total

@@ -76,7 +76,7 @@ def answered(path: Path, replay: Replay) -> tuple[Places, torch.Tensor, int]:
     known: dict[tuple[Any, ...], tuple[str, Word]] = {}
     answers: list[Answer] = []
     for where, answer in read(path):
-        require_inside(answer, replay, where)
+        check_inside(answer, replay, where)
         if answers and answer.steps != answers[0].steps:
             raise DamagedFile(f"{where}: segments of {answer.steps} steps among those of {answers[0].steps}")
         if answer.question in known:
@@ -93,11 +93,11 @@ def answered(path: Path, replay: Replay) -> tuple[Places, torch.Tensor, int]:
     return places, torch.tensor([FIRST[a.answer] for a in given]), given[0].steps
 
 
-def require_inside(answer: Answer, replay: Replay, where: str) -> None:
+def check_inside(answer: Answer, replay: Replay, where: str) -> None:
     """Both segments are in the logs."""
-    if not 0 <= answer.task < len(replay.lived):
-        raise DamagedFile(f"{where}: task {answer.task} is not one of {len(replay.lived)}")
-    trials = int(replay.lived[answer.task].clamp(max=replay.room))
+    if not 0 <= answer.task < len(replay.num_trials):
+        raise DamagedFile(f"{where}: task {answer.task} is not one of {len(replay.num_trials)}")
+    trials = int(replay.num_trials[answer.task].clamp(max=replay.capacity))
     for trial, first in zip(answer.trials, answer.first, strict=True):
         if not 0 <= trial < trials:
             raise DamagedFile(f"{where}: trial {trial} is not one of the {trials} of task {answer.task}")

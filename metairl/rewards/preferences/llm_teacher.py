@@ -75,9 +75,9 @@ def understood(said: Any) -> float:
     """y of an answer."""
     choice = said["choices"][0]
     told = ((choice.get("logprobs") or {}).get("content") or [{}])[0].get("top_logprobs") or []
-    chances = {entry["token"].strip(): math.exp(entry["logprob"]) for entry in reversed(told)}
-    if chances.keys() & {"1", "2"}:
-        one, two = chances.get("1", 0.0), chances.get("2", 0.0)
+    probs = {entry["token"].strip(): math.exp(entry["logprob"]) for entry in reversed(told)}
+    if probs.keys() & {"1", "2"}:
+        one, two = probs.get("1", 0.0), probs.get("2", 0.0)
         return one / (one + two)
     word = choice["message"]["content"].strip()
     if word not in ("1", "2"):

@@ -13,17 +13,17 @@ from torch import Tensor
 Name = Literal["uniform", "disagreement"]
 
 
-def uniform(chances: Tensor) -> Tensor:
-    return torch.zeros(chances.shape[1])
+def uniform(probs: Tensor) -> Tensor:
+    return torch.zeros(probs.shape[1])
 
 
-def disagreement(chances: Tensor) -> Tensor:
-    return chances.std(0, correction=0)
+def disagreement(probs: Tensor) -> Tensor:
+    return probs.std(0, correction=0)
 
 
 SELECT: dict[Name, Callable[[Tensor], Tensor]] = {"uniform": uniform, "disagreement": disagreement}
 
 
-def chosen(chances: Tensor, count: int, score: Callable[[Tensor], Tensor]) -> Tensor:
+def chosen(probs: Tensor, count: int, score: Callable[[Tensor], Tensor]) -> Tensor:
     """Rows of so many pairs, from chances by member, [M, n]."""
-    return score(chances).argsort(descending=True, stable=True)[:count]
+    return score(probs).argsort(descending=True, stable=True)[:count]

@@ -33,7 +33,7 @@ class Config:
     decay: float = 1e-3  # λ
 
 
-class Preferred(nn.Module):
+class PreferenceReward(nn.Module):
     centre: Tensor
     spread: Tensor
     level: Tensor
@@ -48,37 +48,37 @@ class Preferred(nn.Module):
         self.register_buffer("level", torch.zeros(()))  # m
         self.register_buffer("scale", torch.ones(()))  # s
 
-    def losses(self, x: Tensor, counts: Tensor, first: Tensor) -> dict[str, Tensor]:
+    def losses(self, x: Tensor, mask: Tensor, first: Tensor) -> dict[str, Tensor]:
         """Of segments for every member, [M, n, 2, L, ...], and y, that the first is preferred, [M, n]."""
-        r = self.r.each(self._even(x).flatten(1, -2)).view(counts.shape)
-        sums = (r * counts).sum(-1)
+        r = self.r.each(self._even(x).flatten(1, -2)).view(mask.shape)
+        sums = (r * mask).sum(-1)
         likelihood = binary_cross_entropy_with_logits(sums[..., 0] - sums[..., 1], first, reduction="none")
         return {
             "preference": likelihood.mean(1).sum(),
-            "decay": self.config.decay * len(r) * mean(r.square(), counts),
+            "decay": self.config.decay * len(r) * mean(r.square(), mask),
         }
 
-    def chances(self, x: Tensor, counts: Tensor) -> Tensor:
+    def probs(self, x: Tensor, mask: Tensor) -> Tensor:
         """That the first is preferred, as every member has it: [n, 2, L, ...] -> [M, n]."""
-        sums = (self.r(self._even(x)) * counts).sum(-1)
-        chances: Tensor = (sums[..., 0] - sums[..., 1]).sigmoid()
-        return chances
+        sums = (self.r(self._even(x)) * mask).sum(-1)
+        probs: Tensor = (sums[..., 0] - sums[..., 1]).sigmoid()
+        return probs
 
-    def look(self, x: Tensor, counts: Tensor) -> None:
+    def look(self, x: Tensor, mask: Tensor) -> None:
         """c and d by segments, [n, 2, L, ...]; what does not vary stays as wide as it is."""
-        there = x[counts > 0]
+        there = x[mask > 0]
         spread = there.std(0, correction=0)
         self.centre.copy_(there.mean(0))
         self.spread.copy_(spread.where(spread > STILL, 1.0))
 
-    def standardise(self, x: Tensor, counts: Tensor) -> None:
+    def standardise(self, x: Tensor, mask: Tensor) -> None:
         """m and s by the same."""
         r = self.r(self._even(x)).mean(0)
-        level = mean(r, counts)
-        self.scale.copy_(mean((r - level).square(), counts).sqrt().clamp(min=1e-6))
-        self.level.copy_(level * counts.all())
+        level = mean(r, mask)
+        self.scale.copy_(mean((r - level).square(), mask).sqrt().clamp(min=1e-6))
+        self.level.copy_(level * mask.all())
 
-    def pays(self, z: Tensor, action: Tensor) -> Tensor:
+    def policy_reward(self, z: Tensor, action: Tensor) -> Tensor:
         """r̂ of every step, [B, T]."""
         r = self.r(self._even(torch.cat([z, action], dim=-1))).mean(0)
         paid: Tensor = (r - self.level) / self.scale

@@ -18,7 +18,7 @@ class Pairs:
 
     obs: Tensor  # [n, 2, L, O]
     action: Tensor  # [n, 2, L, A]
-    counts: Tensor  # [n, 2, L], 0 after a trial's end
+    mask: Tensor  # [n, 2, L], 0 after a trial's end
     task: Tensor  # [n, P]
 
     def __len__(self) -> int:
@@ -47,13 +47,13 @@ class Places:
 
 def draw(replay: Replay, count: int, length: int, rng: Generator) -> Places:
     """Any pairs of any tasks that were lived in."""
-    known = replay.lived.nonzero().squeeze(1)
+    known = replay.num_trials.nonzero().squeeze(1)
     return draw_in(replay, known[torch.randint(len(known), (count,), generator=rng)], length, rng)
 
 
 def draw_in(replay: Replay, task: Tensor, length: int, rng: Generator) -> Places:
     """Any pair of each of these tasks, [n]."""
-    trials = replay.lived[task].clamp(max=replay.room)
+    trials = replay.num_trials[task].clamp(max=replay.capacity)
     one = some_steps(trials, 1, rng)
     away = 1 + some_steps((trials - 1).clamp(min=1), 1, rng)
     trial = torch.cat([one, (one + away) % trials.unsqueeze(1)], dim=1)
@@ -64,8 +64,8 @@ def draw_in(replay: Replay, task: Tensor, length: int, rng: Generator) -> Places
 def cut(replay: Replay, places: Places, length: int) -> Pairs:
     obs, action = (_kept(replay, name, places, length) for name in ("obs", "action"))
     ends = replay.lengths[places.task.unsqueeze(1), places.trial].unsqueeze(-1)
-    counts = (_steps(places, length) < ends).float()
-    return Pairs(obs, action, counts, replay.tasks[places.task])
+    mask = (_steps(places, length) < ends).float()
+    return Pairs(obs, action, mask, replay.tasks[places.task])
 
 
 def paid(replay: Replay, places: Places, length: int) -> Tensor:
@@ -75,7 +75,7 @@ def paid(replay: Replay, places: Places, length: int) -> Tensor:
 
 def _kept(replay: Replay, name: str, places: Places, length: int) -> Tensor:
     steps = _steps(places, length).clamp(max=replay.length - 1)
-    return replay.kept[name][places.task.view(-1, 1, 1), places.trial.unsqueeze(-1), steps]
+    return replay.data[name][places.task.view(-1, 1, 1), places.trial.unsqueeze(-1), steps]
 
 
 def _steps(places: Places, length: int) -> Tensor:

@@ -18,7 +18,7 @@ from metairl.rewards.preferences.teachers import Teacher
 
 
 @dataclass(frozen=True)
-class Compared:
+class TaskComparisons:
     """As many questions about every task, one task's after the other's."""
 
     pairs: Pairs  # [N · m]
@@ -33,21 +33,21 @@ class Compared:
         return evidence(self.pairs[rows], self.first[rows], self.given[rows], len(which))
 
 
-def ask(replay: Replay, each: int, length: int, teacher: Teacher, rng: Generator) -> Compared:
-    tasks = torch.arange(len(replay.lived)).repeat_interleave(each)
+def ask(replay: Replay, each: int, length: int, teacher: Teacher, rng: Generator) -> TaskComparisons:
+    tasks = torch.arange(len(replay.num_trials)).repeat_interleave(each)
     places = segments.draw_in(replay, tasks, length, rng)
     pairs = segments.cut(replay, places, length)
     answers = teacher.answer(pairs, segments.paid(replay, places, length), rng)
-    return Compared(pairs, answers.first, answers.given, each)
+    return TaskComparisons(pairs, answers.first, answers.given, each)
 
 
 def evidence(pairs: Pairs, first: Tensor, given: Tensor, tasks: int) -> Batch:
     """Steps of both segments one after the other, of as many pairs of every task; what counts comes first."""
     better = 2 * first - 1
-    said = torch.stack([better, -better], dim=1).unsqueeze(-1).expand(pairs.counts.shape)
-    counts = pairs.counts * given.view(-1, 1, 1)
-    order = counts.view(tasks, -1).argsort(dim=1, descending=True, stable=True)
-    nothing, lanes = torch.zeros_like(counts), torch.arange(tasks).unsqueeze(1)
+    said = torch.stack([better, -better], dim=1).unsqueeze(-1).expand(pairs.mask.shape)
+    mask = pairs.mask * given.view(-1, 1, 1)
+    order = mask.view(tasks, -1).argsort(dim=1, descending=True, stable=True)
+    nothing, lanes = torch.zeros_like(mask), torch.arange(tasks).unsqueeze(1)
 
     def laid(x: Tensor) -> Tensor:
         return x.reshape(tasks, -1, *x.shape[3:])[lanes, order]
@@ -55,13 +55,13 @@ def evidence(pairs: Pairs, first: Tensor, given: Tensor, tasks: int) -> Batch:
     return Batch(
         obs=laid(pairs.obs),
         action=laid(pairs.action),
-        reward=laid(said * counts),
-        learned=laid(nothing),
-        after=laid(pairs.obs),
+        reward=laid(said * mask),
+        training_reward=laid(nothing),
+        next_obs=laid(pairs.obs),
         done=laid(nothing),
         terminated=laid(nothing),
-        counts=laid(counts),
+        mask=laid(mask),
         task=pairs.task.new_zeros(tasks, pairs.task.shape[1]),
         family=torch.zeros(tasks, dtype=torch.long),
-        shown=laid(nothing),
+        is_demo=laid(nothing),
     )

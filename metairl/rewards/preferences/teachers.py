@@ -52,7 +52,7 @@ class TrueReward:
     def answer(self, pairs: Pairs, paid: Tensor, rng: Generator) -> Answers:
         config = self.config
         ago = torch.arange(paid.shape[-1]).flip(0)
-        sums = (paid * pairs.counts * config.gamma**ago).sum(-1)  # [n, 2]
+        sums = (paid * pairs.mask * config.gamma**ago).sum(-1)  # [n, 2]
         gap = sums[:, 0] - sums[:, 1]
         luck = torch.rand(2, len(gap), generator=rng)
         first = luck[0] < (gap / config.noise).sigmoid() if config.noise else gap > 0

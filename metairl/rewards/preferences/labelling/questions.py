@@ -10,7 +10,7 @@ from metairl.core.errors import UsageError
 from metairl.core.rng import stream
 from metairl.data.replay import Replay
 from metairl.rewards.preferences import segment_pairs as segments
-from metairl.rewards.preferences.human_answers import Answer, Word, append, read, require_inside
+from metairl.rewards.preferences.human_answers import Answer, Word, append, check_inside, read
 from metairl.rewards.preferences.segment_pairs import Pairs
 
 TRIES = 10  # pairs drawn for every one that is shown: some are too short, some were drawn before
@@ -34,7 +34,7 @@ class Questions:
         self.replay, self.path, self.steps = replay, path, steps
         known = set()
         for where, answer in read(path) if path.exists() else ():
-            require_inside(answer, replay, where)
+            check_inside(answer, replay, where)
             known.add(answer.question)
         self.before = len(known)  # answers that the file had
         self.open = [q for q in self._drawn(name, count, seed) if q.answered("skip").question not in known]

@@ -76,19 +76,19 @@ class MetaWorld:
         seen = self._gathered(parts)
         reward = self._gathered([verdict.reward for verdict in verdicts]).float()
         success = self._gathered([verdict.success for verdict in verdicts])
-        lost = self._gathered([scene.engine.lost for scene in self.scenes])
+        diverged = self._gathered([scene.engine.diverged for scene in self.scenes])
         final = self._observation(seen)
         self.before = seen
         self.age += 1
-        terminated = lost | success if self.ends_with_success else lost
+        terminated = diverged | success if self.ends_with_success else diverged
         over = (self.age >= self.horizon) | terminated
         obs = final
         if over.any():
             self._begin(over)
             obs = torch.where(over[:, None], self._observation(self.first), final)
-            final = torch.where(lost[:, None], obs, final)
-            reward, success = reward.where(~lost, 0.0), success & ~lost
-        return Step(obs, reward, terminated, over & ~terminated, success, final, lost)
+            final = torch.where(diverged[:, None], obs, final)
+            reward, success = reward.where(~diverged, 0.0), success & ~diverged
+        return Step(obs, reward, terminated, over & ~terminated, success, final, diverged)
 
     def _move(self) -> None:
         """One scene has all threads to itself; of several each has one, the next that is free.
