@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from metairl.evaluation.protocol import StepCounts
-from metairl.experiments.request import Request, build, judge
+from metairl.experiments.assemble import build
+from metairl.experiments.judging import judge
+from metairl.experiments.request import Request
 
 
 def saved(state: dict[str, object]) -> object:

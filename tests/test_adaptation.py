@@ -10,17 +10,19 @@ from torch import Tensor
 from metairl.core.errors import UsageError
 from metairl.core.records import Evaluation, RunFolder
 from metairl.evaluation import protocol
-from metairl.experiments.request import Request, adapted, build, request
+from metairl.experiments.assemble import build
+from metairl.experiments.judging import judge_adapted
+from metairl.experiments.request import Request, make_request
 from metairl.experiments.run import execute
 from metairl.tasks import sampling
 from metairl.training.fine_tuning import Config, adapt, hold
-from metairl.training.loop import Training
+from metairl.training.loop import TrainingLoop
 
 TASKS, POINTS, STEPS = 3, 2, 160
 
 
 def small(method: str, layers: str = "all") -> Request:
-    asked = request(method, "point-robot", steps=400 if method == "fine-tune" else None)
+    asked = make_request(method, "point-robot", steps=400 if method == "fine-tune" else None)
     few = {"ratio": 0.05, "batch": 8}
     settings = replace(
         asked.settings,
@@ -32,21 +34,21 @@ def small(method: str, layers: str = "all") -> Request:
     return replace(asked, settings=settings)
 
 
-def learned(asked: Request) -> Training:
+def learned(asked: Request) -> TrainingLoop:
     _, recipe = build(asked)
-    assert isinstance(recipe, Training)
+    assert isinstance(recipe, TrainingLoop)
     for _ in range(2):
         recipe.iterate(0.0)
     return recipe
 
 
-def weights(recipe: Training) -> dict[str, Tensor]:
+def weights(recipe: TrainingLoop) -> dict[str, Tensor]:
     return {name: value.clone() for name, value in recipe.networks.state_dict().items()}
 
 
-def curve(asked: Request, recipe: Training) -> list[Evaluation]:
+def curve(asked: Request, recipe: TrainingLoop) -> list[Evaluation]:
     spent = protocol.StepCounts(recipe.env_steps, recipe.gradient_steps)
-    return [e for judged in adapted(asked, recipe, spent) for e in judged]
+    return [e for judged in judge_adapted(asked, recipe, spent) for e in judged]
 
 
 def test_it_begins_with_what_was_learned_and_leaves_that_alone() -> None:
@@ -101,7 +103,7 @@ def test_what_is_held_does_not_move() -> None:
 
 
 def test_points_come_after_equal_shares_of_the_steps() -> None:
-    class Counting(Training):
+    class Counting(TrainingLoop):
         def __init__(self) -> None:
             self.env_steps = 0
 
@@ -117,8 +119,8 @@ def test_points_come_after_equal_shares_of_the_steps() -> None:
 
 def test_scratch_has_no_steps_to_train_before() -> None:
     with pytest.raises(UsageError, match=r"set --adapt\.steps, not --steps"):
-        request("scratch", "point-robot", steps=1000)
-    assert request("scratch", "point-robot").steps == 0
+        make_request("scratch", "point-robot", steps=1000)
+    assert make_request("scratch", "point-robot").steps == 0
 
 
 def test_a_run_keeps_the_curve_and_its_end(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import torch
 
 from metairl.core.errors import CardError, UsageError
 from metairl.core.rng import stream
-from metairl.experiments.request import build, request
+from metairl.experiments.assemble import build
+from metairl.experiments.request import make_request
 from metairl.methods import registry, settings
 from metairl.tasks import catalogue, sampling
 from metairl.tasks.cards import TaskCard
@@ -175,7 +176,7 @@ def test_a_card_cannot_transfer_to_another_kind_of_task(monkeypatch: pytest.Monk
     whole = catalogue.task
     monkeypatch.setattr(catalogue, "task", lambda name: card if name.startswith("bandit-5") else whole(name))
     with pytest.raises(CardError, match="cannot transfer to 'bandit-10-v1'"):
-        build(request("random", "bandit-5"))
+        build(make_request("random", "bandit-5"))
 
 
 @pytest.mark.parametrize(
@@ -232,7 +233,7 @@ def test_a_card_may_draw_its_own_mazes(shelf: Path) -> None:
     assert sampling.task_set(card, "test").tasks["plan"][0, 1].tolist() == [1, 3, 0, 2, 1]
     assert len(sampling.held_out(card)) == 2
     assert sampling.train_tasks(card, 50, stream("maps")).tasks["plan"].shape == (50, 5, 5)
-    _, recipe = build(request("rl2", "mine"))
+    _, recipe = build(make_request("rl2", "mine"))
     assert recipe is not None and recipe.iterate(0.0)["return"] < 2
 
 
@@ -265,7 +266,7 @@ def test_training_mazes_that_are_test_mazes_are_refused_before_a_run(shelf: Path
     small = small.replace('transfer = ["snail-maze-grid-large-v1"]', "").replace("cells = 5", "cells = 2")
     (shelf / "mine-v1.toml").write_text(small)
     with pytest.raises(CardError, match=r"'mine-v1': .* validation tasks are held-out tasks too"):
-        build(request("rl2", "mine"))
+        build(make_request("rl2", "mine"))
 
 
 def test_tasks_to_come_back_to_are_different_while_there_are_others() -> None:

@@ -8,7 +8,7 @@ from torch import Generator
 
 from metairl.core.rng import stream
 from metairl.envs import make
-from metairl.envs.finite_mdp import FiniteMDPTask
+from metairl.envs.finite_mdp import FiniteMDPEnv
 from metairl.tasks import catalogue, finite_mdps, sampling
 
 KINDS = ("gridworld", "objectworld", "binaryworld", "random-mdp")
@@ -74,7 +74,7 @@ def test_what_happens_is_what_the_chart_says(kind: str) -> None:
     assert drawn.tasks
     count = 4000
     one = {name: values[:1].repeat(count, *[1] * (values.dim() - 1)) for name, values in drawn.tasks.items()}
-    env = FiniteMDPTask(kind, one, card.horizon, 1, stream("charts", kind))
+    env = FiniteMDPEnv(kind, one, card.horizon, 1, stream("charts", kind))
     chart = env.chart
     assert torch.allclose(chart.probs.sum(-1), torch.ones(()))
     assert torch.allclose(chart.start.sum(-1), torch.ones(()))

@@ -7,7 +7,8 @@ from torch import tensor
 from torch.testing import assert_close
 
 from metairl.core.rng import stream
-from metairl.experiments.request import build, request
+from metairl.experiments.assemble import build
+from metairl.experiments.request import make_request
 from metairl.training.pcgrad import gradients_of, projected
 
 
@@ -34,7 +35,7 @@ def test_one_family_alone_learns_as_without_surgery() -> None:
     """On a card without skills all tasks are one family: the same step, to rounding."""
     ends = []
     for surgery in (False, True):
-        asked = request("sac", "point-robot", "none", steps=1000)
+        asked = make_request("sac", "point-robot", "none", steps=1000)
         few = {"tasks": 6, "trials": 3, "ratio": 0.03, "batch_tasks": 3, "batch": 8, "surgery": surgery}
         _, recipe = build(
             replace(asked, settings=replace(asked.settings, recipe=replace(asked.settings.recipe, **few)))

@@ -16,7 +16,9 @@ from metairl.core.rng import stream
 from metairl.core.types import Batch, Context, EncodedTrial, Outcome, PolicyInputs, Spec, Trial
 from metairl.envs import ENVS
 from metairl.evaluation.protocol import StepCounts, meta_test
-from metairl.experiments.request import build, judge, request
+from metairl.experiments.assemble import build
+from metairl.experiments.judging import judge
+from metairl.experiments.request import make_request
 from metairl.methods.registry import METHODS, find
 from metairl.methods.requirements import check_world, choose_encoder
 from metairl.methods.settings import settings_from
@@ -235,7 +237,7 @@ def through_time(c: Context) -> dict[str, Tensor]:
 def test_every_combination_is_judged(name: str, encoder: str | None, task: str) -> None:
     from metairl.methods.build import inputs
 
-    asked = request(name, task, encoder)
+    asked = make_request(name, task, encoder)
     card = asked.card
     few = sampling.TaskSet(card.id, "validation", sampling.draw(card, 20, stream("few")))
     seen = inputs(find(name), asked.encoder, asked.settings)
@@ -247,7 +249,7 @@ def test_every_combination_is_judged(name: str, encoder: str | None, task: str) 
 
 @pytest.mark.parametrize("name, encoder, task", TRAINED)
 def test_training_moves_every_network_and_resumes_bit_for_bit(name: str, encoder: str, task: str) -> None:
-    tuned = request(name, task, encoder, steps=10_000 if METHODS[name].pretrains else None)
+    tuned = make_request(name, task, encoder, steps=10_000 if METHODS[name].pretrains else None)
     recipe = replace(tuned.settings.recipe, **SMALL[type(tuned.settings.recipe)])
     asked = replace(tuned, settings=replace(tuned.settings, recipe=recipe))
     _, straight = build(asked)
@@ -274,7 +276,7 @@ def test_what_learns_from_logs_moves_every_network_resumes_bit_for_bit_and_is_ju
     name: str, encoder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(offline, "ROUNDS", 3)
-    tuned = request(name, LOGGED, encoder)
+    tuned = make_request(name, LOGGED, encoder)
     small = replace(tuned.settings.recipe, batch_tasks=4, batch=4, context=8, **FEW.get(name, {}))
     asked = replace(tuned, settings=replace(tuned.settings, recipe=small))
     policy, straight = build(asked)
@@ -300,7 +302,7 @@ def test_what_learns_from_logs_moves_every_network_resumes_bit_for_bit_and_is_ju
 def test_support_is_of_the_judged_tasks_in_their_order_and_reward_is_absent_after_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked = request("iql", LOGGED, "pearl", steps=0)
+    asked = make_request("iql", LOGGED, "pearl", steps=0)
     policy, _ = build(asked)
     given: list[Tensor] = []
     inform = AgentPolicy.conditioned_on
@@ -328,18 +330,18 @@ def test_combinations_that_cannot_work_are_refused_by_name() -> None:
     with pytest.raises(UsageError, match=r"one with encoder 'pearl'; 'rl2' goes with ppo and sac$"):
         choose_encoder("pearl", find("pearl"), "rl2")
     with pytest.raises(UsageError, match="'bandit-5-v1' is a bandit world, for ppo, rl2, rl2-lstm, snail"):
-        request("sac", "bandit-5")
+        make_request("sac", "bandit-5")
     with pytest.raises(UsageError, match="learns a task where a new episode begins; 'bandit-5-v1' has one"):
-        request("ppo", "bandit-5", "pearl")
+        make_request("ppo", "bandit-5", "pearl")
     with pytest.raises(UsageError, match="say which, as in point-robot-v1:data=replay"):
-        request("iql", "point-robot")
-    assert request("iql", "point-robot:data=replay,episodes=1", "pearl").card.episodes == 1
+        make_request("iql", "point-robot")
+    assert make_request("iql", "point-robot:data=replay,episodes=1", "pearl").card.episodes == 1
     with pytest.raises(UsageError, match="learns from logs, which do not come with 'bandit-5-v1'"):
-        request("bc", "bandit-5")
+        make_request("bc", "bandit-5")
     for part, key, value in (("recipe", "tasks", 0), ("recipe", "segment", 0), ("learner", "hidden", (8, 0))):
         settings = settings_from(find("rl2-sac"), "rl2", {part: {key: value}}, "here")
         with pytest.raises(UsageError, match=rf"{part}\.{key} must be 1 or more"):
-            request("rl2-sac", "point-robot", settings=settings)
+            make_request("rl2-sac", "point-robot", settings=settings)
     with pytest.raises(UsageError, match="works on bandit worlds; 'tabular-mdp-v1' is a tabular world"):
         check_world("ucb1", find("ucb1"), catalogue.task("tabular-mdp"))
 

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
-
 from metairl.agents.exact.zero import Zero
+
 from metairl.cli.main import main
 from metairl.core.errors import DamagedFile, StorageError
 from metairl.core.types import NoConfig
@@ -26,15 +26,17 @@ from metairl.data import demonstrations, offline_dataset
 from metairl.data import minari as data
 from metairl.data.collection import collect
 from metairl.data.episodes import Episode
+from metairl.envs import spec_of
+from metairl.experiments.assemble import build
 from metairl.experiments.experts import Stages
-from metairl.experiments.request import build, request, spec_of
+from metairl.experiments.request import make_request
 from metairl.tasks import catalogue, sampling
 
 ABOUT = {"quality": "expert", "task": "b", "split": "c"}
 
 
 def some(task: str, expert: str, tasks: int) -> list[Episode]:
-    asked = request(expert, task)
+    asked = make_request(expert, task)
     policy, _ = build(asked)
     drawn = sampling.task_set(asked.card, "test")
     few = sampling.TaskSet(drawn.card, "test", drawn[slice(tasks)])
@@ -273,7 +275,7 @@ def test_logs_of_another_world_or_of_held_out_tasks_or_of_too_few_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(StorageError, match="in another version of the world of 'half-cheetah-v1'"):
-        kept(tmp_path, monkeypatch, cheetah(), env_sha256="0" * 64)
+        kept(tmp_path, monkeypatch, cheetah(), world_sha256="0" * 64)
     card = catalogue.task("point-robot:data=mine")
     told = ABOUT | {"world_sha256": offline_dataset.env_sha256(card)}
     monkeypatch.setenv("METAIRL_DATA", str(tmp_path))

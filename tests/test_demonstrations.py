@@ -14,8 +14,9 @@ from metairl.core.records import Evaluation, RunFolder
 from metairl.core.rng import stream
 from metairl.core.types import Demonstrations
 from metairl.data import demonstrations, offline_dataset
+from metairl.envs import spec_of
 from metairl.evaluation import reward_metrics
-from metairl.experiments.request import request, spec_of
+from metairl.experiments.request import make_request
 from metairl.methods import build, settings
 from metairl.methods.registry import METHODS
 from metairl.tasks import catalogue, sampling
@@ -122,9 +123,9 @@ def test_it_is_not_judged_where_it_cannot_plan(charted: Path, tmp_path: Path) ->
 
 
 def test_who_was_taught_by_other_demonstrations_is_another_run(charted: Path, tmp_path: Path) -> None:
-    identity = request("maxent-irl-meta", TASK.format(2), steps=30).identity()
+    identity = make_request("maxent-irl-meta", TASK.format(2), steps=30).identity()
     assert identity["taught_sha256"] != identity["data_sha256"]
-    assert "taught_sha256" not in request("maxent-irl", TASK.format(2)).identity()
+    assert "taught_sha256" not in make_request("maxent-irl", TASK.format(2)).identity()
 
 
 @pytest.mark.parametrize(
@@ -189,7 +190,7 @@ def test_a_reward_that_is_spoilt_changes_nothing(name: str, charted: Path) -> No
     found = offline_dataset.read(card, spec, "validation").select(0)
 
     def explained() -> torch.Tensor:
-        asked = request(name, TASK.format(2))
+        asked = make_request(name, TASK.format(2))
         explainer = build.build_explainer(METHODS[name], spec, asked.settings, seed=0)
         shown = demonstrations.chosen(found, spec, 2, stream("spoilt"), Path("here"))
         return explainer.fit(demonstrations.charted(found, spec), shown).policy

@@ -9,7 +9,7 @@ import pytest
 from metairl.cli.main import main
 from metairl.core.records import Evaluation, RunFolder, Training
 from metairl.experiments import time_estimates
-from metairl.experiments.request import Request, request
+from metairl.experiments.request import Request, make_request
 from metairl.experiments.time_estimates import duration, estimate, recorded
 
 
@@ -26,21 +26,21 @@ def ran(root: Path, asked: Request, minutes: int, **changes: Any) -> RunFolder:
 
 def test_equal_runs_give_the_median_and_how_far_they_lay_apart(tmp_path: Path) -> None:
     for seed, minutes in enumerate((2, 3, 10)):
-        ran(tmp_path, request("rl2", "bandit-5", seed=seed, steps=1000), minutes)
-    found = estimate(request("rl2", "bandit-5", seed=7, steps=4000), [recorded([tmp_path])])
+        ran(tmp_path, make_request("rl2", "bandit-5", seed=seed, steps=1000), minutes)
+    found = estimate(make_request("rl2", "bandit-5", seed=7, steps=4000), [recorded([tmp_path])])
     assert found is not None
     assert (found.seconds, found.fastest, found.slowest, found.runs) == (720, 480, 2400, 3)
     assert str(found) == "some 12 min, 8 min to 40 min by 3 runs of it"
 
 
 def test_the_nearest_runs_count_alone(tmp_path: Path) -> None:
-    asked = request("rl2", "bandit-5:pulls=10", steps=1000)
+    asked = make_request("rl2", "bandit-5:pulls=10", steps=1000)
     for task, minutes, like in (
         ("bandit-50", 50, "on other tasks of its world"),
         ("bandit-5:pulls=100", 9, "of other settings of bandit-5-v1"),
         ("bandit-5:pulls=10", 2, "of it"),
     ):
-        ran(tmp_path, request("rl2", task, seed=1, steps=1000), minutes)
+        ran(tmp_path, make_request("rl2", task, seed=1, steps=1000), minutes)
         found = estimate(asked, [recorded([tmp_path])])
         assert found is not None and (found.seconds, found.like) == (60 * minutes, like)
     assert str(found) == "some 2 min by 1 run of it"
@@ -53,13 +53,13 @@ def test_the_nearest_runs_count_alone(tmp_path: Path) -> None:
 def test_other_methods_encoders_and_worlds_say_nothing(
     method: str, task: str, encoder: str | None, tmp_path: Path
 ) -> None:
-    ran(tmp_path, request("rl2", "bandit-5"), 5)
-    ran(tmp_path, request("ppo", "bandit-5", encoder="none"), 5)
-    assert estimate(request(method, task, encoder=encoder), [recorded([tmp_path])]) is None
+    ran(tmp_path, make_request("rl2", "bandit-5"), 5)
+    ran(tmp_path, make_request("ppo", "bandit-5", encoder="none"), 5)
+    assert estimate(make_request(method, task, encoder=encoder), [recorded([tmp_path])]) is None
 
 
 def test_ones_own_runs_come_first(tmp_path: Path) -> None:
-    asked = request("rl2", "bandit-5", steps=1000)
+    asked = make_request("rl2", "bandit-5", steps=1000)
     ran(tmp_path / "own", asked, 7)
     ran(tmp_path / "committed", asked, 3)
     shelves = [recorded([tmp_path / name]) for name in ("own", "committed")]
@@ -68,20 +68,20 @@ def test_ones_own_runs_come_first(tmp_path: Path) -> None:
 
 
 def test_what_trains_nothing_is_scaled_by_what_is_judged(tmp_path: Path) -> None:
-    ran(tmp_path, request("thompson", "bandit-5:pulls=10"), 2)
-    found = estimate(request("thompson", "bandit-5:pulls=100"), [recorded([tmp_path])])
+    ran(tmp_path, make_request("thompson", "bandit-5:pulls=10"), 2)
+    found = estimate(make_request("thompson", "bandit-5:pulls=100"), [recorded([tmp_path])])
     assert found is not None and found.seconds == 1200
 
 
 def test_what_is_learned_in_held_out_tasks_is_work(tmp_path: Path) -> None:
     # Ten tasks of 20,000 steps each; half-cheetah-dir has two.
-    ran(tmp_path, request("scratch", "half-cheetah-vel"), 50)
-    found = estimate(request("scratch", "half-cheetah-dir"), [recorded([tmp_path])])
+    ran(tmp_path, make_request("scratch", "half-cheetah-vel"), 50)
+    found = estimate(make_request("scratch", "half-cheetah-dir"), [recorded([tmp_path])])
     assert found is not None and found.seconds == 600
 
 
 def test_an_interrupted_run_took_what_its_records_add_up_to(tmp_path: Path) -> None:
-    asked = request("rl2", "bandit-5", steps=1000)
+    asked = make_request("rl2", "bandit-5", steps=1000)
     folder = ran(tmp_path, asked, 59, resumed=1)
     judged = Evaluation("validation", 1, "", 10, 1, 0, 1, [1.0], 10, None, {"eval": 1000.0})
     tested = [Evaluation("test", k, "", 10, 1, 0, 1, [1.0], 10, None, {"eval": 5.0}) for k in (1, 2)]
@@ -92,8 +92,8 @@ def test_an_interrupted_run_took_what_its_records_add_up_to(tmp_path: Path) -> N
 
 
 def test_unfinished_runs_and_tasks_that_are_gone_are_left_out(tmp_path: Path) -> None:
-    ran(tmp_path, request("rl2", "bandit-5", seed=0), 5, status="failed")
-    ran(tmp_path, request("rl2", "bandit-5", seed=1), 5, task="bandit-7-v1")
+    ran(tmp_path, make_request("rl2", "bandit-5", seed=0), 5, status="failed")
+    ran(tmp_path, make_request("rl2", "bandit-5", seed=1), 5, task="bandit-7-v1")
     assert recorded([tmp_path]) == []
 
 
@@ -112,7 +112,7 @@ def test_a_dry_run_says_what_is_known_and_what_is_not(
     words = ["reproduce", "rl2-bandits", "--columns", "10,5", "--dry-run", "--runs", str(tmp_path)]
     assert main([*words, "--run", "thompson"]) == 0
     assert "training steps, time unknown, nothing like it is recorded" in capsys.readouterr().out
-    ran(tmp_path, request("thompson", "bandit-5:pulls=100"), 20)
+    ran(tmp_path, make_request("thompson", "bandit-5:pulls=100"), 20)
     assert main([*words, "--run", "thompson", "random"]) == 0
     told = capsys.readouterr().out
     assert "0 training steps, some 2 min by 1 run of other settings of bandit-5-v1" in told

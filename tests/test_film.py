@@ -19,7 +19,9 @@ from metairl.evaluation import videos
 from metairl.evaluation.protocol import StepCounts
 from metairl.evaluation.videos import arms, bodies, mazes, opengl
 from metairl.evaluation.videos.watched import moments
-from metairl.experiments.request import build, judge, request
+from metairl.experiments.assemble import build
+from metairl.experiments.judging import judge
+from metairl.experiments.request import make_request
 from metairl.experiments.run import execute
 from metairl.tasks import catalogue, sampling
 from metairl.tasks.maze_text import WALL
@@ -29,7 +31,7 @@ from metairl.tasks.maze_text import WALL
     "method, task", [("shortest-path", "snail-maze-grid"), ("shortest-walk", "snail-maze")]
 )
 def test_the_ways_are_those_that_were_judged(method: str, task: str) -> None:
-    asked = request(method, task)
+    asked = make_request(method, task)
     policy, _ = build(asked)
     judged = judge(asked, policy, "validation", StepCounts())
     seven = sampling.task_set(asked.card, "validation")[:7]
@@ -43,7 +45,7 @@ def test_the_ways_are_those_that_were_judged(method: str, task: str) -> None:
 
 
 def test_an_episode_that_fails_says_so_and_its_way_has_every_step() -> None:
-    asked = request("random", "snail-maze-grid")
+    asked = make_request("random", "snail-maze-grid")
     policy, _ = build(asked)
     shown = mazes.ways(policy, asked.card, sampling.task_set(asked.card, "test")[:20], PolicyInputs(), seed=0)
     failed = [way for episodes in shown for way in episodes if not way.found]
@@ -51,7 +53,7 @@ def test_an_episode_that_fails_says_so_and_its_way_has_every_step() -> None:
 
 
 def test_the_command_writes_a_picture_and_a_film(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    execute(request("shortest-path", "snail-maze-grid"), tmp_path / "run", [])
+    execute(make_request("shortest-path", "snail-maze-grid"), tmp_path / "run", [])
     assert main(["evaluate", str(tmp_path / "run"), "--video", str(tmp_path / "video"), "--tasks", "2"]) == 0
     shown = capsys.readouterr().out
     assert "success by episode             1.00  1.00" in shown
@@ -62,7 +64,7 @@ def test_the_command_writes_a_picture_and_a_film(tmp_path: Path, capsys: pytest.
 
 
 def test_evaluate_on_the_task_it_transfers_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    execute(request("random", "snail-maze-grid"), tmp_path, [])
+    execute(make_request("random", "snail-maze-grid"), tmp_path, [])
     assert main(["evaluate", str(tmp_path), "--on", "snail-maze-grid-large"]) == 0
     assert "1000 tasks of snail-maze-grid-large-v1, test" in capsys.readouterr().out
     assert main(["evaluate", str(tmp_path), "--on", "bandit-5"]) == 2
@@ -72,10 +74,10 @@ def test_evaluate_on_the_task_it_transfers_to(tmp_path: Path, capsys: pytest.Cap
 def test_what_is_told_the_map_is_judged_on_maps_of_its_own_size(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    execute(request("shortest-path", "snail-maze-grid"), tmp_path / "told", [])
+    execute(make_request("shortest-path", "snail-maze-grid"), tmp_path / "told", [])
     assert main(["evaluate", str(tmp_path / "told"), "--on", "snail-maze-grid-large"]) == 2
     assert "cannot act on 'snail-maze-grid-large'" in capsys.readouterr().err
-    oracle = request("ppo", "snail-maze-grid", encoder="oracle", steps=1)
+    oracle = make_request("ppo", "snail-maze-grid", encoder="oracle", steps=1)
     execute(oracle, tmp_path / "oracle", [])
     assert RunFolder(tmp_path / "oracle").description()["status"] == "completed"
 
@@ -83,7 +85,7 @@ def test_what_is_told_the_map_is_judged_on_maps_of_its_own_size(
 def test_what_has_no_map_and_no_body_is_not_filmed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    execute(request("random", "bandit-5"), tmp_path, [])
+    execute(make_request("random", "bandit-5"), tmp_path, [])
     assert main(["evaluate", str(tmp_path), "--video", str(tmp_path / "video")]) == 2
     assert "'bandit-5-v1' has no map and no body to draw" in capsys.readouterr().err
     assert not (tmp_path / "video").exists()
@@ -123,7 +125,7 @@ def test_bodies_are_filmed_and_judged_the_same_without(
 ) -> None:
     monkeypatch.setenv("METAIRL_PATH", str(tmp_path))
     run, video = str(tmp_path / "run"), tmp_path / "video"
-    execute(request("random", _card(tmp_path, name, horizon=7)), Path(run), [])
+    execute(make_request("random", _card(tmp_path, name, horizon=7)), Path(run), [])
     assert main(["evaluate", run, "--json"]) == 0
     alone = capsys.readouterr().out
     assert main(["evaluate", run, "--json", "--video", str(video), "--tasks", "2"]) == 0
@@ -138,7 +140,7 @@ def test_bodies_are_filmed_and_judged_the_same_without(
 
 def test_states_and_returns_of_a_film_are_those_of_the_rollout() -> None:
     """Poses say how fast the body was, and so what each step earned but for the cost of its actions."""
-    asked = request("random", "half-cheetah-vel")
+    asked = make_request("random", "half-cheetah-vel")
     card = asked.card.model_copy(update={"horizon": 5})
     policy, _ = build(asked)
     shown = bodies.cases(policy, card, sampling.task_set(card, "test")[:3], PolicyInputs(), seed=0)
@@ -240,7 +242,7 @@ def test_without_opengl_one_line_says_what_to_install(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PYOPENGL_PLATFORM", "none of those that MuJoCo knows")
     monkeypatch.setenv("METAIRL_PATH", str(tmp_path))
-    execute(request("random", _card(tmp_path, "half-cheetah-vel", horizon=2)), tmp_path / "run", [])
+    execute(make_request("random", _card(tmp_path, "half-cheetah-vel", horizon=2)), tmp_path / "run", [])
     assert main(["evaluate", str(tmp_path / "run"), "--video", str(tmp_path / "video")]) == 2
     said = capsys.readouterr()
     assert said.err.count("\n") == 1 and said.out == ""
@@ -264,7 +266,7 @@ def test_the_choice_of_opengl_is_the_persons_first(monkeypatch: pytest.MonkeyPat
 @pytest.mark.usefixtures("gl")
 def test_an_arm_is_filmed_in_its_scene_and_its_success_is_said(tmp_path: Path) -> None:
     """The expert reaches in forty steps; fixtures stand where the goal has them."""
-    asked = request("scripted", "mt10:horizon=60")
+    asked = make_request("scripted", "mt10:horizon=60")
     policy, _ = build(asked)
     tasks = sampling.task_set(asked.card, "test")
     reach, drawer = (

@@ -26,7 +26,7 @@ def test_a_trial_has_its_episodes_and_one_task() -> None:
     env = gymnasium.make("metairl/tabular-mdp-v1", split="validation", episodes=3)
     env.reset(seed=1, options={"task": 7})
     assert isinstance(env.unwrapped, TrialEnv)
-    assert torch.equal(env.unwrapped.world.task[0], validation_task(7))
+    assert torch.equal(env.unwrapped.env.task[0], validation_task(7))
     ends, truncated = [], False
     while not truncated:
         _, _, terminated, truncated, info = env.step(0)

@@ -16,7 +16,7 @@ from metairl.envs.gymnasium import Trials
 from metairl.envs.gymnasium_vector import TrialVectorEnv
 from metairl.tasks import catalogue, sampling
 
-ONE_OF_EVERY_WORLD = {catalogue.task(id).world: id for id in catalogue.task_ids()}
+ONE_OF_EVERY_WORLD = {catalogue.task(id).env: id for id in catalogue.task_ids()}
 LANES = 6
 
 pytestmark = pytest.mark.filterwarnings("ignore:compiler attribute 'settotalmass'")  # of half_cheetah.xml
@@ -40,8 +40,8 @@ def test_lanes_are_those_of_one_world(id: str) -> None:
     env = make_vec(id.removesuffix("-v1"))
     assert env.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
     obs, _ = env.reset(seed=1)
-    assert env.world.lanes == LANES and env.observation_space.contains(obs)
-    assert len(env.world.task.unique(dim=0)) > 1 or catalogue.task(id).split.train == 1
+    assert env.env.lanes == LANES and env.observation_space.contains(obs)
+    assert len(env.env.task.unique(dim=0)) > 1 or catalogue.task(id).split.train == 1
     obs, reward, *ends, _ = env.step(env.action_space.sample())
     assert env.observation_space.contains(obs)
     assert reward.shape == (LANES,) and reward.dtype == np.float64
@@ -146,9 +146,9 @@ def test_a_lanes_task_changes_where_it_says_so_and_nowhere_else(task: str, steps
     env.reset(seed=0)
     ended = 0
     for _ in range(max(steps, 25)):
-        before = env.world.task.clone()
+        before = env.env.task.clone()
         *_, over, infos = env.step(env.action_space.sample())
-        changed = (env.world.task != before).any(1).numpy()
+        changed = (env.env.task != before).any(1).numpy()
         np.testing.assert_array_equal(changed, over)
         np.testing.assert_array_equal(infos["new_task"], over)
         assert ("final_obs" in infos) == over.any()
@@ -161,7 +161,7 @@ def test_held_out_tasks_may_be_asked_for() -> None:
     asked = [7, 0, 99]
     _, infos = env.reset(options={"tasks": asked})
     wanted = sampling.task_set(catalogue.task("half-cheetah-vel"), "test")[torch.tensor(asked)]
-    assert torch.equal(env.world.task, wanted["velocity"].float())
+    assert torch.equal(env.env.task, wanted["velocity"].float())
     assert infos["task"].tolist() == asked
 
 

@@ -16,10 +16,13 @@ from metairl.core.records import Evaluation, RunFolder
 from metairl.core.types import Step
 from metairl.data import offline_dataset
 from metairl.data.demonstrations import demonstrated, imitated, to_learn_from
+from metairl.envs import spec_of
 from metairl.envs.point import Point
 from metairl.evaluation.protocol import StepCounts
 from metairl.evaluation.statistics import permutation_test
-from metairl.experiments.request import Request, build, judge, request, spec_of
+from metairl.experiments.assemble import build
+from metairl.experiments.judging import judge
+from metairl.experiments.request import Request, make_request
 from metairl.experiments.run import execute
 from metairl.methods.registry import METHODS
 from metairl.rewards.adversarial.absorbing import DiscriminatorBatch
@@ -47,15 +50,15 @@ def poles(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_no_demonstrations_no_imitation() -> None:
     with pytest.raises(UsageError, match="learns from demonstrations: say which, as in point-robot-v1:data"):
-        request("gail", "point-robot")
+        make_request("gail", "point-robot")
     with pytest.raises(UsageError, match="say of which logs, as in data=expert,demos=3"):
-        request("gail", "point-robot:demos=3")
+        make_request("gail", "point-robot:demos=3")
 
 
 @pytest.mark.usefixtures("logged")
 @pytest.mark.parametrize(("falling", "left"), [(True, 0.25), (False, 1.0)])
 def test_a_rate_falls_offline_where_it_is_asked_to(falling: bool, left: float) -> None:
-    asked = request("bc-demos", POINT.format(1))
+    asked = make_request("bc-demos", POINT.format(1))
     own = replace(asked.settings.recipe, falling=falling, batch_tasks=2, batch=8)
     _, recipe = build(replace(asked, settings=replace(asked.settings, recipe=own)))
     assert isinstance(recipe, offline.Offline)
@@ -67,7 +70,7 @@ def test_a_rate_falls_offline_where_it_is_asked_to(falling: bool, left: float) -
 @pytest.mark.parametrize("method", ["gail", "airl", "gcl"])
 def test_a_reward_s_gradients_do_not_count_in_the_policy_s(method: str) -> None:
     """A policy's gradient is scaled down by its norm, which is to be its own."""
-    asked = request(method, POINT.format(1))
+    asked = make_request(method, POINT.format(1))
     settings = replace(asked.settings, recipe=replace(asked.settings.recipe, trials=4, rounds=1, rows=4))
     _, recipe = build(replace(asked, settings=settings))
     assert isinstance(recipe, AdversarialImitation)
@@ -79,14 +82,14 @@ def test_a_reward_s_gradients_do_not_count_in_the_policy_s(method: str) -> None:
 @pytest.mark.usefixtures("logged")
 def test_draws_of_several_episodes_are_refused() -> None:
     with pytest.raises(UsageError, match="needs trials of one: try episodes=1"):
-        build(request("gail", "point-robot:data=expert,demos=1,episodes=2", "pearl"))
+        build(make_request("gail", "point-robot:data=expert,demos=1,episodes=2", "pearl"))
 
 
 def test_what_is_shown_without_rewards_is_not_read_by_them() -> None:
     def ask(method: str, task: str) -> Request:
-        settings = request(method, task, "pearl").settings
+        settings = make_request(method, task, "pearl").settings
         settings = replace(settings, encoder=replace(settings.encoder, paid=True))
-        return request(method, task, "pearl", settings=settings)
+        return make_request(method, task, "pearl", settings=settings)
 
     with pytest.raises(UsageError, match=r"encoder\.paid: 'bc-demos' infers a task from what no"):
         ask("bc-demos", POINT.format(1))
@@ -96,7 +99,7 @@ def test_what_is_shown_without_rewards_is_not_read_by_them() -> None:
 @pytest.mark.usefixtures("logged")
 def test_more_demonstrations_than_there_are_is_refused_by_the_task() -> None:
     with pytest.raises(StorageError, match="has 2 episodes in its logs, not 3"):
-        build(request("bc-demos", POINT.format(3)))
+        build(make_request("bc-demos", POINT.format(3)))
 
 
 @pytest.mark.usefixtures("logged")
@@ -127,7 +130,7 @@ def test_one_task_shows_n_demonstrations_and_no_more(poles: Path, monkeypatch: p
 
 def pushed(name: str, root: Path, monkeypatch: pytest.MonkeyPatch, **recipe: object) -> Request:
     monkeypatch.setenv("METAIRL_DATA", str(root))
-    asked = request(name, "cartpole:data=expert,demos=2", steps=30_000)
+    asked = make_request(name, "cartpole:data=expert,demos=2", steps=30_000)
     return replace(asked, settings=replace(asked.settings, recipe=replace(asked.settings.recipe, **recipe)))
 
 
@@ -166,7 +169,7 @@ def test_a_constant_reward_teaches_nothing(poles: Path, monkeypatch: pytest.Monk
     while recipe.clock < 12_000:
         recipe.iterate(0.0)
     ours = np.array(judge(asked, policy, "test", StepCounts())[0].returns, dtype=float)
-    chance = request("random", "cartpole")
+    chance = make_request("random", "cartpole")
     theirs = np.array(judge(chance, build(chance)[0], "test", StepCounts())[0].returns, dtype=float)
     # the mode of a network that learned nothing may keep it up some twice as long as chance
     assert permutation_test(ours, 2 * theirs, np.random.default_rng(0)) > 0.05
@@ -188,7 +191,7 @@ def test_what_imitates_moves_every_network_resumes_bit_for_bit_and_is_judged(
     name: str, encoder: str, task: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(offline, "ROUNDS", 3)
-    asked = brief(request(name, task, encoder))
+    asked = brief(make_request(name, task, encoder))
     policy, straight = build(asked)
     assert straight is not None
     start = snapshot(straight.networks.state_dict())
@@ -223,7 +226,7 @@ def test_imitation_never_reads_what_was_paid(name: str, monkeypatch: pytest.Monk
     for spoilt in (False, True):
         if spoilt:
             spoil_rewards(monkeypatch)
-        _, trained = build(brief(request(name, task, encoder)))
+        _, trained = build(brief(make_request(name, task, encoder)))
         assert trained is not None
         for progress in (0.0, 0.5):
             trained.iterate(progress)

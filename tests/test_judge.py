@@ -19,7 +19,9 @@ from metairl.core.types import Context, Outcome, PolicyInputs, Spec, State, Step
 from metairl.envs import ENVS, make
 from metairl.evaluation import protocol
 from metairl.evaluation.statistics import rank
-from metairl.experiments.request import build, judge, request
+from metairl.experiments.assemble import build
+from metairl.experiments.judging import judge
+from metairl.experiments.request import make_request
 from metairl.methods.build import inputs
 from metairl.methods.registry import METHODS, find
 from metairl.methods.settings import settings_type
@@ -137,7 +139,7 @@ def test_a_run_refuses_a_held_out_task_in_any_batch(
 
     monkeypatch.setattr(sampling, "train_tasks", leaking)
     with pytest.raises(CardError, match=r"1 train tasks are held-out tasks too \(the first is train\[5\]\)"):
-        execute(request("rl2", "bandit-5", steps=100_000), tmp_path, [])
+        execute(make_request("rl2", "bandit-5", steps=100_000), tmp_path, [])
     assert len(batches) == 4
 
 
@@ -175,7 +177,7 @@ class Whole:
     "method, task", [("shortest-path", "snail-maze-grid"), ("shortest-walk", "snail-maze")]
 )
 def test_going_on_without_idle_lanes_changes_nothing(method: str, task: str) -> None:
-    asked = request(method, task)
+    asked = make_request(method, task)
     policy, _ = build(asked)
     tasks = sampling.task_set(asked.card, "validation").tasks
     seen = []
@@ -247,7 +249,7 @@ def test_only_rows_that_say_so_are_told_the_task(name: str) -> None:
 
 def belief_of_a_held_out_task(cheats: bool) -> list[list[float]]:
     """PEARL's returns on held-out tasks, before and after all that training kept is spoilt."""
-    tuned = request("pearl", "point-robot", steps=1000)
+    tuned = make_request("pearl", "point-robot", steps=1000)
     small = replace(tuned.settings.recipe, tasks=8, trials=4, batch_tasks=4, batch=8, context=5)
     policy, recipe = build(replace(tuned, settings=replace(tuned.settings, recipe=small)))
     assert isinstance(recipe, OffPolicy)
@@ -271,7 +273,7 @@ class Cheating:
 
     def initial(self, lanes: int) -> State:
         some = torch.zeros(lanes, dtype=torch.long)
-        evidence = self.recipe.replay.evidence(some, 5, 1, 1, stream("cheat"))
+        evidence = self.recipe.replay.sample_context(some, 5, 1, 1, stream("cheat"))
         encoder: Any = self.honest.agent.encoder
         return (encoder.infer_posterior(evidence)[0].detach(), *self.honest.initial(lanes)[1:])
 
@@ -290,7 +292,7 @@ def test_a_held_out_task_is_never_inferred_from_what_training_kept() -> None:
 
 
 def trained(judging: Callable[[Any, Any], None]) -> dict[str, Tensor]:
-    asked = request("rl2", "bandit-5", steps=3000)
+    asked = make_request("rl2", "bandit-5", steps=3000)
     policy, recipe = build(asked)
     assert recipe is not None
     for _ in range(3):
@@ -383,7 +385,7 @@ def test_the_last_parameters_are_reported(monkeypatch: pytest.MonkeyPatch, tmp_p
 
     monkeypatch.setattr(run, "build", lambda asked: (Always(), recipe))
     monkeypatch.setattr(protocol, "meta_test", worth_now)
-    run.execute(request("rl2", "bandit-5", steps=30), tmp_path, [])
+    run.execute(make_request("rl2", "bandit-5", steps=30), tmp_path, [])
     told = [r for r in RunFolder(tmp_path).records() if isinstance(r, Evaluation)]
     assert [(r.split, r.returns) for r in told] == [
         ("validation", [0.0]),
@@ -407,7 +409,7 @@ def test_training_never_meets_the_test_split(tmp_path: Any) -> None:
 
         def finish(self, status: str) -> None: ...
 
-    execute(request("rl2", "bandit-5", steps=20_000), tmp_path, [Sink()])
+    execute(make_request("rl2", "bandit-5", steps=20_000), tmp_path, [Sink()])
     splits = [r.split for r in seen if isinstance(r, Evaluation)]
     assert splits[-1] == "test"
     assert set(splits[:-1]) == {"validation"}
@@ -432,7 +434,7 @@ def test_expert_scores_one_and_random_zero(task: str) -> None:
     assert card.score
     tasks = TaskSet(card.id, "test", sampling.task_set(card, "test")[slice(0, 400)])
     for method, expected in ((card.score.expert_method, 1.0), ("random", 0.0)):
-        asked = request(method, task)
+        asked = make_request(method, task)
         seen = asked.inputs
         evaluations = protocol.meta_test(build(asked)[0], card, tasks, seen, 0, protocol.StepCounts())
         trial = np.sum([e.returns for e in evaluations], axis=0, dtype=float)
@@ -449,7 +451,7 @@ def test_tasks_without_an_expert_can_be_judged_too(task: str) -> None:
     card = catalogue.task(task)
     tasks = TaskSet(card.id, "test", sampling.task_set(card, "test")[slice(0, 2)])
     evaluations = protocol.meta_test(
-        build(request("random", task))[0], card, tasks, PolicyInputs(), 0, protocol.StepCounts()
+        build(make_request("random", task))[0], card, tasks, PolicyInputs(), 0, protocol.StepCounts()
     )
     assert len(evaluations) == card.episodes
     assert all(np.isfinite(e.returns).all() and not e.diverged for e in evaluations)

@@ -9,9 +9,9 @@ from torch import Generator, Tensor
 
 from metairl.agents.exact.metaworld_expert import Scripted
 from metairl.core.types import Context, NoConfig, PolicyInputs, State
+from metairl.envs import spec_of
 from metairl.envs.metaworld import official
 from metairl.evaluation import metaworld_protocol, protocol
-from metairl.experiments.request import spec_of
 from metairl.tasks import catalogue, sampling
 
 GOALS = 4

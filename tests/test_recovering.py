@@ -10,7 +10,9 @@ from metairl.core.types import EncodedTransitions, FiniteMDP
 from metairl.envs import make
 from metairl.evaluation import reward_metrics
 from metairl.evaluation.protocol import StepCounts
-from metairl.experiments.request import build, judge, request
+from metairl.experiments.assemble import build
+from metairl.experiments.judging import judge
+from metairl.experiments.request import make_request
 from metairl.rewards.recovered import PolicyWithReward, RewardTable
 from metairl.tasks import catalogue, sampling
 
@@ -102,7 +104,7 @@ def test_blown_elsewhere_the_best_for_it_is_the_old_policy() -> None:
 )
 def test_recovered_rewards_are_judged_where_they_are_of_states(method: str, encoder: str, told: bool) -> None:
     """By what was lived, or inferred from demonstrations, they are of more than a table has rows for."""
-    asked = request(method, TASK, encoder)
+    asked = make_request(method, TASK, encoder)
     judged = judge(asked, build(asked)[0], "validation", StepCounts())[0]
     assert judged.measures is not None
     of_reward = {"in-wind", "correlation", "epic", "starc"} if told else set()
@@ -114,13 +116,13 @@ def test_recovered_rewards_are_judged_where_they_are_of_states(method: str, enco
 @pytest.mark.parametrize("method", ["bc-demos", "iql"])
 def test_who_recovers_none_has_none(method: str) -> None:
     task = TASK if method == "bc-demos" else "random-mdp:data=expert"
-    assert not isinstance(build(request(method, task))[0], PolicyWithReward)
+    assert not isinstance(build(make_request(method, task))[0], PolicyWithReward)
 
 
 @pytest.mark.usefixtures("logged")
 @pytest.mark.parametrize("method", ["pi-v", "iq-learn-discrete"])
 def test_a_table_has_what_the_learner_says_of_every_triple(method: str) -> None:
-    asked = request(method, TASK)
+    asked = make_request(method, TASK)
     policy, _ = build(asked)
     assert isinstance(policy, PolicyWithReward)
     tasks = sampling.task_set(catalogue.task(TASK), "validation").select(0)

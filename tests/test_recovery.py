@@ -244,7 +244,7 @@ def test_guided_costs_explain_whole_trials(oracle: Oracle) -> None:
         once = trials(torch.arange(len(chosen)))
         explained = model.policy_reward(once).sum(1).softmax(0)
     assert float((explained - chance).abs().sum() / 2) <= 0.01
-    assert 1 < float(model.size(shown, lived)) <= 2 * len(shown.z)
+    assert 1 < float(model.effective_sample_size(shown, lived)) <= 2 * len(shown.z)
 
 
 def conservative(oracle: Oracle, doubted: Tensor) -> Tensor:

@@ -13,7 +13,8 @@ from metairl.agents.rl.sac import SAC, Config
 from metairl.core.rng import stream
 from metairl.core.types import NoConfig, Outcome, PolicyInputs, Spec, Trial
 from metairl.data.replay import Replay
-from metairl.experiments.request import build, request
+from metairl.experiments.assemble import build
+from metairl.experiments.request import make_request
 from metairl.training.off_policy import OffPolicy
 
 SPEC = Spec(obs=1, actions=1, discrete=False, horizon=2, episodes=2, params=1)
@@ -71,7 +72,9 @@ def test_evidence_is_of_the_newest_trials_and_not_of_their_last_episode() -> Non
         kept.add(task, trial(first, [4]))
 
     def seen(episodes: int, recent: int) -> list[float]:
-        values: list[float] = kept.evidence(task, 400, episodes, recent, stream("draw")).obs.unique().tolist()
+        values: list[float] = (
+            kept.sample_context(task, 400, episodes, recent, stream("draw")).obs.unique().tolist()
+        )
         return values
 
     assert seen(1, 1) == [300, 301]
@@ -87,7 +90,7 @@ def test_a_whole_trial_is_one_segment_and_says_which_of_its_steps_count() -> Non
     assert whole.batch.mask.tolist() == [[1, 1, 1, 0]]
     assert whole.batch.obs[0, :3, 0].tolist() == [0, 1, 2]
     assert (whole.action.item(), whole.reward.item(), whole.done.item()) == (0, 0, 0)
-    assert (whole.seen.item(), whole.over.item()) == (2.5, 1)
+    assert (whole.bootstrap_obs.item(), whole.trial_over.item()) == (2.5, 1)
     assert whole.memory is None
 
 
@@ -99,10 +102,10 @@ def test_segments_begin_with_what_was_known_and_end_with_what_was_seen() -> None
     drawn = [kept.sample_segments(torch.tensor([0]), 2, stream("draw", i)) for i in range(20)]
     first = next(s for s in drawn if s.batch.obs[0, 0].item() == 5)
     second = next(s for s in drawn if s.batch.obs[0, 0].item() == 7)
-    assert (first.reward.item(), first.done.item(), first.over.item()) == (0, 0, 0)
-    assert first.seen.item() == 7  # the next episode's first
-    assert (second.reward.item(), second.done.item(), second.over.item()) == (6, 1, 1)
-    assert second.seen.item() == 8.5  # what the last step led to
+    assert (first.reward.item(), first.done.item(), first.trial_over.item()) == (0, 0, 0)
+    assert first.bootstrap_obs.item() == 7  # the next episode's first
+    assert (second.reward.item(), second.done.item(), second.trial_over.item()) == (6, 1, 1)
+    assert second.bootstrap_obs.item() == 8.5  # what the last step led to
     assert first.memory is not None
     assert first.memory.tolist() == [[0, 0]]
     assert second.memory is not None
@@ -140,7 +143,7 @@ def test_a_time_limit_ends_nothing(kept: Replay) -> None:
     moves, _ = agent(NoEncoder(SPEC, NoConfig())).encode_transitions(batch)
     assert moves.continues[0].tolist() == [1, 1, 1, 1]
     assert moves.continues[1, :2].tolist() == [1, 0]
-    assert moves.next_obs[0, :, 0].tolist() == [0.5, 1.5, 2.5, 3.5]  # never what was reset to
+    assert moves.next_z[0, :, 0].tolist() == [0.5, 1.5, 2.5, 3.5]  # never what was reset to
 
 
 def test_a_sequence_goes_on_through_its_episodes_and_to_what_the_last_step_led_to(kept: Replay) -> None:
@@ -153,7 +156,7 @@ def test_a_sequence_goes_on_through_its_episodes_and_to_what_the_last_step_led_t
     moves, _ = recurrent.encode_segment(segment)
     assert moves.continues.tolist()[0] == [1, 1, 1, 1]
     assert moves.continues.tolist()[1][:2] == [1, 0]
-    torch.testing.assert_close(moves.z[:, 1:], moves.next_obs[:, :-1])
+    torch.testing.assert_close(moves.z[:, 1:], moves.next_z[:, :-1])
 
 
 def test_an_mdp_that_ends_inside_a_trial_ends_nothing() -> None:
@@ -169,7 +172,7 @@ def test_an_mdp_that_ends_inside_a_trial_ends_nothing() -> None:
 
 def test_segments_from_remembered_states_are_read_as_in_the_whole_trial() -> None:
     """While weights stay what they were, memory kept by acting makes every part equal to the whole."""
-    asked = request("rl2-sac", "point-robot", steps=1000)
+    asked = make_request("rl2-sac", "point-robot", steps=1000)
     few = {"tasks": 3, "trials": 3, "segment": 8}
     asked = dataclasses.replace(
         asked,
@@ -191,5 +194,5 @@ def test_segments_from_remembered_states_are_read_as_in_the_whole_trial() -> Non
             first = int((whole.reward[lane] == segment.batch.training_reward[lane, 0]).nonzero()[0])
             torch.testing.assert_close(part.z[lane], whole.z[lane, first : first + 8], atol=1e-5, rtol=1e-4)
             torch.testing.assert_close(
-                part.next_obs[lane], whole.next_obs[lane, first : first + 8], atol=1e-5, rtol=1e-4
+                part.next_z[lane], whole.next_z[lane, first : first + 8], atol=1e-5, rtol=1e-4
             )

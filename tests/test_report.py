@@ -111,11 +111,11 @@ COMMITTED = [
 @pytest.mark.parametrize("path", COMMITTED, ids=lambda path: "/".join(path.parts[-3:]))
 def test_a_committed_record_is_what_reproduce_would_run(path: Path) -> None:
     """The budget and settings of benchmarks/tuned, on today's card: no cell is filled by any other run."""
-    from metairl.experiments.request import request, requested
+    from metairl.experiments.request import make_request, read_request
 
     folder = RunFolder(path)
-    made = requested(folder)
-    assert made == request(made.method, made.task, made.encoder, made.seed)
+    made = read_request(folder)
+    assert made == make_request(made.method, made.task, made.encoder, made.seed)
     assert folder.description()["card_sha256"] == made.card.sha256
     assert folder.description()["status"] == "completed"
 

@@ -20,7 +20,7 @@ import torch
 from metairl.core.errors import Diverged, RunConflict, StorageError
 from metairl.core.records import Record, RunFolder, Training, from_line
 from metairl.experiments import missing_runs, run
-from metairl.experiments.request import request
+from metairl.experiments.request import make_request
 from metairl.experiments.run import Work, execute
 
 STEPS = 30_000
@@ -154,11 +154,11 @@ def test_a_finished_run_is_left_as_it_is(uninterrupted: Path) -> None:
 
 
 def test_a_finished_run_is_not_made_again(tmp_path: Path) -> None:
-    asked = request("random", "bandit-5")
+    asked = make_request("random", "bandit-5")
     assert missing_runs.missing(iter([asked]), [tmp_path]) == [asked]
     execute(asked, asked.folder(tmp_path), [])
     assert missing_runs.missing(iter([asked]), [tmp_path]) == []
-    other = request("random", "bandit-5", seed=1)
+    other = make_request("random", "bandit-5", seed=1)
     assert missing_runs.missing(iter([asked, other]), [tmp_path]) == [other]
 
 
@@ -181,7 +181,7 @@ def test_two_processes_never_share_a_run(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     folder.create()
     with run.claim(folder), pytest.raises(RunConflict, match="another process is working on this run"):
-        execute(request("rl2", "bandit-5", steps=100), tmp_path, [])
+        execute(make_request("rl2", "bandit-5", steps=100), tmp_path, [])
 
 
 def test_a_full_disk_is_named_and_what_was_recorded_stays(tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_a_full_disk_is_named_and_what_was_recorded_stays(tmp_path: Path) -> Non
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_by_name(tmp_path: Path) -> None:
-    asked = request("rl2", "bandit-5", steps=50_000)
+    asked = make_request("rl2", "bandit-5", steps=50_000)
     wild = replace(asked.settings, recipe=replace(asked.settings.recipe, learning_rate=1e30))
     with pytest.raises(Diverged, match=r"became nan after \d+ training steps"):
         execute(replace(asked, settings=wild), tmp_path, [])

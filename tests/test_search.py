@@ -65,7 +65,7 @@ def test_no_test_task_is_lived_in(method: str, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(protocol, "meta_test", noted)
     wanted = search.wanted(method, TASK, None, None, 1, 1, 2000)
     (candidate,) = search.plan(wanted, tmp_path)
-    execute(candidate.jobs[0].asked, candidate.jobs[0].path, [])
+    execute(candidate.jobs[0].request, candidate.jobs[0].path, [])
     assert set(lived) == {"validation"} and candidate.score > 3
 
 
@@ -84,7 +84,7 @@ def test_the_best_on_validation_is_chosen_and_its_card_says_what_the_search_cost
     shelf.mkdir(parents=True)
     (shelf / "rl2.toml").write_text((searched / "chosen.toml").read_text())
     monkeypatch.setenv("METAIRL_PATH", str(tmp_path / "shelf"))
-    assert settings.tuned("rl2", TASK, "rl2")[1] == chosen.jobs[0].asked.settings
+    assert settings.tuned("rl2", TASK, "rl2")[1] == chosen.jobs[0].request.settings
     words = ["train", "rl2", TASK, "--steps", "1", "--wandb", "disabled", "--out"]
     assert main([*words, str(tmp_path / "chosen")]) == 0
     assert RunFolder(tmp_path / "chosen").description()["searched"] == spent >= 6000

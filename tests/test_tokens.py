@@ -18,8 +18,7 @@ from metairl.core.rollout import rollout
 from metairl.core.types import NoConfig, PolicyInputs, Trial
 from metairl.data.offline_dataset import OfflineDataset
 from metairl.data.replay import Replay
-from metairl.envs import make
-from metairl.experiments.request import spec_of
+from metairl.envs import make, spec_of
 from metairl.tasks.catalogue import task
 from metairl.tasks.sampling import task_set
 from metairl.training.offline import Config, Offline

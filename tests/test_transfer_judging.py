@@ -13,7 +13,9 @@ from metairl.evaluation import protocol
 from metairl.evaluation.statistics import mean_over_seeds
 from metairl.evaluation.transfer_matrix import OWN, TRAINING
 from metairl.experiments import transfer
-from metairl.experiments.request import build, judge, request
+from metairl.experiments.assemble import build
+from metairl.experiments.judging import judge
+from metairl.experiments.request import make_request
 from metairl.experiments.run import execute, reopen
 from metairl.experiments.transfer import matrix, relation, training_sample
 from metairl.tasks import catalogue, sampling
@@ -25,8 +27,8 @@ CIRCLE = "point-robot-semi-circle-v1:episodes=2"
 def runs(tmp_path_factory: pytest.TempPathFactory) -> list[RunFolder]:
     """Two seeds of one configuration, and a row that is not trained."""
     root = tmp_path_factory.mktemp("runs")
-    asked = [request("ppo", "point-robot", encoder="rl2", seed=seed, steps=1) for seed in (0, 1)]
-    asked.append(request("random", "point-robot-semi-circle"))
+    asked = [make_request("ppo", "point-robot", encoder="rl2", seed=seed, steps=1) for seed in (0, 1)]
+    asked.append(make_request("random", "point-robot-semi-circle"))
     for number, one in enumerate(asked):
         execute(one, root / str(number), [])
     return [RunFolder(root / str(number)) for number in range(len(asked))]
@@ -60,7 +62,7 @@ def test_what_is_kept_is_judged_on_training_tasks(runs: list[RunFolder]) -> None
     tasks = training_sample(asked.card)
     alone = protocol.meta_test(policy, asked.card, tasks, asked.inputs, asked.seed, spent)
     assert kept is not None and kept.returns[0].tolist() == [e.returns for e in alone]
-    assert kept.all_transitions() == mean_over_seeds(np.array([[e.returns for e in alone]]).sum(1))
+    assert kept.whole() == mean_over_seeds(np.array([[e.returns for e in alone]]).sum(1))
 
 
 def test_the_order_of_runs_does_not_move_a_number(runs: list[RunFolder]) -> None:
@@ -101,7 +103,7 @@ def test_one_run_twice_is_no_second_seed(runs: list[RunFolder]) -> None:
 @pytest.mark.usefixtures("logged")
 def test_what_infers_tasks_from_logs_has_no_training_sample() -> None:
     for encoder, judged in (("focal", False), ("none", True)):
-        asked = request("iql", "point-robot:data=replay", encoder=encoder, steps=1)
+        asked = make_request("iql", "point-robot:data=replay", encoder=encoder, steps=1)
         policy, _ = build(asked)
         assert (transfer._retained(asked, policy, protocol.StepCounts()) is not None) is judged
 

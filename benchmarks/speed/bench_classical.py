@@ -9,7 +9,7 @@ from pathlib import Path
 from conftest import Note
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from metairl.experiments.request import request
+from metairl.experiments.request import make_request
 from metairl.experiments.run import execute
 
 ROWS = ("random", "gittins", "thompson", "ots", "ucb1", "epsilon-greedy", "greedy")
@@ -22,7 +22,7 @@ def test_classical_columns(benchmark: BenchmarkFixture, note: Note, tmp_path: Pa
         began = time.perf_counter()
         for cell in CELLS:
             for row in ROWS:
-                asked = request(row, cell)
+                asked = make_request(row, cell)
                 execute(asked, asked.folder(tmp_path), sinks=())
         return time.perf_counter() - began
 

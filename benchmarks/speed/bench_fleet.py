@@ -24,7 +24,7 @@ from metairl.experiments.fleet.crew import Crew, Local
 from metairl.experiments.fleet.fleet import Fleet
 from metairl.experiments.fleet.jobs import jobs_of, planned
 from metairl.experiments.fleet.on_ray import OnRay
-from metairl.experiments.request import request
+from metairl.experiments.request import make_request
 
 RUNS, SECONDS, WORKERS = 64, 10.0, 2
 LOCAL, RAY = 1.15, 1.35  # × the ideal
@@ -50,7 +50,7 @@ def as_task(path: str, threads: int, log: str) -> int:
 
 
 def overhead(make: Callable[[], Crew], root: Path) -> tuple[float, float]:
-    jobs = jobs_of((request("greedy", "bandit-5:pulls=3", seed=seed) for seed in range(RUNS)), root)
+    jobs = jobs_of((make_request("greedy", "bandit-5:pulls=3", seed=seed) for seed in range(RUNS)), root)
     began, spent = time.monotonic(), time.process_time()
     rows = Fleet(make()).sail(planned(jobs))
     seconds = time.monotonic() - began

@@ -17,8 +17,11 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from metairl.cli.main import main
 from metairl.data import offline_dataset
+from metairl.envs import spec_of
 from metairl.evaluation.protocol import StepCounts
-from metairl.experiments.request import build, judge, request, spec_of
+from metairl.experiments.assemble import build
+from metairl.experiments.judging import judge
+from metairl.experiments.request import make_request
 
 TASK = "cartpole:data=expert,demos=10"
 ENOUGH, SEEDS = 450.0, 3
@@ -26,7 +29,7 @@ ENOUGH, SEEDS = 450.0, 3
 
 def imitate(seed: int) -> float:
     """Seconds of training."""
-    asked = request("gail", TASK, seed=seed)
+    asked = make_request("gail", TASK, seed=seed)
     policy, recipe = build(asked)
     assert recipe is not None
     seconds = 0.0
@@ -60,7 +63,7 @@ def both(seed: int, folder: Path) -> tuple[float, float]:
 
 
 def leave_for_the_peer(folder: Path) -> None:
-    asked = request("gail", TASK)
+    asked = make_request("gail", TASK)
     replay = offline_dataset.read(asked.card, spec_of(asked.card), "train").replay
     obs = torch.cat([replay.kept["obs"][0], replay.kept["after"][0, :, -1:]], dim=1)
     np.savez(folder / "demonstrations.npz", obs=obs, acts=replay.kept["action"][0].argmax(-1))

@@ -22,7 +22,7 @@ from torch import Generator, Tensor
 
 from metairl.agents.exact.planning import SOFT, plan, visits, visits_by_step
 from metairl.core.types import Demonstrations, FiniteMDP
-from metairl.experiments.request import spec_of
+from metairl.envs import spec_of
 from metairl.rewards.irl.maxent import Config, MaxEnt
 from metairl.rewards.irl.solution import IRLSolution, feature_sums, from_shown_starts, shown_visits
 from metairl.tasks import catalogue, sampling

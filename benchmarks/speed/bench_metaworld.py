@@ -21,7 +21,8 @@ from metairl.core.types import PolicyInputs
 from metairl.envs import make
 from metairl.envs.metaworld import arena, official
 from metairl.evaluation.protocol import StepCounts, meta_test
-from metairl.experiments.request import build, request
+from metairl.experiments.assemble import build
+from metairl.experiments.request import make_request
 from metairl.tasks import catalogue, sampling
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the package's, of old names in its dependencies
@@ -118,7 +119,7 @@ class Anything:
 
 def test_one_judgement(benchmark: BenchmarkFixture, note: Note) -> None:
     """ML10 at the published size, 13 episodes on all 250 test goals; the package's ten rounds from one."""
-    asked = request("random", "ml10:episodes=13")
+    asked = make_request("random", "ml10:episodes=13")
     policy, _ = build(asked)
     tasks = sampling.task_set(asked.card, "test")
     ours = seconds(lambda: meta_test(policy, asked.card, tasks, PolicyInputs(), 0, StepCounts()))

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from metairl.data.episodes import Episode
 from metairl.data.offline_dataset import OfflineDataset, laid_out
-from metairl.experiments.request import spec_of
+from metairl.envs import spec_of
 from metairl.methods import build, registry
 from metairl.methods import settings as tuning
 from metairl.tasks import catalogue

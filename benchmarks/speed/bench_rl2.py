@@ -8,14 +8,15 @@ import torch
 from conftest import Note, side_by_side
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from metairl.experiments.request import build, request
+from metairl.experiments.assemble import build
+from metairl.experiments.request import make_request
 
 TASK = "bandit-5:pulls=100"
 
 
 def test_rl2_training(benchmark: BenchmarkFixture, note: Note) -> None:
     torch.set_num_threads(1)
-    asked = request("rl2", TASK)
+    asked = make_request("rl2", TASK)
     _, recipe = build(asked)
     assert recipe is not None
     steps, settings = asked.card.steps, asked.settings

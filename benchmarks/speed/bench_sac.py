@@ -13,7 +13,8 @@ from conftest import Note, in_turns, side_by_side
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
-from metairl.experiments.request import build, request
+from metairl.experiments.assemble import build
+from metairl.experiments.request import make_request
 
 HIDDEN = (300, 300, 300)
 TASKS, BATCH, CONTEXT = 16, 256, 100
@@ -22,7 +23,7 @@ STEPS = 10  # gradient steps a measurement
 
 def test_sac_training(benchmark: BenchmarkFixture, note: Note) -> None:
     torch.set_num_threads(2)
-    asked = request("sac", "half-cheetah-vel:episodes=1", "none")
+    asked = make_request("sac", "half-cheetah-vel:episodes=1", "none")
     small = {"tasks": 10, "trials": 10, "ratio": 1.0, "batch_tasks": 8, "batch": 32}  # 256 transitions
     settings = replace(
         asked.settings,
@@ -46,7 +47,7 @@ def test_sac_training(benchmark: BenchmarkFixture, note: Note) -> None:
 
 def test_pearl_gradient_steps(benchmark: BenchmarkFixture, note: Note) -> None:
     torch.set_num_threads(2)
-    asked = request("pearl", "half-cheetah-vel")
+    asked = make_request("pearl", "half-cheetah-vel")
     shapes = {"tasks": 20, "trials": 20, "batch_tasks": TASKS, "batch": BATCH, "context": CONTEXT}
     settings = replace(
         asked.settings,

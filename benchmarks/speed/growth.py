@@ -13,8 +13,10 @@ import torch
 from metairl.core.rng import stream
 from metairl.core.rollout import rollout
 from metairl.data.task_sources import TrainingTasks
+from metairl.envs import spec_of
 from metairl.evaluation.protocol import StepCounts, meta_test
-from metairl.experiments.request import build, request, spec_of
+from metairl.experiments.assemble import build
+from metairl.experiments.request import make_request
 from metairl.tasks import sampling
 
 ROUNDS = 3
@@ -32,7 +34,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 def iteration(trials: int, pulls: int) -> float:
     """Of RL² on bandits: trials lived, and four passes over them."""
-    asked = request("rl2", f"bandit-5:pulls={pulls}", steps=10**9)
+    asked = make_request("rl2", f"bandit-5:pulls={pulls}", steps=10**9)
     settings = replace(asked.settings, recipe=replace(asked.settings.recipe, trials=trials))
     _, recipe = build(replace(asked, settings=settings))
     assert recipe is not None
@@ -41,7 +43,7 @@ def iteration(trials: int, pulls: int) -> float:
 
 def lived(lanes: int) -> float:
     """Of a hundred steps of half-cheetahs under random actions, one a lane."""
-    asked = request("random", "half-cheetah-vel:episodes=1")
+    asked = make_request("random", "half-cheetah-vel:episodes=1")
     card = asked.card.model_copy(update={"horizon": 100})
     policy, _ = build(asked)
     source = TrainingTasks(card, spec_of(card), "cpu")
@@ -55,7 +57,7 @@ def lived(lanes: int) -> float:
 
 def judged(tasks: int) -> float:
     """Of an untrained RL² on so many bandits."""
-    asked = request("rl2", "bandit-5")
+    asked = make_request("rl2", "bandit-5")
     few = sampling.TaskSet(asked.card.id, "growth", sampling.draw(asked.card, tasks, stream("tasks")))
     policy, _ = build(asked)
     return seconds(lambda: meta_test(policy, asked.card, few, asked.inputs, 0, StepCounts()))

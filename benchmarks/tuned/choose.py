@@ -14,7 +14,9 @@ import numpy as np
 
 from metairl.core.rng import stream
 from metairl.evaluation.protocol import StepCounts, meta_test
-from metairl.experiments.request import build, judge, request
+from metairl.experiments.assemble import build
+from metairl.experiments.judging import judge
+from metairl.experiments.request import make_request
 from metairl.methods import registry
 from metairl.methods import settings as tuning
 from metairl.tasks import sampling
@@ -36,14 +38,14 @@ Score = dict[str, float]  # task as asked for -> mean return of a trial
 def bandit_scores(name: str, settings: object) -> Score:
     scores = {}
     for task in BANDITS:
-        asked = request(name, task, settings=settings)
+        asked = make_request(name, task, settings=settings)
         evaluations = judge(asked, build(asked)[0], "validation", StepCounts())
         scores[task] = float(np.sum([np.mean(e.returns) for e in evaluations]))
     return scores
 
 
 def mdp_scores(name: str, settings: object) -> Score:
-    asked = request(name, MDPS[-1], settings=settings)
+    asked = make_request(name, MDPS[-1], settings=settings)
     drawn = sampling.draw(asked.card, TUNING_TASKS, stream("tuning", asked.card.id))
     tasks = sampling.TaskSet(asked.card.id, "train", drawn)
     evaluations = meta_test(build(asked)[0], asked.card, tasks, asked.inputs, asked.seed, StepCounts())

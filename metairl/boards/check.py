@@ -23,7 +23,7 @@ from metairl.boards.strict import printable
 from metairl.boards.submission import Ran, Submission, read
 from metairl.core.errors import MetairlError, Refused, UsageError, nearest
 from metairl.core.records import Evaluation
-from metairl.experiments.request import described
+from metairl.experiments.request import from_run
 from metairl.methods import registry
 from metairl.tasks import catalogue, sampling
 from metairl.tasks.cards import BoardCard, TaskCard, digest
@@ -133,8 +133,8 @@ def _settings(ran: Ran) -> str:
     made = ran.made
     if made.adapter is None and made.method in registry.METHODS:
         try:
-            asked = described(made.model_dump(mode="json", by_alias=True), ran.path)
-            return repr((asked.steps, asked.settings))
+            request = from_run(made.model_dump(mode="json", by_alias=True), ran.path)
+            return repr((request.steps, request.settings))
         except MetairlError as fault:
             return str(fault)
     return digest([made.steps, made.config])

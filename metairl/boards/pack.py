@@ -19,11 +19,13 @@ import torch
 from metairl.boards.bundle import ALLOWED, SHEET, SUMS, Bundle
 from metairl.boards.scores import aggregate, claimed
 from metairl.boards.strict import fitted, printable
-from metairl.boards.submission import Family, Sheet, read_runs
+from metairl.boards.submission import Family, RunFile, Sheet, read_runs
 from metairl.core import checkpoint
 from metairl.core.errors import Refused, StorageError, UsageError, nearest
+from metairl.core.old_names import renamed_state
 from metairl.core.records import RunFolder, write_atomically, writing
 from metairl.methods import registry
+from metairl.methods.method import Method
 from metairl.tasks import catalogue
 from metairl.tasks.cards import BoardCard
 
@@ -83,8 +85,8 @@ def seal(folder: Path, board: BoardCard, about: About) -> None:
         "schema_version": 1,
         "board": board.id,
         "rules": board.rules,
-        "support": _support(made.method, board),
-        "method": _method(made.method, made.encoder, about),
+        "support": _support(made, board),
+        "method": _method(made, about),
         "authors": list(about.authors),
         "date": about.date.isoformat(),
         "licence": about.licence,
@@ -139,49 +141,61 @@ def networks(bundle: Bundle, path: str) -> dict[str, Any] | None:
     if not names:
         return None
     try:
-        content: dict[str, Any] = torch.load(io.BytesIO(bundle.read(names[-1])), weights_only=True)
+        content: dict[str, Any] = renamed_state(
+            torch.load(io.BytesIO(bundle.read(names[-1])), weights_only=True)
+        )
     except (RuntimeError, EOFError, KeyError, ValueError, UnpicklingError) as fault:
         raise Refused(f"{names[-1]}: cannot be read ({printable(str(fault))})") from None
     return content
 
 
-def _method(name: str, encoder: str | None, about: About) -> dict[str, Any]:
-    known = registry.METHODS.get(name)
-    slug = name if known is None or encoder == known.encoder else f"{name}+{encoder}"
-    title = known.title if known else name
+def _method(made: RunFile, about: About) -> dict[str, Any]:
+    known = method_of(made)
+    own = known is None or made.encoder == known.encoder
+    label = known.label if known else made.method
+    slug = label if own else f"{label}+{made.encoder}"
+    title = known.title if known else made.method
     code = {"repository": about.repository, "commit": about.commit} if about.repository else None
     return {
-        "name": about.name or (title if slug == name else f"{title}, {encoder}"),
+        "name": about.name or (title if own else f"{title}, {made.encoder}"),
         "slug": about.slug or slug,
-        "family": about.family or family_of(name, encoder),
+        "family": about.family or family_of(known, made.encoder),
         "description": about.description,
-        "encoder": encoder,
+        "encoder": made.encoder,
         "paper": about.paper or (known.paper if known else None),
         "url": about.url,
         "code": code,
     }
 
 
-def family_of(name: str, encoder: str | None) -> Family:
+def method_of(made: RunFile) -> Method | None:
+    """The suite's own method that a run is of; None: an agent from outside."""
+    known = registry.METHODS.get(made.method)
+    return known.under(made.regime) if known else None
+
+
+def family_of(method: Method | None, encoder: str | None) -> Family:
     """Where a row of this suite's own methods belongs."""
-    known = registry.METHODS.get(name)
-    if known is None:
+    if method is None:
         return "other"
-    if encoder == "oracle" or known.sees_task or name in FLOORS:
+    if encoder == "oracle" or method.sees_task or method.name in FLOORS:
         return "reference"
-    if known.mode == "exact":
-        return "classical"
-    if known.support == "demos":
-        return "imitation" if known.imitates else "inverse"
-    if known.support == "logs":
-        return "offline"
-    if known.adapts:
+    match method.problem:
+        case "exact":
+            return "classical"
+        case "known-dynamics":
+            return "inverse"
+        case "imitation" | "online-imitation":
+            return "imitation"
+        case "offline" | "offline-goals" | "offline-preferences":
+            return "offline"
+    if method.adapt:
         return "transfer"
     return "multi-task" if encoder == "none" else "meta"
 
 
-def _support(name: str, board: BoardCard) -> str:
-    known = registry.METHODS.get(name)
+def _support(made: RunFile, board: BoardCard) -> str:
+    known = method_of(made)
     return known.support if known else board.support
 
 

@@ -25,8 +25,10 @@ from metairl.core.records import Evaluation
 from metairl.core.rng import seed_of, stream
 from metairl.evaluation import protocol
 from metairl.evaluation.tables import scores
-from metairl.experiments import external_agents, request
-from metairl.methods import registry
+from metairl.experiments import external_agents
+from metairl.experiments.assemble import build
+from metairl.experiments.judging import given_support
+from metairl.experiments.request import Request, from_run
 from metairl.rewards.irl.solution import Evaluable
 from metairl.tasks import catalogue, sampling
 from metairl.tasks.cards import BoardCard, Column
@@ -111,20 +113,20 @@ def _lived(
     bundle: Bundle, submission: Submission, ran: Ran, nonce: str, trials: int, agent: str | None
 ) -> list[Evaluation]:
     card = catalogue.task(ran.made.task)
-    asked = None if ran.made.adapter else _asked(bundle, ran)
+    request = None if ran.made.adapter else _asked(bundle, ran)
     policy = (
-        request.given_support(asked, _policy(bundle, ran, asked), card, "test")
-        if asked
+        given_support(request, _policy(bundle, ran, request), card, "test")
+        if request
         else _outside(ran, agent)
     )
     seed = seed_of("rerun", submission.digest, nonce, ran.path)
-    shown = asked is not None and (asked.reads_logs or asked.reads_demos)
+    shown = request is not None and not request.problem.transfers
     if shown or not sampling.endless(card):
         tasks = sampling.task_set(card, "test")
     else:
         fresh = sampling.draw(card, trials * sampling.turns(card), stream("fresh", seed), "test")
         tasks = sampling.TaskSet(card.id, FRESH, fresh)
-    inputs = asked.inputs if asked else external_agents.inputs(card)
+    inputs = request.inputs if request else external_agents.inputs(card)
     return protocol.meta_test(policy, card, tasks, inputs, seed, protocol.StepCounts(), ran.made.engine)
 
 
@@ -134,16 +136,18 @@ def _outside(ran: Ran, agent: str | None) -> external_agents.Outside:
     return external_agents.load(agent, ran.made.task, ran.made.seed)
 
 
-def _asked(bundle: Bundle, ran: Ran) -> request.Request:
-    asked = request.described(ran.made.model_dump(mode="json", by_alias=True), f"{bundle.path}/{ran.path}")
-    if registry.find(asked.method).adapts:
-        raise UsageError(f"'{asked.method}' goes on learning in held-out tasks, which no rerun does yet")
-    return asked
+def _asked(bundle: Bundle, ran: Ran) -> Request:
+    request = from_run(ran.made.model_dump(mode="json", by_alias=True), f"{bundle.path}/{ran.path}")
+    if request.method.adapt:
+        raise UsageError(
+            f"'{request.method.label}' goes on learning in held-out tasks, which no rerun does yet"
+        )
+    return request
 
 
-def _policy(bundle: Bundle, ran: Ran, asked: request.Request) -> Evaluable:
+def _policy(bundle: Bundle, ran: Ran, request: Request) -> Evaluable:
     """As the packed networks have it."""
-    policy, recipe = request.build(asked)
+    policy, recipe = build(request)
     if recipe is not None:
         kept = networks(bundle, ran.path)
         if kept is None:
@@ -151,5 +155,5 @@ def _policy(bundle: Bundle, ran: Ran, asked: request.Request) -> Evaluable:
         try:
             recipe.networks.load_state_dict(kept["networks"])
         except (KeyError, RuntimeError, AttributeError):
-            raise Refused(f"{ran.path}: its networks are not those of '{asked.method}'") from None
+            raise Refused(f"{ran.path}: its networks are not those of '{request.method.label}'") from None
     return policy

@@ -218,5 +218,6 @@ def _command(ran: Ran) -> str:
     made = ran.made
     if made.adapter:
         return f"metairl judge {made.adapter} {made.task} --seed {made.seed}"
+    regime = f" --regime {made.regime}" if made.regime else ""
     encoder = f" --encoder {made.encoder}" if made.encoder else ""
-    return f"metairl train {made.method} {made.task}{encoder} --seed {made.seed} --steps {made.steps}"
+    return f"metairl train {made.method} {made.task}{regime}{encoder} --seed {made.seed} --steps {made.steps}"

@@ -10,15 +10,17 @@ The records are the truth; the sheet's claims are recomputed from them.
 """
 
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
-from pydantic import AliasChoices, Field
+from pydantic import Field
 
 from metairl.boards.bundle import SHEET, Bundle
 from metairl.boards.strict import Commit, Link, Name, Sealed, Sha256, Text, fitted, parse
 from metairl.core.errors import Refused
+from metairl.core.old_names import renamed_record, renamed_run
 from metairl.core.records import Evaluation, Training
 
 Count = Field(ge=0, le=10**12)
@@ -76,7 +78,9 @@ class RunFile(Sealed):
     schema_: Literal[1] = Field(alias="schema")
     id: str = Field(pattern=r"^[0-9a-f]{12}$")
     method: Name
+    regime: Literal["meta", "scratch", "fine-tune"] | None = None  # None: the method's default
     encoder: Name | None
+    variant: dict[Name, Any] = Field(default_factory=dict)  # settings that a row of a table names
     task: Text
     card_sha256: Sha256
     seed: int = Field(ge=0, le=10**9)
@@ -85,8 +89,8 @@ class RunFile(Sealed):
     engine: Literal["cpu", "gpu", "serial"] = "cpu"
     adapter: Name | None = None  # of an agent from outside: MODULE:FACTORY
     data_sha256: Sha256 | None = None
-    taught_sha256: Sha256 | None = None
-    diverse_sha256: Sha256 | None = None
+    train_data_sha256: Sha256 | None = None
+    other_data_sha256: Sha256 | None = None
     versions: dict[Name, Name | None]
     commit: Commit | None
     dirty: bool
@@ -120,7 +124,7 @@ class EvaluationLine(Sealed):
     lengths: int | list[int]
     success: list[Literal[0, 1]] | None
     seconds: dict[Name, float]
-    diverged: int = Field(default=0, ge=0, validation_alias=AliasChoices("diverged", "lost"))
+    diverged: int = Field(default=0, ge=0)
     measures: dict[Name, list[float | Word]] | None = None
 
 
@@ -157,7 +161,7 @@ def read_runs(bundle: Bundle, torn: bool = False) -> list[Ran]:
 
 def _ran(bundle: Bundle, path: str, torn: bool) -> Ran:
     file = f"{path}/run.json"
-    made = fitted(RunFile, parse(bundle.read(file), file), file)
+    made = fitted(RunFile, _today(renamed_run, parse(bundle.read(file), file)), file)
     _require_plain(made.config, f"{file}: config")
     training: list[Training] = []
     judged: list[Evaluation] = []
@@ -180,10 +184,15 @@ def _record(line: bytes, where: str) -> Training | Evaluation:
     body, _, crc = line.rpartition(b',"crc":"')
     if not body or f'{zlib.crc32(body + b"}"):08x}"}}'.encode() != crc:
         raise Refused(f"{where}: the line is not the one that was written (its checksum differs)")
-    value = parse(body + b"}", where)
+    value = _today(renamed_record, parse(body + b"}", where))
     if isinstance(value, dict) and value.get("kind") == "training":
         return Training(**_fields(fitted(TrainingLine, value, where)))
     return Evaluation(**_fields(fitted(EvaluationLine, value, where)))
+
+
+def _today(rename: Callable[[dict[str, Any]], dict[str, Any]], value: Any) -> Any:
+    """Under today's names; what is no object is refused by its schema."""
+    return rename(value) if isinstance(value, dict) else value
 
 
 def _fields(line: TrainingLine | EvaluationLine) -> dict[str, Any]:

@@ -23,9 +23,9 @@ from metairl.data import minari, offline_dataset
 from metairl.data.collection import parts
 from metairl.data.episodes import Episode, Parts
 from metairl.data.task_sources import TrainingTasks
+from metairl.envs import spec_of
 from metairl.experiments import experts
 from metairl.experiments.experts import Quality
-from metairl.experiments.request import spec_of
 from metairl.experiments.run import versions
 from metairl.experiments.tracking import Console
 from metairl.tasks import catalogue, sampling
@@ -70,15 +70,15 @@ def main(words: list[str]) -> int:
 
 def _collect(args: Collect, card: TaskCard) -> list[dict[str, Any]]:
     method, encoder = experts.expert_for(card, args.expert, args.encoder)
-    asked = experts.asked_for(args.task, method, encoder, args.seed, args.engine)
-    policies, names = experts.policies(asked, args.quality, args.runs, [Console()])
+    request = experts.asked_for(args.task, method, encoder, args.seed, args.engine)
+    policies, names = experts.policies(request, args.quality, args.runs, [Console()])
     every = ("train",) if card.same_tasks else ("train", "validation", "test")
     made = []
     for split in every if args.split == "all" else (args.split,):
         tasks = _tasks(args, card, split)
         again = card.model_copy(update={"episodes": args.episodes})
-        pieces = parts(policies, again, tasks, asked.inputs, args.seed, asked.engine)
-        about = _about(args, card, tasks) | {"expert": list(names), "engine": asked.engine}
+        pieces = parts(policies, again, tasks, request.inputs, args.seed, request.engine)
+        about = _about(args, card, tasks) | {"expert": list(names), "engine": request.engine}
         about |= {"episodes_per_task": args.episodes}
         made.append(_saved(args, card, split, pieces, about))
     return made

@@ -22,7 +22,8 @@ from metairl.evaluation.metaworld_protocol import pooled_test
 from metairl.evaluation.transfer_matrix import Matrix
 from metairl.evaluation.videos import opengl
 from metairl.experiments import transfer
-from metairl.experiments.request import Request, given_support, infers_before, judge
+from metairl.experiments.judging import given_support, infers_from_support, judge
+from metairl.experiments.request import Request
 from metairl.experiments.run import reopen
 from metairl.experiments.transfer import check_alike
 from metairl.rewards.irl.solution import Evaluable, IRLMethod, IRLSolution
@@ -91,38 +92,45 @@ def _one(args: Evaluate, folder: RunFolder) -> int:
     if args.video:
         _require_stage(card)
     torch.set_num_threads(args.threads or run["threads"])
-    asked, policy, spent = reopen(folder)
-    check_alike(asked, args.on)
+    request, policy, spent = reopen(folder)
+    check_alike(request, args.on)
     if args.evaluator == "official" and (args.video or args.plot):
         raise UsageError("--video and --plot show what our own judge sees; leave out --evaluator official")
     if args.plot:
-        _plot(args, asked, policy, card)
+        _plot(args, request, policy, card)
     if args.video or args.evaluator == "official":
-        if isinstance(policy, IRLMethod) or infers_before(asked, policy):
-            raise UsageError(f"'{asked.method}' learns tasks from logs that only our own judge hands out")
+        if isinstance(policy, IRLMethod) or infers_from_support(request, policy):
+            raise UsageError(
+                f"'{request.method.label}' learns tasks from logs that only our own judge hands out"
+            )
         if not args.video:
-            return _pooled(args, asked, policy, card)
-        _show(args.video, asked, policy, card, sampling.task_set(card, args.split)[: args.tasks])
+            return _pooled(args, request, policy, card)
+        _show(args.video, request, policy, card, sampling.task_set(card, args.split)[: args.tasks])
     elsewhere = card if args.on else None
     found = scores(
-        judge(asked, policy, args.split, spent, elsewhere), catalogue.task_name(args.elsewhere or asked.task)
+        judge(request, policy, args.split, spent, elsewhere),
+        catalogue.task_name(args.elsewhere or request.task),
     )
     if args.json:
-        print_json({"method": asked.method, "encoder": asked.encoder, "seed": asked.seed} | found)
+        print_json({"method": request.method.label, "encoder": request.encoder, "seed": request.seed} | found)
     else:
-        print(f"{asked.method} trained on {asked.task}, seed {asked.seed}, after {spent.env_steps:,} steps")
+        print(
+            f"{request.method.label} trained on {request.task}, seed {request.seed}, after {spent.env_steps:,} steps"
+        )
         _print(found)
     return 0
 
 
-def _pooled(args: Evaluate, asked: Request, policy: Policy, card: TaskCard) -> int:
-    tasks, name = sampling.task_set(card, args.split), catalogue.task_name(args.elsewhere or asked.task)
-    found = pooled_test(policy, card, tasks, asked.inputs, asked.seed, asked.engine)
+def _pooled(args: Evaluate, request: Request, policy: Policy, card: TaskCard) -> int:
+    tasks, name = sampling.task_set(card, args.split), catalogue.task_name(args.elsewhere or request.task)
+    found = pooled_test(policy, card, tasks, request.inputs, request.seed, request.engine)
     if args.json:
-        about = {"method": asked.method, "seed": asked.seed, "task": name, "split": args.split}
+        about = {"method": request.method.label, "seed": request.seed, "task": name, "split": args.split}
         print_json(about | {"mean": found.mean, "success": found.success})
         return 0
-    print(f"{asked.method} on {name}, counted as the metaworld package does: of every skill the first")
+    print(
+        f"{request.method.label} on {name}, counted as the metaworld package does: of every skill the first"
+    )
     print("episodes that finish. It favours goals that are solved; compare it with published figures only.")
     print_rows([{"skill": skill, "success": rate} for skill, rate in found.success.items()])
     print(f"mean {found.mean:.3f}")
@@ -142,10 +150,10 @@ def _print(found: dict[str, Any]) -> None:
             print(f"  {label:<30} " + "  ".join("-" if value is None else f"{value:.2f}" for value in values))
 
 
-def _plot(args: Evaluate, asked: Request, policy: Evaluable, card: TaskCard) -> None:
-    found = given_support(asked, policy, card, args.split) if isinstance(policy, IRLMethod) else policy
+def _plot(args: Evaluate, request: Request, policy: Evaluable, card: TaskCard) -> None:
+    found = given_support(request, policy, card, args.split) if isinstance(policy, IRLMethod) else policy
     if not isinstance(found, IRLSolution) or found.reward is None:
-        raise UsageError(f"--plot shows rewards that were recovered; '{asked.method}' recovers none")
+        raise UsageError(f"--plot shows rewards that were recovered; '{request.method.label}' recovers none")
     assert args.plot
     true = reward_metrics.truth(card, sampling.task_set(card, args.split)).reward
     reward_plots.draw(true, found.reward, args.plot, args.tasks)
@@ -163,9 +171,9 @@ def _require_stage(card: TaskCard) -> None:
         opengl.choose()
 
 
-def _show(folder: Path, asked: Request, policy: Policy, card: TaskCard, tasks: Tasks) -> None:
+def _show(folder: Path, request: Request, policy: Policy, card: TaskCard, tasks: Tasks) -> None:
     from metairl.evaluation import videos
     from metairl.evaluation.videos import arms, bodies, mazes
 
     shoot = arms.shoot if card.arm else bodies.shoot if card.physics else mazes.shoot
-    videos.write(shoot(policy, card, tasks, asked.inputs, asked.seed), folder)
+    videos.write(shoot(policy, card, tasks, request.inputs, request.seed), folder)

@@ -17,6 +17,7 @@ Rows = list[dict[str, Any]]
 @dataclass(frozen=True)
 class List:
     kind: Positional[str]  # tasks, methods, encoders, tables or boards
+    task: str | None = None  # only methods that run on this task
     json: bool = False  # print a list of objects
 
 
@@ -24,7 +25,9 @@ def main(words: list[str]) -> int:
     args = tyro.cli(List, prog="metairl list", description=__doc__, args=words)
     if args.kind not in KINDS:
         raise UsageError(f"no list of '{args.kind}'; {nearest(args.kind, KINDS)}")
-    rows = KINDS[args.kind]()
+    if args.task and args.kind != "methods":
+        raise UsageError("--task goes with: metairl list methods")
+    rows = methods(args.task) if args.kind == "methods" else KINDS[args.kind]()
     print_json(rows) if args.json else print_rows(rows)
     return 0
 
@@ -48,7 +51,7 @@ def tasks() -> Rows:
     return rows
 
 
-def methods() -> Rows:
+def methods(task: str | None = None) -> Rows:
     from metairl.methods.registry import METHODS
 
     return [
@@ -57,11 +60,13 @@ def methods() -> Rows:
             "title": method.title,
             "paper": method.paper,
             "support": method.support,
-            "mode": method.mode,
+            "problem": method.problem,
+            "regimes": list(method.regimes) if method.recipe or method.problem == "known-dynamics" else [],
             "encoder": method.encoder,
-            "worlds": list(method.envs) if method.envs else None,
+            "envs": list(method.envs) if method.envs else None,
         }
         for name, method in METHODS.items()
+        if task is None or method.envs is None or catalogue.task(task).world in method.envs
     ]
 
 
@@ -69,8 +74,12 @@ def encoders() -> Rows:
     from metairl.agents.encoders import ENCODERS
 
     return [
-        {"name": name, "title": (getdoc(getmodule(cls)) or "").partition("\n")[0], "sees_task": cls.sees_task}
-        for name, (cls, _) in ENCODERS.items()
+        {
+            "name": name,
+            "title": (getdoc(getmodule(part.cls)) or "").partition("\n")[0],
+            "sees_task": part.cls.sees_task,
+        }
+        for name, part in ENCODERS.items()
     ]
 
 

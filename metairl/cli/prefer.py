@@ -12,7 +12,7 @@ from tyro.conf import Positional
 
 from metairl.core.errors import UsageError
 from metairl.data import offline_dataset
-from metairl.experiments.request import spec_of
+from metairl.envs import spec_of
 from metairl.rewards.preferences.labelling.drawing import svg
 from metairl.rewards.preferences.labelling.questions import Question, Questions
 from metairl.rewards.preferences.labelling.server import Server

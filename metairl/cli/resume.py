@@ -9,7 +9,7 @@ from tyro.conf import Positional
 
 from metairl.cli.show import print_scores
 from metairl.core.records import RunFolder
-from metairl.experiments.request import requested
+from metairl.experiments.request import read_request
 from metairl.experiments.run import execute
 from metairl.experiments.tracking import Console, Mode, Wandb
 
@@ -26,6 +26,6 @@ def main(words: list[str]) -> int:
     folder = RunFolder(args.folder)
     if threads := args.threads or folder.description().get("threads"):
         torch.set_num_threads(threads)
-    execute(requested(folder), args.folder, [Console(), Wandb(args.wandb)])
+    execute(read_request(folder), args.folder, [Console(), Wandb(args.wandb)])
     print_scores(folder)
     return 0

@@ -10,11 +10,12 @@ from tyro.conf import Positional
 
 from metairl.cli.show import print_scores
 from metairl.core.records import RunFolder
-from metairl.experiments.request import request
+from metairl.experiments.request import make_request
 from metairl.experiments.run import execute
 from metairl.experiments.tracking import Console, Mode, Wandb
 from metairl.methods import registry, requirements
-from metairl.methods import settings as tuning
+from metairl.methods.method import Method, Regime
+from metairl.methods.settings import settings_type, tuned
 from metairl.tasks import catalogue
 
 
@@ -22,6 +23,7 @@ from metairl.tasks import catalogue
 class Train:
     method: Positional[str]  # see `metairl list methods`
     task: Positional[str]  # see `metairl list tasks`; settings as in bandit-5:pulls=100
+    regime: Regime | None = None  # see Method in the docs; by default the method's first, mostly meta
     encoder: str | None = None  # see `metairl list encoders`; by default the method's own
     seed: int = 0  # of networks, training tasks and choices; held-out tasks never depend on it
     steps: int | None = None  # training steps in the world; by default the tuned budget
@@ -36,10 +38,11 @@ def main(words: list[str]) -> int:
     args, rest = _parse(words)
     if args.threads:
         torch.set_num_threads(args.threads)
-    settings = _settings(args, rest)
-    asked = request(args.method, args.task, args.encoder, args.seed, args.steps, settings, args.engine)
-    folder = args.out or asked.folder(Path("runs"))
-    execute(asked, folder, [Console(), Wandb(args.wandb)], args.stages)
+    method = registry.find(args.method, args.regime)
+    settings = _settings(method, args, rest)
+    request = make_request(method, args.task, args.encoder, args.seed, args.steps, settings, args.engine)
+    folder = args.out or request.folder(Path("runs"))
+    execute(request, folder, [Console(), Wandb(args.wandb)], args.stages)
     print_scores(RunFolder(folder))
     return 0
 
@@ -54,11 +57,10 @@ def _parse(words: list[str]) -> tuple[Train, list[str]]:
     return args, rest + [word for word in words if word not in mine]
 
 
-def _settings(args: Train, words: list[str]) -> Any:
+def _settings(method: Method, args: Train, words: list[str]) -> Any:
     """The method's own options (--learner.clip 0.1 …) over what was tuned for this task."""
-    method = registry.find(args.method)
-    encoder = requirements.choose_encoder(args.method, method, args.encoder)
+    encoder = requirements.choose_encoder(method, args.encoder)
     catalogue.task(args.task)
-    _, tuned = tuning.tuned(args.method, args.task, encoder)
-    kind = tuning.settings_type(method, encoder)
-    return tyro.cli(kind, prog=f"metairl train {args.method} {args.task}", args=words, default=tuned)
+    _, defaults = tuned(method, args.task, encoder)
+    kind = settings_type(method, encoder)
+    return tyro.cli(kind, prog=f"metairl train {args.method} {args.task}", args=words, default=defaults)

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from metairl.core.errors import DamagedFile
+from metairl.core.old_names import renamed_state
 from metairl.core.records import write_atomically, writing
 
 KEPT = 2
@@ -60,7 +61,7 @@ def _read(manifest: Path) -> dict[str, Any]:
         raise DamagedFile(f"{file}: its bytes or its manifest cannot be read") from None
     if hashlib.sha256(data).hexdigest() != expected:
         raise DamagedFile(f"{file}: its bytes are not the ones that were written (SHA-256 differs)")
-    content: dict[str, Any] = torch.load(io.BytesIO(data), weights_only=True)
+    content: dict[str, Any] = renamed_state(torch.load(io.BytesIO(data), weights_only=True))
     return content
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from metairl.core.errors import DamagedFile, Incompatible, StorageError
+from metairl.core.old_names import renamed_record, renamed_run
 
 SCHEMA = 1
 
@@ -77,9 +78,7 @@ def to_line(record: Record) -> str:
 
 
 def from_line(line: str, where: str) -> Record:
-    fields: dict[str, Any] = _heard(unsealed(line, where))
-    if "lost" in fields:  # as records named it until version 0.1
-        fields["diverged"] = fields.pop("lost")
+    fields: dict[str, Any] = renamed_record(_heard(unsealed(line, where)))
     return KINDS[fields.pop("kind")](**fields)
 
 
@@ -126,7 +125,7 @@ class RunFolder:
         if schema != SCHEMA:
             by = made_by(run)
             raise Incompatible(f"{self.path}: made by {by}, in schema {schema}; this one reads {SCHEMA}")
-        return run
+        return renamed_run(run)
 
     def append(self, records: list[Record]) -> None:
         """All of the records or none: what did not fit on the disk is taken back."""

@@ -8,6 +8,7 @@ memory is kept between its episodes and cleared between tasks.
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -45,6 +46,14 @@ class Spec:
 @dataclass(frozen=True)
 class NoConfig:
     """Of a part that has nothing to choose."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A class that a method is made of, and its settings."""
+
+    cls: Any
+    config: Any = NoConfig()
 
 
 @dataclass(frozen=True)

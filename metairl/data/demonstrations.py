@@ -43,25 +43,25 @@ def demonstrated(card: TaskCard, spec: Spec, split: str, seed: int) -> OfflineDa
 
 
 def beside(
-    demos: OfflineDataset, card: TaskCard, spec: Spec, split: str, diverse: str | None
+    demos: OfflineDataset, card: TaskCard, spec: Spec, split: str, other_data: str | None
 ) -> OfflineDataset:
     """The same with logs of another quality, of the same tasks, which nobody demonstrated."""
-    if diverse is None:
+    if other_data is None:
         return demos
-    found = offline_dataset.read(other_logs(card, diverse), spec, split)
+    found = offline_dataset.read(other_logs(card, other_data), spec, split)
     if found.replay.tasks.shape != demos.replay.tasks.shape or not found.replay.tasks.equal(
         demos.replay.tasks
     ):
         raise StorageError(
-            f"logs of '{card.id}' called '{diverse}' are of other tasks than its demonstrations"
+            f"logs of '{card.id}' called '{other_data}' are of other tasks than its demonstrations"
         )
     others = found.replay.demonstrated()
     others.is_demo = False
     return replace(demos, others=others)
 
 
-def other_logs(card: TaskCard, diverse: str) -> TaskCard:
-    return card.model_copy(update={"data": diverse, "demos": None})
+def other_logs(card: TaskCard, other_data: str) -> TaskCard:
+    return card.model_copy(update={"data": other_data, "demos": None})
 
 
 def to_learn_from(card: TaskCard, spec: Spec, seed: int) -> OfflineDataset:

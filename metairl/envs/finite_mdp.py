@@ -8,7 +8,7 @@ from metairl.core.types import Spec, Step, Tasks
 from metairl.tasks.finite_mdps import FINITE_MDPS
 
 
-class FiniteMDPTask:
+class FiniteMDPEnv:
     def __init__(self, kind: str, tasks: Tasks, horizon: int, episodes: int, rng: Generator):
         self.task = torch.cat([values.flatten(1) for values in tasks.values()], dim=1).float()
         first = next(iter(tasks.values()))  # a field of S cells, or P [B, S, A, S]

@@ -100,10 +100,10 @@ def _recovered(
     chart = windy(true.chart)
     rewards = (true.reward, table.expected(chart))
     best, own = (plan(chart, reward, card.horizon, HARD).policy for reward in rewards)
-    diverged = value_of(chart, true.reward, best) - value_of(chart, true.reward, own)
+    lost = value_of(chart, true.reward, best) - value_of(chart, true.reward, own)
     far = distance(alike) if table.then is None else _epic_each(table, true.reward)
     apart = starc(true.chart, paid, true.reward, table.discount)
-    return {"in-wind": diverged, "correlation": alike, "epic": far, "starc": apart}
+    return {"in-wind": lost, "correlation": alike, "epic": far, "starc": apart}
 
 
 def _epic_each(table: RewardTable, reward: Tensor) -> Tensor:

@@ -106,7 +106,10 @@ def fill(card: TableCard, columns: list[Column], roots: list[Path]) -> Filled:
     runs = [_completed(root) for root in roots]
     return Filled(
         card,
-        [[_cell(row, column, runs, column.metric or card.metric) for column in columns] for row in card.rows],
+        [
+            [_cell(card, row, column, runs, column.metric or card.metric) for column in columns]
+            for row in card.rows
+        ],
     )
 
 
@@ -233,8 +236,21 @@ class Run:
         return digest([self.made["steps"], self.made["config"], self.made["encoder"]])
 
     def fits(self, row: Row, task: str) -> bool:
-        same = (self.made["method"], self.made["task"]) == (row.method, task)
-        return same and row.encoder in (None, self.made["encoder"])
+        asked, made = (row.method, row.regime, task), self.made
+        same = (made["method"], made.get("regime"), made["task"]) == asked
+        named = row.flat_settings
+        other = made.get("variant", {}).keys() - named.keys()  # it was made for a row that names these
+        return same and row.encoder in (None, made["encoder"]) and not other and self.has(named)
+
+    def has(self, settings: dict[str, Any]) -> bool:
+        """Whether it was made with these settings, named in full."""
+        for name, value in settings.items():
+            found: Any = self.made["config"]
+            for key in name.split("."):
+                found = found.get(key) if isinstance(found, dict) else None
+            if found != value:
+                return False
+        return True
 
 
 def _completed(root: Path) -> list[Run]:
@@ -254,11 +270,18 @@ def _counts(made: dict[str, Any]) -> bool:
         return False
 
 
-def _cell(row: Row, column: Column, shelves: list[list[Run]], metric: str) -> Cell:
-    """From runs on the column's own task, or from those on the task it was trained on."""
+def _cell(card: TableCard, row: Row, column: Column, shelves: list[list[Run]], metric: str) -> Cell:
+    """From runs on the column's own task, or from those on the task it was trained on.
+
+    A run belongs to the row that names most of its settings: one with `recipe.best = 0.1` is none of the row
+    beside it that names no setting.
+    """
     tasks = [column.task, column.trained_on or column.task] if row.fills(column) else []
     for task, runs in product(map(catalogue.task_name, tasks), shelves):
-        if matching := [run for run in runs if run.fits(row, task)]:
+        closer = [other for other in card.rows if len(other.flat_settings) > len(row.flat_settings)]
+        if matching := [
+            run for run in runs if run.fits(row, task) and not any(run.fits(other, task) for other in closer)
+        ]:
             scratch = _scratch(task, shelves) if metric == "forward-transfer" else []
             return Cell(row, column, _pooled(_alike(matching), column, metric, scratch))
     return Cell(row, column, None)
@@ -266,8 +289,8 @@ def _cell(row: Row, column: Column, shelves: list[list[Run]], metric: str) -> Ce
 
 def _scratch(task: str, shelves: list[list[Run]]) -> list[Run]:
     """Runs that forward transfer is measured against."""
-    wanted = ("scratch", task)
-    found = [run for runs in shelves for run in runs if (run.made["method"], run.made["task"]) == wanted]
+    scratch = Row(name="", method="sac", regime="scratch")
+    found = [run for runs in shelves for run in runs if run.fits(scratch, task)]
     return _alike(found) if found else []
 
 

@@ -25,10 +25,11 @@ from metairl.core.errors import StorageError, UsageError
 from metairl.core.interfaces import Policy
 from metairl.core.records import Evaluation, RunFolder
 from metairl.core.types import Context, NoConfig, State
-from metairl.experiments.request import Request, build, request, spec_of
+from metairl.envs import spec_of
+from metairl.experiments.assemble import build
+from metairl.experiments.request import Request, make_request
 from metairl.experiments.run import execute
 from metairl.experiments.tracking import Sink
-from metairl.methods import registry
 from metairl.rewards.irl.solution import IRLMethod
 from metairl.tasks.cards import TaskCard
 from metairl.tasks.finite_mdps import FINITE_MDPS
@@ -36,15 +37,15 @@ from metairl.tasks.finite_mdps import FINITE_MDPS
 Quality = Literal["random", "medium", "expert", "medium-replay", "replay", "mixed"]
 STAGES = 20  # P, of experts that are not trained
 OF_WORLD = {  # who shows how it is done, where nobody else is asked for
-    "point": ("straight", None),
-    "point-sparse": ("straight", None),
+    "point": ("point-expert", None),
+    "point-sparse": ("point-expert", None),
     "meta-world": ("scripted", None),
     "maze-grid": ("shortest-path", None),
     "maze": ("shortest-walk", None),
     "tabular": ("value-iteration", None),
     "locomotion": ("sac", "oracle"),
     "cart-pole": ("ppo", "none"),
-    "tokens": ("any-right", None),
+    "tokens": ("token-expert", None),
     "acrobot": ("ppo", "none"),
     "lander": ("ppo", "none"),
 } | dict.fromkeys(FINITE_MDPS, ("optimal", None))
@@ -88,21 +89,21 @@ def expert_for(card: TaskCard, method: str | None, encoder: str | None) -> tuple
 
 
 def policies(
-    asked: Request, quality: Quality, runs: Path, sinks: Sequence[Sink]
+    request: Request, quality: Quality, runs: Path, sinks: Sequence[Sink]
 ) -> tuple[Sequence[Policy], Sequence[str]]:
     """Those of a quality, and what each is. An expert that has to be trained is trained first."""
-    if registry.find(asked.method).support == "demos":
-        raise UsageError(f"'{asked.method}' learns from an expert and shows nothing itself; name another")
-    chance = Random(spec_of(asked.card), NoConfig())
+    if request.method.support == "demos":
+        raise UsageError(f"'{request.method.label}' itself needs demonstrations; pass another --expert")
+    chance = Random(spec_of(request.card), NoConfig())
     if quality == "random":
         return [chance], ["random"]
-    trained = registry.find(asked.method).recipe is not None
-    stages = _trained(asked, asked.folder(runs), sinks) if trained else _diluted(asked, chance)
+    trained = request.method.recipe is not None
+    stages = _trained(request, request.folder(runs), sinks) if trained else _diluted(request, chance)
     return stages.of(quality, chance)
 
 
-def _trained(asked: Request, path: Path, sinks: Sequence[Sink]) -> Stages:
-    run = execute(asked, path, sinks, stages=True)
+def _trained(request: Request, path: Path, sinks: Sequence[Sink]) -> Stages:
+    run = execute(request, path, sinks, stages=True)
     folder = RunFolder(path)
     kept = checkpoint.every(folder.stages)
     if 0 not in kept:
@@ -116,29 +117,32 @@ def _trained(asked: Request, path: Path, sinks: Sequence[Sink]) -> Stages:
     level = [sum(levels[moment]) / len(levels[moment]) for moment in kept]
     half = (level[0] + max(level)) / 2
     return Stages(
-        drawn=[_policy(asked, stage, explore=True) for stage in kept.values()],
-        settled=_policy(asked, kept[max(kept)], explore=False),
+        drawn=[_policy(request, stage, explore=True) for stage in kept.values()],
+        settled=_policy(request, kept[max(kept)], explore=False),
         middle=next(index for index, value in enumerate(level) if value >= half),
-        names=[f"{asked.method}+{asked.encoder}, run {run['id']}, after {moment} steps" for moment in kept],
+        names=[
+            f"{request.method.label}+{request.encoder}, run {run['id']}, after {moment} steps"
+            for moment in kept
+        ],
     )
 
 
-def _policy(asked: Request, stage: dict[str, Any], explore: bool) -> Policy:
-    recipe: Any = build(asked)[1]
+def _policy(request: Request, stage: dict[str, Any], explore: bool) -> Policy:
+    recipe: Any = build(request)[1]
     recipe.networks.load_state_dict(stage["networks"])  # a reward that was learned beside it among them
     acting: Policy = recipe.agent.policy(explore)
     return acting
 
 
-def _diluted(asked: Request, chance: Policy) -> Stages:
-    expert, _ = build(asked)
+def _diluted(request: Request, chance: Policy) -> Stages:
+    expert, _ = build(request)
     assert not isinstance(expert, IRLMethod), "refused before"
     shares = [1 - stage / STAGES for stage in range(STAGES + 1)]
     return Stages(
         drawn=[NoisyExpert(expert, chance, share) for share in shares],
         settled=expert,
         middle=STAGES // 2,
-        names=[f"{asked.method}, {share:.0%} of its actions random" for share in shares],
+        names=[f"{request.method.label}, {share:.0%} of its actions random" for share in shares],
     )
 
 
@@ -162,4 +166,4 @@ class NoisyExpert:
 
 def asked_for(task: str, method: str, encoder: str | None, seed: int, engine: str) -> Request:
     """The request that an expert's run is made by."""
-    return request(method, task, encoder, seed, engine=engine)
+    return make_request(method, task, encoder, seed, engine=engine)

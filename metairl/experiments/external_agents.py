@@ -27,8 +27,8 @@ from metairl.core.records import SCHEMA, RunFolder
 from metairl.core.types import Context, PolicyInputs, Spec, State
 from metairl.data import demonstrations, offline_dataset
 from metairl.data.replay import Replay
+from metairl.envs import spec_of
 from metairl.evaluation import protocol
-from metairl.experiments.request import spec_of
 from metairl.experiments.run import claim, now, surroundings
 from metairl.tasks import catalogue, sampling
 from metairl.tasks.cards import TaskCard, digest

@@ -27,21 +27,23 @@ from metairl.core import checkpoint
 from metairl.core.errors import Incompatible, MetairlError, RunConflict, StorageError
 from metairl.core.records import SCHEMA, Evaluation, Record, RunFolder, made_by, writing
 from metairl.evaluation import protocol
-from metairl.experiments.request import Request, adapted, build, can_act, judge, requested
+from metairl.experiments.assemble import build, can_act
+from metairl.experiments.judging import judge, judge_adapted
+from metairl.experiments.request import Request, read_request
 from metairl.experiments.tracking import Sink
-from metairl.methods import registry, settings
+from metairl.methods.settings import searched
 from metairl.rewards.irl.solution import Evaluable
 from metairl.tasks import catalogue
 from metairl.tasks.cards import digest
 
 SECONDS_BETWEEN_CHECKPOINTS = float(os.environ.get("METAIRL_CHECKPOINT_SECONDS", "20"))
 RARELY = 20  # times that saving took, at least, pass before the next
-HASHES = ("card_sha256", "data_sha256", "taught_sha256", "diverse_sha256")
+HASHES = ("card_sha256", "data_sha256", "train_data_sha256", "other_data_sha256")
 JUDGED = {"judged": "test"}  # what is not said in a run.json
 VERSIONS = ("metairl", "torch", "numpy", "mujoco", "gymnasium", "metaworld", "wandb")
 
 
-def execute(asked: Request, path: Path, sinks: Sequence[Sink], stages: bool = False) -> dict[str, Any]:
+def execute(request: Request, path: Path, sinks: Sequence[Sink], stages: bool = False) -> dict[str, Any]:
     """Start or continue the run in `path`; its description once it is complete.
 
     With `stages` the networks are kept as they were at every judged moment.
@@ -49,13 +51,13 @@ def execute(asked: Request, path: Path, sinks: Sequence[Sink], stages: bool = Fa
     folder = RunFolder(path)
     folder.create()
     with claim(folder):
-        run = _open(folder, asked)
+        run = _open(folder, request)
         if run["status"] == "completed":
             return run
         for sink in sinks:
             sink.start(run | {"folder": str(path)})
         try:
-            _work(Work(asked, folder, *build(asked), sinks, {"train": 0.0, "eval": 0.0}, stages))
+            _work(Work(request, folder, *build(request), sinks, {"train": 0.0, "eval": 0.0}, stages))
             _close(folder, sinks, run, "completed")
         except KeyboardInterrupt:
             _close(folder, sinks, run, "interrupted")
@@ -71,7 +73,7 @@ def execute(asked: Request, path: Path, sinks: Sequence[Sink], stages: bool = Fa
 class Work:
     """The pieces of a run while it is alive."""
 
-    asked: Request
+    request: Request
     folder: RunFolder
     policy: Evaluable
     recipe: protocol.Recipe | None
@@ -96,12 +98,12 @@ class Work:
         )
 
     def judge(self, split: str) -> list[Record]:
-        return list(judge(self.asked, self.policy, split, self.spent))
+        return list(judge(self.request, self.policy, split, self.spent))
 
     def tested(self) -> Iterator[list[Record]]:
         """On the test split, after learning on in its tasks where the method does."""
-        if self.recipe and registry.find(self.asked.method).adapts:
-            for records in adapted(self.asked, self.recipe, self.spent):
+        if self.recipe and self.request.method.adapt:
+            for records in judge_adapted(self.request, self.recipe, self.spent):
                 yield list(records)
         else:
             yield self.judge("test")
@@ -113,24 +115,23 @@ class Work:
 
     def judge_elsewhere(self) -> Iterator[list[Record]]:
         """On the test tasks of every card that this one transfers to; nothing there was trained on."""
-        told = self.asked.reads_logs or self.asked.reads_demos  # logs of this card are none of another
-        lived = self.recipe and not told
-        for other in map(catalogue.task, self.asked.card.transfer if lived else ()):
-            if can_act(self.asked, other):
-                yield list(judge(self.asked, self.policy, "test", self.spent, other))
+        able = self.recipe and self.request.problem.transfers
+        for other in map(catalogue.task, self.request.card.transfer if able else ()):
+            if can_act(self.request, other):
+                yield list(judge(self.request, self.policy, "test", self.spent, other))
 
 
 def reopen(folder: RunFolder) -> tuple[Request, Evaluable, protocol.StepCounts]:
     """What a run folder asked for, and its policy as the newest whole checkpoint has it."""
-    asked = requested(folder)
-    policy, recipe = build(asked)
+    request = read_request(folder)
+    policy, recipe = build(request)
     if recipe is None:
-        return asked, policy, protocol.StepCounts()
+        return request, policy, protocol.StepCounts()
     saved = checkpoint.load(folder.checkpoints)
     if saved is None:
         raise StorageError(f"{folder.path}: there is no checkpoint in it yet")
     _bring_back(recipe, saved["recipe"], folder)
-    return asked, policy, protocol.StepCounts(recipe.env_steps, recipe.gradient_steps)
+    return request, policy, protocol.StepCounts(recipe.env_steps, recipe.gradient_steps)
 
 
 def _work(work: Work) -> None:
@@ -140,7 +141,7 @@ def _work(work: Work) -> None:
         _resume(work, work.recipe)
         with _stop_between_iterations() as stopping:
             _train(work, work.recipe, stopping)
-    last = [work.validated] if work.asked.judged == "validation" else [work.judge_elsewhere, work.tested]
+    last = [work.validated] if work.request.judged == "validation" else [work.judge_elsewhere, work.tested]
     for judged in last:
         for records in judged():
             work.keep(records)
@@ -167,14 +168,14 @@ def _bring_back(recipe: protocol.Recipe, state: dict[str, Any], folder: RunFolde
 def _train(work: Work, recipe: protocol.Recipe, stopping: Callable[[], bool]) -> None:
     saved_at, pause = time.monotonic(), SECONDS_BETWEEN_CHECKPOINTS
     validate = partial(work.judge, "validation")
-    for records in protocol.meta_train(recipe, validate, work.asked.steps, work.seconds):
+    for records in protocol.meta_train(recipe, validate, work.request.steps, work.seconds):
         work.keep(records)
         if work.stages and any(isinstance(record, Evaluation) for record in records):
             stage = {"networks": recipe.networks.state_dict()}
             checkpoint.save(work.folder.stages, recipe.clock, stage, keep=None)
         if recipe.clock == 0:
             continue  # a run that goes on from here would be judged untrained once more
-        over = recipe.clock >= work.asked.steps
+        over = recipe.clock >= work.request.steps
         if over or stopping() or time.monotonic() - saved_at > pause:
             began = time.monotonic()
             content = {"recipe": recipe.state(), "seconds": work.seconds, "records": work.folder.size()}
@@ -185,7 +186,7 @@ def _train(work: Work, recipe: protocol.Recipe, stopping: Callable[[], bool]) ->
             raise KeyboardInterrupt
 
 
-def plan(asked: Request, path: Path) -> None:
+def plan(request: Request, path: Path) -> None:
     """A folder that says what is to be run there; one of the same run is left as it is.
 
     Whoever comes first writes; others wait for it.
@@ -196,19 +197,19 @@ def plan(asked: Request, path: Path) -> None:
         try:
             with claim(folder):
                 if not folder.run_file.exists():
-                    folder.describe(_asked(asked) | {"status": "planned"})
+                    folder.describe(_asked(request) | {"status": "planned"})
         except RunConflict:
             time.sleep(0.05)
-    _require_same(folder, asked)
+    _require_same(folder, request)
 
 
-def _open(folder: RunFolder, asked: Request) -> dict[str, Any]:
+def _open(folder: RunFolder, request: Request) -> dict[str, Any]:
     """The folder's description: a new one, or the old one if it was made by the same request."""
     run = folder.description() if folder.run_file.exists() else None
     if run:
-        _require_same(folder, asked)
+        _require_same(folder, request)
     if run is None or run["status"] == "planned":
-        run = _asked(asked) | surroundings() | _searched(asked) | {"status": "running"}
+        run = _asked(request) | surroundings() | _searched(request) | {"status": "running"}
         folder.describe(run)
     elif run["status"] != "completed":
         run = {key: value for key, value in run.items() if key not in ("why", "code")}
@@ -217,22 +218,23 @@ def _open(folder: RunFolder, asked: Request) -> dict[str, Any]:
     return run
 
 
-def _asked(asked: Request) -> dict[str, Any]:
-    identity = asked.identity()
-    return {"schema": SCHEMA, "id": digest(identity)[:12], **identity}
+def _asked(request: Request) -> dict[str, Any]:
+    identity = request.identity()
+    variant = {"variant": dict(request.variant)} if request.variant else {}
+    return {"schema": SCHEMA, "id": digest(identity)[:12], **identity, **variant}
 
 
-def _searched(asked: Request) -> dict[str, Any]:
+def _searched(request: Request) -> dict[str, Any]:
     """Training steps of the search that chose these settings, where one did: they are part of their cost."""
-    steps = settings.searched(asked.method, asked.task, asked.encoder, asked.settings)
+    steps = searched(request.method, request.task, request.encoder, request.settings)
     return {"searched": steps} if steps else {}
 
 
-def _require_same(folder: RunFolder, asked: Request) -> None:
+def _require_same(folder: RunFolder, request: Request) -> None:
     run = folder.description()
     then = {key: run[key] for key in HASHES if key in run}
-    made = dict(_leaves(JUDGED | requested(folder).identity() | then))
-    for key, value in dict(_leaves(JUDGED | asked.identity())).items():
+    made = dict(_leaves(JUDGED | read_request(folder).identity() | then))
+    for key, value in dict(_leaves(JUDGED | request.identity())).items():
         if made.get(key) != value:
             raise RunConflict(
                 f"{folder.path}: made with {key} = {made.get(key)}, asked for {value}; choose another --out"
@@ -313,16 +315,16 @@ def claim(folder: RunFolder) -> Iterator[None]:
 @contextmanager
 def _stop_between_iterations() -> Iterator[Callable[[], bool]]:
     """SIGINT and SIGTERM ask; the run answers after the iteration at hand, with its checkpoint written."""
-    asked: list[int] = []
+    request: list[int] = []
 
     def note(signum: int, frame: FrameType | None) -> None:
-        if asked:
+        if request:
             raise KeyboardInterrupt  # asked twice: now
-        asked.append(signum)
+        request.append(signum)
 
     before = {name: signal.signal(name, note) for name in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: bool(asked)
+        yield lambda: bool(request)
     finally:
         for name, handler in before.items():
             signal.signal(name, handler)

@@ -21,9 +21,10 @@ from metairl.core.errors import Diverged, UsageError, nearest
 from metairl.core.records import Evaluation, RunFolder, write_atomically
 from metairl.core.rng import stream
 from metairl.experiments.fleet.jobs import Job, glance
-from metairl.experiments.request import Request, request
+from metairl.experiments.request import Request, make_request
 from metairl.methods import registry, requirements
-from metairl.methods import settings as tuning
+from metairl.methods.method import Method
+from metairl.methods.settings import settings_from, tuned, tuned_values
 from metairl.tasks import catalogue
 from metairl.tasks.search_space_card import Space
 
@@ -34,7 +35,7 @@ Values = dict[str, dict[str, Any]]  # part -> key -> value
 class Search:
     """What is searched, and with how much."""
 
-    method: str
+    method: Method
     task: str
     encoder: str | None
     space: Space
@@ -52,16 +53,17 @@ class Search:
 
     def values(self, index: int) -> Values:
         """All that a candidate says over the defaults."""
-        _, tuned, _ = tuning.tuned_values(self.method, self.task, self.encoder)
+        _, values, _ = tuned_values(self.method, self.task, self.encoder)
         drawn = self.drawn(index)
-        return {part: tuned.get(part, {}) | drawn.get(part, {}) for part in tuned | drawn}
+        return {part: values.get(part, {}) | drawn.get(part, {}) for part in values | drawn}
 
     def requests(self, index: int) -> list[Request]:
         where = f"space '{self.space.id}'"
-        settings = tuning.settings_from(registry.find(self.method), self.encoder, self.values(index), where)
+        settings = settings_from(self.method, self.encoder, self.values(index), where)
         return [
             replace(
-                request(self.method, self.task, self.encoder, seed, self.steps, settings), judged="validation"
+                make_request(self.method, self.task, self.encoder, seed, self.steps, settings),
+                judged="validation",
             )
             for seed in range(self.seeds)
         ]
@@ -107,18 +109,16 @@ def wanted(
 ) -> Search:
     """Checked before any work starts; a budget is shared out evenly, else every run has the tuned one."""
     chosen = registry.find(method)
-    if chosen.adapts:
-        raise UsageError(f"method '{method}' learns on held-out tasks, which a search does not touch")
     for name, count in (("trials", candidates), ("seeds", seeds)):
         if count < 1:
             raise UsageError(f"--{name} must be 1 or more, not {count}")
-    encoder = requirements.choose_encoder(method, chosen, encoder)
-    steps = tuning.tuned(method, task, encoder)[0] if chosen.recipe else 0
+    encoder = requirements.choose_encoder(chosen, encoder)
+    steps = tuned(chosen, task, encoder)[0] if chosen.recipe else 0
     if budget is not None and chosen.recipe:
         steps = budget // (candidates * seeds)
         if steps < 1:
             raise UsageError(f"--budget {budget} leaves no step for {candidates * seeds} runs")
-    return Search(method, task, encoder, space_for(method, space), candidates, seeds, steps)
+    return Search(chosen, task, encoder, space_for(method, space), candidates, seeds, steps)
 
 
 def space_for(method: str, name: str | None) -> Space:
@@ -156,9 +156,9 @@ def best(candidates: Sequence[Candidate]) -> Candidate | None:
 
 def write(search: Search, chosen: Candidate, spent: int, path: Path) -> None:
     """As benchmarks/tuned has it."""
-    steps, _, _ = tuning.tuned_values(search.method, search.task, search.encoder)
+    steps, _, _ = tuned_values(search.method, search.task, search.encoder)
     values = search.values(chosen.index)
-    own = registry.find(search.method).encoder
+    own = search.method.encoder
     if search.encoder != own and "encoder" in values:
         values["encoders"] = {str(search.encoder): values.pop("encoder")}
     seeds = f"{search.seeds} seed{'s' * (search.seeds > 1)}"
@@ -168,7 +168,7 @@ def write(search: Search, chosen: Candidate, spent: int, path: Path) -> None:
         f"# {search.steps:,} training steps a run, {seeds}. `searched`: training steps of the whole search.",
         "",
         f'["{search.task}"]',
-        *([f"steps = {steps}"] if registry.find(search.method).recipe else []),
+        *([f"steps = {steps}"] if search.method.recipe else []),
         f"searched = {spent}",
         *(f"{part} = {_toml(keys)}" for part, keys in values.items()),
         "",

@@ -37,8 +37,8 @@ class Took:
     work: int
     seconds: float
 
-    def of(self, asked: Request) -> bool:
-        return (self.method, self.encoder) == (asked.method, asked.encoder)
+    def of(self, request: Request) -> bool:
+        return (self.method, self.encoder) == (request.method.label, request.encoder)
 
 
 @dataclass(frozen=True)
@@ -62,17 +62,17 @@ def recorded(roots: Sequence[Path]) -> list[Took]:
     return [took for took in found if took is not None]
 
 
-def estimate(asked: Request, shelves: Sequence[Sequence[Took]]) -> Estimate | None:
+def estimate(request: Request, shelves: Sequence[Sequence[Took]]) -> Estimate | None:
     """By the runs that are most like it, on the first shelf that has any; None where there are none."""
     nearness: list[tuple[Callable[[Took], bool], str]] = [
-        (lambda took: took.task == asked.task, "of it"),
-        (lambda took: took.card.id == asked.card.id, f"of other settings of {asked.card.id}"),
-        (lambda took: took.card.world == asked.card.world, "on other tasks of its world"),
+        (lambda took: took.task == request.task, "of it"),
+        (lambda took: took.card.id == request.card.id, f"of other settings of {request.card.id}"),
+        (lambda took: took.card.world == request.card.world, "on other tasks of its world"),
     ]
     for near, like in nearness:
         for shelf in shelves:
-            if found := [took for took in shelf if took.of(asked) and near(took)]:
-                work = _work(asked.card, asked.steps, asdict(asked.settings))
+            if found := [took for took in shelf if took.of(request) and near(took)]:
+                work = _work(request.card, request.steps, asdict(request.settings))
                 seconds = [took.seconds * work / took.work for took in found]
                 return Estimate(median(seconds), min(seconds), max(seconds), len(found), like)
     return None

@@ -17,9 +17,10 @@ from metairl.core.records import Evaluation, RunFolder
 from metairl.core.rng import stream
 from metairl.evaluation import protocol
 from metairl.evaluation.transfer_matrix import OWN, TRAINING, Cell, Matrix, Relation, Row
-from metairl.experiments.request import Request, can_act, infers_before, judge, requested
+from metairl.experiments.assemble import can_act
+from metairl.experiments.judging import infers_from_support, judge
+from metairl.experiments.request import Request, read_request
 from metairl.experiments.run import reopen
-from metairl.methods import registry
 from metairl.rewards.irl.solution import Evaluable, IRLMethod
 from metairl.tasks import catalogue, sampling
 from metairl.tasks.cards import TaskCard
@@ -33,14 +34,14 @@ def matrix(folders: Sequence[RunFolder], on: Sequence[str], split: str, threads:
     elsewhere = list(dict.fromkeys(map(catalogue.task_name, on)))
     rows: dict[Request, dict[int, RunFolder]] = defaultdict(dict)
     for folder in folders:
-        asked = requested(folder)
-        check_alike(asked, on)
-        seeds = rows[replace(asked, seed=0)]
-        if asked.seed in seeds:
+        request = read_request(folder)
+        check_alike(request, on)
+        seeds = rows[replace(request, seed=0)]
+        if request.seed in seeds:
             raise UsageError(
-                f"{seeds[asked.seed].path} and {folder.path} are the same run, seed {asked.seed}"
+                f"{seeds[request.seed].path} and {folder.path} are the same run, seed {request.seed}"
             )
-        seeds[asked.seed] = folder
+        seeds[request.seed] = folder
     return Matrix(
         split,
         [OWN, *elsewhere, TRAINING],
@@ -48,10 +49,10 @@ def matrix(folders: Sequence[RunFolder], on: Sequence[str], split: str, threads:
     )
 
 
-def check_alike(asked: Request, elsewhere: Sequence[str]) -> None:
+def check_alike(request: Request, elsewhere: Sequence[str]) -> None:
     for name in elsewhere:
-        if not can_act(asked, catalogue.task(name)):
-            raise UsageError(f"what was trained on '{asked.task}' cannot act on '{name}'")
+        if not can_act(request, catalogue.task(name)):
+            raise UsageError(f"what was trained on '{request.task}' cannot act on '{name}'")
 
 
 def relation(trained: TaskCard, judged: TaskCard) -> Relation:
@@ -72,54 +73,55 @@ def training_sample(card: TaskCard) -> TaskSet:
 
 @dataclass(frozen=True)
 class _Run:
-    asked: Request
+    request: Request
     steps: int
     judged: dict[str, Column]  # by column
 
 
 def _row(seeds: dict[int, RunFolder], elsewhere: Sequence[str], split: str, threads: int | None) -> Row:
     runs = [_judged(seeds[seed], elsewhere, split, threads) for seed in sorted(seeds)]
-    asked = runs[0].asked
-    own = registry.find(asked.method).encoder
+    request = runs[0].request
     return Row(
-        method=asked.method if asked.encoder == own else f"{asked.method}+{asked.encoder}",
-        trained_on=asked.task,
+        method=request.label,
+        trained_on=request.task,
         steps=min(run.steps for run in runs),
-        seeds=tuple(run.asked.seed for run in runs),
+        seeds=tuple(run.request.seed for run in runs),
         cells={
-            column: _cell(asked, column, [run.judged[column] for run in runs]) for column in runs[0].judged
+            column: _cell(request, column, [run.judged[column] for run in runs]) for column in runs[0].judged
         },
     )
 
 
 def _judged(folder: RunFolder, elsewhere: Sequence[str], split: str, threads: int | None) -> _Run:
     torch.set_num_threads(threads or folder.description()["threads"])
-    asked, policy, spent = reopen(folder)
-    columns: dict[str, Column] = {OWN: judge(asked, policy, split, spent)}
+    request, policy, spent = reopen(folder)
+    columns: dict[str, Column] = {OWN: judge(request, policy, split, spent)}
     for name in elsewhere:
-        own = name == asked.task
-        columns[name] = columns[OWN] if own else judge(asked, policy, split, spent, catalogue.task(name))
-    columns[TRAINING] = _retained(asked, policy, spent)
-    return _Run(asked, spent.env_steps or spent.gradient_steps, columns)
+        own = name == request.task
+        columns[name] = columns[OWN] if own else judge(request, policy, split, spent, catalogue.task(name))
+    columns[TRAINING] = _retained(request, policy, spent)
+    return _Run(request, spent.env_steps or spent.gradient_steps, columns)
 
 
-def _retained(asked: Request, policy: Evaluable, spent: protocol.StepCounts) -> Column:
+def _retained(request: Request, policy: Evaluable, spent: protocol.StepCounts) -> Column:
     """None for what is shown of a task before the trial: of this sample nothing was logged."""
-    if isinstance(policy, IRLMethod) or infers_before(asked, policy):
+    if isinstance(policy, IRLMethod) or infers_from_support(request, policy):
         return None
-    tasks = training_sample(asked.card)
-    return protocol.meta_test(policy, asked.card, tasks, asked.inputs, asked.seed, spent, asked.engine)
+    tasks = training_sample(request.card)
+    return protocol.meta_test(
+        policy, request.card, tasks, request.inputs, request.seed, spent, request.engine
+    )
 
 
-def _cell(asked: Request, column: str, runs: Sequence[Column]) -> Cell | None:
+def _cell(request: Request, column: str, runs: Sequence[Column]) -> Cell | None:
     judged = [run for run in runs if run is not None]
     if not judged:
         return None
-    task = asked.task if column in (OWN, TRAINING) else column
+    task = request.task if column in (OWN, TRAINING) else column
     success = [[e.success for e in run] for run in judged]
     return Cell(
         task=task,
-        relation=TRAINING if column == TRAINING else relation(asked.card, catalogue.task(task)),
+        relation=TRAINING if column == TRAINING else relation(request.card, catalogue.task(task)),
         returns=np.array([[e.returns for e in run] for run in judged], dtype=float),
         success=np.array(success, dtype=float) if catalogue.task(task).reports_success else None,
     )

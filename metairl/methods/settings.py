@@ -9,7 +9,6 @@ from pydantic import TypeAdapter, ValidationError
 from metairl.agents.encoders import ENCODERS
 from metairl.core.errors import CardError, nearest
 from metairl.methods.method import Method
-from metairl.methods.registry import find
 from metairl.tasks import catalogue
 from metairl.training import fine_tuning
 
@@ -20,54 +19,54 @@ def settings_type(method: Method, encoder: str | None) -> type:
 
     Made once for each combination, so that equal settings of two requests are equal.
     """
-    parts = {"learner": method.learner[1]}
+    defaults = {"learner": method.learner.config}
     if encoder:
-        parts["encoder"] = ENCODERS[encoder][1]
+        defaults["encoder"] = ENCODERS[encoder].config
     if method.recipe:
-        parts["recipe"] = method.recipe[1]
-    defaults = {name: part() for name, part in parts.items()}
-    if method.adapts:
-        defaults |= {"adapt": fine_tuning.Config(), "alone": method.adapts}
+        defaults["recipe"] = method.recipe.config
+    if method.adapt:
+        defaults |= {"adapt": fine_tuning.Config(), "alone": method.adapt.config}
     return make_dataclass("Settings", [(n, type(part), part) for n, part in defaults.items()], frozen=True)
 
 
-def tuned(name: str, task: str, encoder: str | None) -> tuple[int, Any]:
+def tuned(method: Method, task: str, encoder: str | None) -> tuple[int, Any]:
     """The step budget and settings that benchmarks/tuned has for a method on a task, over the defaults."""
-    steps, values, where = tuned_values(name, task, encoder)
-    return steps, settings_from(find(name), encoder, values, where)
+    steps, values, where = tuned_values(method, task, encoder)
+    return steps, settings_from(method, encoder, values, where)
 
 
-def searched(name: str, task: str, encoder: str | None, settings: Any) -> int:
+def searched(method: Method, task: str, encoder: str | None, settings: Any) -> int:
     """Training steps of the search that chose these settings; 0 where they are not the ones it chose."""
-    steps = catalogue.tuned(name, task)[0].get("searched", 0)
-    return int(steps) if steps and tuned(name, task, encoder)[1] == settings else 0
+    steps = catalogue.tuned(method.label, task)[0].get("searched", 0)
+    return int(steps) if steps and tuned(method, task, encoder)[1] == settings else 0
 
 
-def tuned_values(name: str, task: str, encoder: str | None) -> tuple[int, dict[str, Any], str]:
+def tuned_values(method: Method, task: str, encoder: str | None) -> tuple[int, dict[str, Any], str]:
     """The step budget, what is said over the defaults, part by part, and where it is said."""
-    values, path = catalogue.tuned(name, task)
-    steps, found = values.pop("steps", find(name).steps), values.pop("searched", 0)
+    values, path = catalogue.tuned(method.label, task)
+    steps, found = values.pop("steps", method.steps), values.pop("searched", 0)
     for key, value in (("steps", steps), ("searched", found)):
         if not isinstance(value, int):
             raise CardError(f"{path} [{task}]: '{key}' must be a whole number, not {value!r}")
     others = values.pop("encoders", {})  # of encoders that are not the method's own, by name
-    if encoder != find(name).encoder:
+    if encoder != method.encoder:
         values.pop("encoder", None)
         values |= {"encoder": others[encoder]} if encoder in others else {}
     return steps, values, f"{path} [{task}]"
 
 
 def settings_from(method: Method, encoder: str | None, values: dict[str, Any], where: str) -> Any:
-    """Settings with some values replaced; an unknown part or key is named, with the nearest valid one."""
-    whole = settings_type(method, encoder)
-    defaults = whole()
-    parts: dict[str, Any] = {field.name: field.type for field in fields(whole)}
-    chosen = {}
-    for part, changes in values.items():
+    """The defaults with some values replaced; an unknown part or key is named, with the nearest valid one."""
+    return changed(settings_type(method, encoder)(), values, where)
+
+
+def changed(settings: Any, values: dict[str, Any], where: str) -> Any:
+    """Settings with some values replaced, part by part."""
+    parts = {field.name: getattr(settings, field.name) for field in fields(settings)}
+    for part in values:
         if part not in parts:
             raise CardError(f"{where}: unknown part '{part}'; {nearest(part, parts)}")
-        chosen[part] = _changed(getattr(defaults, part), changes, where, part)
-    return whole(**chosen)
+    return replace(settings, **{n: _changed(parts[n], new, where, n) for n, new in values.items()})
 
 
 def _changed(part: Any, changes: dict[str, Any], where: str, name: str) -> Any:

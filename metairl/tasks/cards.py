@@ -7,7 +7,7 @@ or a missing split is one line that names the file, the key and the nearest vali
 import hashlib
 import json
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
@@ -199,14 +199,30 @@ class Published(Strict):
 class Row(Strict):
     name: str
     method: str | None = None  # None: printed by others, not run here
+    regime: Literal["meta", "scratch", "fine-tune"] | None = None  # None: the method's default
     encoder: str | None = None
+    settings: dict[str, dict[str, Any]] = Field(default_factory=dict)  # part -> key -> value, over tuned ones
+    steps: dict[str, int] = Field(default_factory=dict)  # budgets that differ from the tuned one, by column
     seeds: Count = 1
     columns: list[str] | None = None  # the only columns it can fill; None: all
     notes: list[str] = Field(default_factory=list)  # keys of footnotes about our cells
     published: Published | None = None
 
+    @property
+    def flat_settings(self) -> dict[str, Any]:
+        """By their full names: recipe.ask.choose."""
+        return dict(_leaves(self.settings))
+
     def fills(self, column: Column) -> bool:
         return self.method is not None and (self.columns is None or column.name in self.columns)
+
+
+def _leaves(tree: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{above}{key}.")
+        else:
+            yield above + key, value
 
 
 class TableCard(Strict):

@@ -25,7 +25,7 @@ from metairl.data.exemplified import SuccessExampleTasks
 from metairl.data.imitated import DemonstratedTasks
 from metairl.data.replay import some_steps
 from metairl.rewards.adversarial import airl, gail, gcl, success_classifier
-from metairl.rewards.adversarial.absorbing import DiscriminatorBatch
+from metairl.rewards.adversarial.absorbing import DiscriminatorBatch, RewardConfig
 from metairl.rewards.recovered import PolicyWithReward, with_reward
 from metairl.training import on_policy
 from metairl.training.loop import Means
@@ -39,21 +39,7 @@ class Config(on_policy.Config):
     steps: int = 64  # of each, where the reward does not read whole ones
     reward_rate: float = 1e-3  # Adam, of the reward
     context: int = 200  # transitions that a task is inferred from, of demonstrations
-
-
-@dataclass(frozen=True)
-class GAIL(Config):
-    reward: gail.Config = field(default_factory=gail.Config)
-
-
-@dataclass(frozen=True)
-class AIRL(Config):
-    reward: airl.Config = field(default_factory=airl.Config)
-
-
-@dataclass(frozen=True)
-class GCL(Config):
-    reward: gcl.Config = field(default_factory=gcl.Config)
+    reward: RewardConfig = field(default_factory=gail.Config)
 
 
 REWARDS: dict[type, Any] = {
@@ -100,7 +86,7 @@ class AdversarialImitation(on_policy.OnPolicy):
         """Which tasks are lived in next."""
         return torch.randint(len(self.source), (self.config.trials,), generator=self.streams["choose"])
 
-    def with_reward(self) -> PolicyWithReward | None:
+    def policy_with_reward(self) -> PolicyWithReward | None:
         return with_reward(self.agent, self.reward.recovered_reward, None)
 
     def trial_reader(self, trial: Trial, evidence: Batch | None) -> TrialReader:

@@ -11,7 +11,7 @@
 
 e is the share of the variance of what comes next that the model leaves unexplained on held-out logs. Where
 the MDP ends, what rest pays follows for ever. Logs are n demonstrations and episodes of another quality,
-`diverse`, of the same tasks, all without reward.
+`other_data`, of the same tasks, all without reward.
 
 Departures from the code: values reach past one step (there γ is lost in the critic's target); rollouts begin
 in other logs too, not in demonstrations alone; β reads as in the paper once, before learning begins.
@@ -37,7 +37,7 @@ from metairl.training.loop import Means
 
 @dataclass(frozen=True)
 class Config(mopo.Config):
-    diverse: str | None = "medium"  # quality of the other logs
+    other_data: str | None = "medium"  # quality of the other logs
     penalty: float = 0.0  # p
     rollouts: int = 1000
     from_shown: float = 0.0  # share of the rollouts that begin in demonstrations
@@ -51,11 +51,6 @@ class Config(mopo.Config):
     reward_rate: float = 3e-4  # of its Adam
     reward_steps: int = 50  # of an iteration
     reward_batch: int = 1000  # pairs of each kind
-
-
-@dataclass(frozen=True)
-class Equal(Config):
-    scheme: Scheme = "equal"
 
 
 class CLARE(mopo.MOPO):

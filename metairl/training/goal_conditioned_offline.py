@@ -21,11 +21,6 @@ class Config(replay_loop.Config):
     goals: GoalSampling = field(default_factory=GoalSampling)
 
 
-@dataclass(frozen=True)
-class Reached(Config):
-    goals: GoalSampling = field(default_factory=lambda: GoalSampling(here=0.0, later=1.0, evenly=True))
-
-
 class GoalConditionedOffline(offline.FromLogs):
     source: RelabelledDataset
 

@@ -33,7 +33,7 @@ class TrainingLoop:
     def clock(self) -> int:
         return self.env_steps
 
-    def with_reward(self) -> PolicyWithReward | None:
+    def policy_with_reward(self) -> PolicyWithReward | None:
         """The policy with the reward that was learned beside it; None: none was."""
         return None
 

@@ -45,7 +45,7 @@ class Config(offline.Config):
 
 
 class MOPO(offline.Offline):
-    sees_ends = True  # what ends an episode has to be seen
+    needs_termination = True  # computed from observations
 
     def __init__(self, agent: Agent[OffPolicyLearner], source: OfflineDataset, config: Config, seed: int):
         super().__init__(agent, source, config, seed, ("fit", "imagine"))

@@ -29,18 +29,8 @@ class Config(replay_loop.Config):
 
 
 @dataclass(frozen=True)
-class Shown(Config):
-    diverse: str | None = None  # quality of logs that are read beside demonstrations; None: none are
-
-
-@dataclass(frozen=True)
-class Mixed(Shown):
-    diverse: str | None = "medium"
-
-
-@dataclass(frozen=True)
-class Tenth(Config):
-    best: float = 0.1
+class ImitationConfig(Config):
+    other_data: str | None = None  # quality of logs that are read beside demonstrations; None: none are
 
 
 class FromLogs(replay_loop.ReplayLoop):
@@ -94,7 +84,7 @@ class Offline(FromLogs):
             self.source.others.sample_transitions(which, self.config.batch, self.streams["improve"])
         )
 
-    def with_reward(self) -> PolicyWithReward | None:
+    def policy_with_reward(self) -> PolicyWithReward | None:
         learner = self.agent.learner
         return (
             with_reward(self.agent, learner.q_value, learner.state_value)

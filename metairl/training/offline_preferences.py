@@ -33,7 +33,7 @@ from metairl.training.preference_queries import PreferenceQueries
 
 
 @dataclass(frozen=True)
-class AtOnce(preference_queries.Truth):
+class AtOnce(preference_queries.Config):
     early: float = 1.0
     choose: Literal["uniform", "disagreement"] = "uniform"  # members that know nothing agree about nothing
     rounds: int = 1000

@@ -22,7 +22,7 @@ from metairl.rewards.preferences import constitution_teacher, query_selection, r
 from metairl.rewards.preferences import segment_pairs as segments
 from metairl.rewards.preferences.reward_model import PreferenceReward
 from metairl.rewards.preferences.segment_pairs import Pairs
-from metairl.rewards.preferences.teachers import Teacher
+from metairl.rewards.preferences.teachers import Teacher, TeacherConfig
 
 Read = Callable[[Pairs], Tensor]  # what r reads of every step, [n, 2, L, ...]
 
@@ -40,21 +40,7 @@ class Config:
     batch: int = 64  # answers of each
     rate: float = 1e-3  # of their Adam
     reward: reward_model.Config = field(default_factory=reward_model.Config)
-
-
-@dataclass(frozen=True)
-class Truth(Config):
-    teacher: teachers.Config = field(default_factory=teachers.Config)
-
-
-@dataclass(frozen=True)
-class Anyhow(Truth):
-    choose: query_selection.Name = "uniform"
-
-
-@dataclass(frozen=True)
-class Judged(Config):
-    teacher: constitution_teacher.Config = field(default_factory=constitution_teacher.Config)
+    teacher: TeacherConfig = field(default_factory=teachers.Config)
 
 
 TEACHERS: dict[type, Callable[[Any, Spec], Teacher]] = {
@@ -64,7 +50,7 @@ TEACHERS: dict[type, Callable[[Any, Spec], Teacher]] = {
 
 
 class PreferenceQueries:
-    def __init__(self, spec: Spec, width: int, config: Truth | Judged, read: Read, seed: int):
+    def __init__(self, spec: Spec, width: int, config: Config, read: Read, seed: int):
         check_shares(config)
         self.config, self.read = config, read
         self.length = min(config.length, spec.steps)

@@ -29,35 +29,21 @@ from metairl.training.preference_queries import PreferenceQueries
 
 
 @dataclass(frozen=True)
-class TaskComparisons(on_policy.Config):
+class Config(on_policy.Config):
     trials: int = 64  # in all, an iteration
     each: int = 4  # of one task
+    ask: preference_queries.Config = field(default_factory=preference_queries.Config)
 
 
 @dataclass(frozen=True)
-class Truth(TaskComparisons):
-    ask: preference_queries.Truth = field(default_factory=preference_queries.Truth)
-
-
-@dataclass(frozen=True)
-class Judged(TaskComparisons):
-    ask: preference_queries.Judged = field(default_factory=preference_queries.Judged)
-
-
-@dataclass(frozen=True)
-class Relabelled(off_policy.Config):
-    ask: preference_queries.Truth = field(default_factory=preference_queries.Truth)
-
-
-@dataclass(frozen=True)
-class Anyhow(Relabelled):
-    ask: preference_queries.Truth = field(default_factory=preference_queries.Anyhow)
+class OffPolicyConfig(off_policy.Config):
+    ask: preference_queries.Config = field(default_factory=preference_queries.Config)
 
 
 class OnPolicyPreferences(on_policy.OnPolicy):
     config: Any
 
-    def __init__(self, agent: Agent[OnPolicyLearner], source: TaskSource, config: Truth | Judged, seed: int):
+    def __init__(self, agent: Agent[OnPolicyLearner], source: TaskSource, config: Config, seed: int):
         super().__init__(agent, source, config, seed)
         if config.trials % config.each:
             raise UsageError(f"recipe.trials must be a multiple of recipe.each, {config.each}")
@@ -98,7 +84,9 @@ class OnPolicyPreferences(on_policy.OnPolicy):
 
 
 class OffPolicyPreferences(off_policy.OffPolicy):
-    def __init__(self, agent: Agent[OffPolicyLearner], source: TaskSource, config: Relabelled, seed: int):
+    def __init__(
+        self, agent: Agent[OffPolicyLearner], source: TaskSource, config: OffPolicyConfig, seed: int
+    ):
         super().__init__(agent, source, config, seed)
         self.asking = PreferenceQueries(source.spec, agent.encoder.width, config.ask, reading(agent), seed)
         self.networks = nn.ModuleDict({"agent": agent.networks, "reward": self.asking.reward})

@@ -23,7 +23,7 @@ class Config:
     batch: int = 256  # transitions of each that losses are of
     context: int = 100  # transitions that a task is inferred from, for encoders of sets
     segment: int | None = None  # steps read at a time by encoders of sequences, from what acting remembered
-    surgery: bool = False  # gradients of families of tasks that conflict are made to agree (PCGrad)
+    pcgrad: bool = False  # gradients of families of tasks that conflict are made to agree (PCGrad)
     learning_rate: float = 3e-4  # Adam
     max_gradient: float | None = None  # norm above which a gradient is scaled down
 
@@ -64,7 +64,7 @@ class ReplayLoop(TrainingLoop):
 
     def _update(self, moves: EncodedTransitions, aux: Tensor) -> dict[str, Tensor]:
         learner, chance = self.agent.learner, self.streams["improve"]
-        if not self.config.surgery:
+        if not self.config.pcgrad:
             return self.optimizer_step(learner.losses(moves, chance) | {"encoder": aux})
         kinds = torch.unique(moves.family)
         apart = [learner.losses(moves[moves.family == kind], chance) | {"encoder": aux} for kind in kinds]

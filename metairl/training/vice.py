@@ -24,30 +24,24 @@ from metairl.core.types import Batch, Trial
 from metairl.data.exemplified import SuccessExampleTasks
 from metairl.data.replay import Replay, some_steps
 from metairl.rewards.adversarial import success_classifier
-from metairl.rewards.adversarial.absorbing import DiscriminatorBatch
+from metairl.rewards.adversarial.absorbing import DiscriminatorBatch, RewardConfig
 from metairl.training import adversarial_imitation
 from metairl.training.loop import Means
 
 
 @dataclass(frozen=True)
-class Vice(adversarial_imitation.Config):
-    reward: success_classifier.Config = field(default_factory=success_classifier.Config)
+class Config(adversarial_imitation.Config):
+    reward: RewardConfig = field(default_factory=success_classifier.Config)
     tasks: int = 64  # training tasks, drawn once, with examples of each
     keep: int = 10  # newest trials of a task whose steps the reward tells from examples
     first: int = 200  # gradient steps of the reward in the first iteration
     frozen: bool = False  # and none later
 
 
-@dataclass(frozen=True)
-class Naive(Vice):
-    first: int = 2000
-    frozen: bool = True
-
-
 class VICE(adversarial_imitation.AdversarialImitation):
     source: SuccessExampleTasks
 
-    def __init__(self, agent: Agent[PPO], source: SuccessExampleTasks, config: Vice, seed: int):
+    def __init__(self, agent: Agent[PPO], source: SuccessExampleTasks, config: Config, seed: int):
         if config.trials > config.tasks:
             raise UsageError(f"recipe.trials is of different tasks, at most recipe.tasks, {config.tasks}")
         super().__init__(agent, source, config, seed)

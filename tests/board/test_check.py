@@ -301,7 +301,7 @@ EPISODES: dict[str, tuple[Spoil, str]] = {
     "of more steps than they are long": (lambda f: retested(f, eval_steps=1), "1 steps for episodes"),
     "before training ended": (lambda f: retested(f, gradient_steps=10), "judged after 10"),
     "in negative time": (lambda f: retested(f, seconds={"eval": -1.0}), "time that cannot"),
-    "lost more than there were": (lambda f: retested(f, lost=101), "lost"),
+    "diverged more than there were": (lambda f: retested(f, diverged=101), "diverged"),
     "not a number": (lambda f: retested(f, returns=[float("nan")] * 100), "returns"),
     "endless": (lambda f: retested(f, returns=[float("inf")] * 100), "returns"),
     "better by hand": (lambda f: retested(f, returns=[-1.0] * 100), "the episodes say"),
@@ -318,7 +318,7 @@ def test_episodes_that_cannot_have_been(folder: Path, attack: str) -> None:
 
 def test_a_line_that_was_edited(folder: Path) -> None:
     file = folder / RUN / "records.jsonl"
-    file.write_text(file.read_text().replace('"lost":0', '"lost":1', 1))
+    file.write_text(file.read_text().replace('"diverged":0', '"diverged":1', 1))
     refused(summed(folder), "checksum")
 
 

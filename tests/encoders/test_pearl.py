@@ -123,13 +123,13 @@ def test_a_task_is_inferred_where_an_episode_begins_and_then_held(encoder: Pearl
 
 
 def test_without_sampling_no_chance_is_asked_for() -> None:
-    assert Config(latent=4).noise == 4
-    assert Config(latent=4, sampling=False).noise == 0
+    assert Config(latent=4).noise_dim == 4
+    assert Config(latent=4, sampling=False).noise_dim == 0
 
 
 def test_evidence_teaches_the_encoder_through_the_critic_alone(encoder: Pearl) -> None:
     learner = SAC(SPEC, encoder.width, Settings(hidden=(8,)))
-    agent = Agent(encoder, learner, "trial", PolicyInputs(noise=LATENT))
+    agent = Agent(encoder, learner, "trial", PolicyInputs(noise_dim=LATENT))
     moves, _ = agent.encode_given_context(transitions(3, 5), transitions(3, 4), stream("draws"))
     losses = learner.losses(moves, stream("actions"))
     weights = list(encoder.parameters())

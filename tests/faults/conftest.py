@@ -25,7 +25,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two runs, one after the other, that nothing happened to."""
     root = tmp_path_factory.mktemp("alone")
     for job in jobs_of(grid(2), root):
-        execute(job.asked, job.path, [])
+        execute(job.request, job.path, [])
     return root
 
 

@@ -21,7 +21,7 @@ from metairl.experiments import run
 from metairl.experiments.fleet.crew import IMPORTED, Local
 from metairl.experiments.fleet.fleet import Fleet, Row, Watch
 from metairl.experiments.fleet.jobs import Job, planned
-from metairl.experiments.request import Request, request
+from metairl.experiments.request import Request, make_request
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["pytest", "metairl.cli.train", *IMPORTED])
@@ -124,7 +124,7 @@ def drill(words: str, root: Path, kills: int, chance: Random, terms: float = 0.2
                 process.join(timeout=60)
                 assert process.exitcode in (-signal.SIGKILL, -signal.SIGTERM, 130, 0), process.exitcode
                 landed = process.exitcode != 0  # it had not ended by itself in the meantime
-                tally.kills, tally.asked = tally.kills + landed, tally.asked + (ask and landed)
+                tally.kills, tally.request = tally.kills + landed, tally.request + (ask and landed)
         tally.compare(completed(words, folder), reference)
     return tally
 
@@ -142,7 +142,7 @@ def until(happened: Callable[[], bool], seconds: float = 60.0) -> None:
 
 
 def grid(seeds: int, steps: int = 5_000) -> list[Request]:
-    return [request("rl2", "bandit-5:pulls=10", None, seed, steps) for seed in range(seeds)]
+    return [make_request("rl2", "bandit-5:pulls=10", None, seed, steps) for seed in range(seeds)]
 
 
 def sail(jobs: Sequence[Job], watch: Watch = lambda rows: None) -> list[Row]:

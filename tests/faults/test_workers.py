@@ -17,7 +17,7 @@ from metairl.experiments import run, time_estimates
 from metairl.experiments.fleet.crew import Local
 from metairl.experiments.fleet.fleet import Fleet, Row
 from metairl.experiments.fleet.jobs import jobs_of, planned
-from metairl.experiments.request import request
+from metairl.experiments.request import make_request
 
 
 def signals(crew: Local, number: int, times: int) -> Callable[[Sequence[Row]], None]:
@@ -64,7 +64,7 @@ def test_a_simulation_that_diverges_costs_its_lanes_and_not_the_run(tmp_path: Pa
     card = shelf / "tasks" / "drill-cheetah-v1.toml"
     strong = 'control = 0.05, scale = { "actuator_gear" = 1e4 }'
     card.write_text(card.read_text().replace("control = 0.05", strong))
-    run.execute(request("random", "drill-cheetah"), tmp_path / "run", [])
+    run.execute(make_request("random", "drill-cheetah"), tmp_path / "run", [])
     judged = [r for r in RunFolder(tmp_path / "run").records() if isinstance(r, Evaluation)]
     assert sum(e.diverged for e in judged) > 0
     assert all(math.isfinite(value) for e in judged for value in e.returns)
@@ -100,7 +100,7 @@ def test_clocks_that_jump_end_nothing_and_change_no_number(
         patch.setattr(time, "time", leaping)
         patch.setattr(run, "now", lambda: next(times))
         rows = Fleet(Local(1, threads=1), patience=30.0, watch=leap).sail(jobs[:1])
-        run.execute(jobs[1].asked, jobs[1].path, [])
+        run.execute(jobs[1].request, jobs[1].path, [])
     assert [row.tries for row in rows] == [1] and jobs[0].completed() and jobs[1].completed()
     for mine, other in zip(jobs, jobs_of(grid(2), alone), strict=True):
         assert lines(mine.path) == lines(other.path)

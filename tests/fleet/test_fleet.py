@@ -21,14 +21,14 @@ from metairl.experiments.fleet import making, on_ray
 from metairl.experiments.fleet.crew import Local
 from metairl.experiments.fleet.fleet import Fleet, Row
 from metairl.experiments.fleet.jobs import Job, glance, jobs_of, planned
-from metairl.experiments.request import Request, request
+from metairl.experiments.request import Request, make_request
 from metairl.experiments.run import execute
 
 STEPS = 5_000
 
 
 def asked(seed: int, method: str = "rl2", steps: int = STEPS) -> Request:
-    return request(method, "bandit-5:pulls=10", None, seed, steps)
+    return make_request(method, "bandit-5:pulls=10", None, seed, steps)
 
 
 def states(rows: Sequence[Row]) -> list[str]:
@@ -48,7 +48,7 @@ class Scripted:
         return 2
 
     def start(self, job: Job) -> None:
-        seed = job.asked.seed
+        seed = job.request.seed
         self.started.append(seed)
         code = self.codes[seed].pop(0)
         if code == 0:
@@ -62,7 +62,7 @@ class Scripted:
         yield from ended
 
     def stop(self, job: Job, at_once: bool) -> None:
-        self.stopped.append((job.asked.seed, at_once))
+        self.stopped.append((job.request.seed, at_once))
         self.ended.append((job, -9))
 
     def close(self) -> None: ...
@@ -189,7 +189,7 @@ def test_a_folder_of_another_run_is_refused_before_anything_starts(tmp_path: Pat
 def test_a_planned_run_does_not_count_as_one_that_was_resumed(tmp_path: Path) -> None:
     (job,) = planned(jobs_of([asked(0)], tmp_path))
     assert RunFolder(job.path).description()["status"] == "planned"
-    execute(job.asked, job.path, [])
+    execute(job.request, job.path, [])
     run = RunFolder(job.path).description()
     assert run["status"] == "completed" and "resumed" not in run and "versions" in run
 
@@ -234,7 +234,7 @@ def test_a_run_that_fails_is_named_and_the_rest_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     without_committed(monkeypatch)
-    folder = request("thompson", "bandit-5:pulls=10").folder(tmp_path)
+    folder = make_request("thompson", "bandit-5:pulls=10").folder(tmp_path)
     folder.mkdir(parents=True)
     (folder / "records.jsonl").mkdir()  # a disk that gives no file there
     assert main([*TABLE, "--jobs", "2", "--runs", str(tmp_path)]) == 11

@@ -8,7 +8,7 @@ import pytest
 from metairl.core.records import RunFolder
 from metairl.experiments.fleet.fleet import Fleet, Row
 from metairl.experiments.fleet.jobs import jobs_of, planned
-from metairl.experiments.request import Request, request
+from metairl.experiments.request import Request, make_request
 from metairl.experiments.run import execute
 
 ray = pytest.importorskip("ray", reason="the extra 'ray' is not installed")
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Ray's o
 
 
 def asked(seed: int) -> Request:
-    return request("rl2", "bandit-5:pulls=10", None, seed, 20_000)
+    return make_request("rl2", "bandit-5:pulls=10", None, seed, 20_000)
 
 
 def numbers(root: Path, seed: int) -> list[object]:

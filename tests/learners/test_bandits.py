@@ -14,7 +14,8 @@ from metairl.core.errors import UsageError
 from metairl.core.rng import stream
 from metairl.core.types import Context, NoConfig, PolicyInputs, Spec
 from metairl.evaluation.protocol import StepCounts, meta_test
-from metairl.experiments.request import build, request
+from metairl.experiments.assemble import build
+from metairl.experiments.request import make_request
 from metairl.methods.registry import METHODS
 from metairl.tasks import catalogue, sampling
 
@@ -79,7 +80,7 @@ def test_beta_draws_have_their_moments() -> None:
 @pytest.mark.parametrize("name", ["greedy", "thompson", "ots", "ucb1", "gittins", "bayes-optimal"])
 def test_renaming_the_arms_renames_the_choice(name: str) -> None:
     """With counts that leave no tie, the permuted problem has the permuted answer, draw by draw or surely."""
-    policy = build(request(name, "bandit-5"))[0]
+    policy = build(make_request(name, "bandit-5"))[0]
     wins, losses = [3.0, 0.0, 1.0, 0.0, 0.0], [0.0, 2.0, 1.0, 1.0, 0.0]
     order = [4, 2, 0, 1, 3]
     straight = chosen(policy, wins, losses, 8000).bincount(minlength=5) / 8000
@@ -152,7 +153,7 @@ def test_bayes_optimum_refuses_what_it_cannot_do() -> None:
 
 
 def score(name: str, task: str, tasks: int) -> tuple[float, float]:
-    asked = request(name, task)
+    asked = make_request(name, task)
     drawn = sampling.TaskSet(task, "some", sampling.draw(asked.card, tasks, stream("some", task)))
     inputs = PolicyInputs(task=METHODS[name].sees_task)
     returns = np.array(

@@ -13,8 +13,9 @@ from metairl.agents.rl.multi_head import HeadedPPO, HeadedSAC, Heads
 from metairl.core.errors import UsageError
 from metairl.core.rng import stream
 from metairl.core.types import EncodedTransitions, EncodedTrial, Spec
-from metairl.envs import make
-from metairl.experiments.request import build, can_act, request, spec_of
+from metairl.envs import make, spec_of
+from metairl.experiments.assemble import build, can_act
+from metairl.experiments.request import make_request
 from metairl.methods.registry import find
 from metairl.methods.settings import settings_from
 from metairl.tasks import catalogue, sampling
@@ -131,7 +132,7 @@ def said(learner: Any, z: Tensor) -> Tensor:
 def test_every_held_out_task_has_the_head_of_its_skill(name: str) -> None:
     card = catalogue.task(name)
     tasks = sampling.task_set(card, "test")[:10]
-    policy, _ = build(request("sac-heads", name, steps=0))
+    policy, _ = build(make_request("sac-heads", name, steps=0))
     net = policy.agent.learner.policy.net
     told = make(card, tasks, stream("world")).task
     z = torch.cat([torch.randn(10, policy.agent.encoder.width - told.shape[1]), told], dim=1)
@@ -154,18 +155,18 @@ def test_every_held_out_task_has_the_head_of_its_skill(name: str) -> None:
 )
 def test_what_has_no_heads_is_refused(name: str, task: str, encoder: str | None, said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        request(name, task, encoder)
+        make_request(name, task, encoder)
 
 
 def test_a_skill_is_not_known_by_an_embedding() -> None:
     settings = settings_from(find("sac-heads"), "oracle", {"encoder": {"embed": 3}}, "here")
     with pytest.raises(UsageError, match=r"encoder\.embed: 'sac-heads' reads which skill it is"):
-        request("sac-heads", "mt10", settings=settings)
-    assert request("sac", "mt10", "oracle", settings=settings)
+        make_request("sac-heads", "mt10", settings=settings)
+    assert make_request("sac", "mt10", "oracle", settings=settings)
 
 
 def test_a_card_with_skills_that_have_no_head_is_not_judged() -> None:
-    headed, plain = request("sac-heads", "mt10"), request("sac", "mt10", "oracle")
+    headed, plain = make_request("sac-heads", "mt10"), make_request("sac", "mt10", "oracle")
     other, fewer = catalogue.task("mt50"), catalogue.task("mt1")
     assert can_act(plain, other) and not can_act(headed, other)
     assert can_act(headed, fewer) and can_act(headed, headed.card)

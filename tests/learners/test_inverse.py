@@ -16,7 +16,7 @@ SPEC = Spec(obs=2, actions=2, discrete=True, horizon=5, episodes=1, params=1)
 ARM = Spec(obs=2, actions=1, discrete=False, horizon=5, episodes=1, params=1)
 
 
-def moves(spec: Spec, shown: list[float] | None = None, follows: float = 1.0) -> EncodedTransitions:
+def moves(spec: Spec, shown: list[float] | None = None, continues: float = 1.0) -> EncodedTransitions:
     count = len(shown or [1.0])
     one = torch.ones(1, count)
     action = (
@@ -28,7 +28,7 @@ def moves(spec: Spec, shown: list[float] | None = None, follows: float = 1.0) ->
         action=action,
         reward=torch.full((1, count), torch.nan),
         next_z=there.expand(1, count, 2),
-        continues=follows * one,
+        continues=continues * one,
         mask=one,
         family=torch.zeros(1, dtype=torch.long),
         is_demo=torch.tensor([shown or [1.0]]),

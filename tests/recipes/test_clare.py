@@ -13,8 +13,8 @@ from metairl.core.rollout import rollout
 from metairl.core.types import EncodedTransitions, NoConfig, PolicyInputs
 from metairl.data.offline_dataset import OfflineDataset
 from metairl.data.replay import Replay
+from metairl.envs import spec_of
 from metairl.envs.point import Point
-from metairl.experiments.request import spec_of
 from metairl.methods import build, registry
 from metairl.methods import settings as tuning
 from metairl.tasks import catalogue

@@ -11,15 +11,17 @@ from spoiling import learns_the_same
 from metairl.agents.agent import AgentPolicy, ConditionedPolicy
 from metairl.agents.encoders import ENCODERS
 from metairl.core.errors import UsageError
-from metairl.core.records import Evaluation, RunFolder, TrainingLoop
+from metairl.core.records import Evaluation, RunFolder, Training
 from metairl.core.rng import stream
 from metairl.core.rollout import rollout
 from metairl.data import exemplified
-from metairl.envs import make
+from metairl.envs import make, spec_of
 from metairl.envs.point_maze import PointMaze
 from metairl.evaluation.protocol import StepCounts
 from metairl.experiments import experts
-from metairl.experiments.request import Request, build, given_support, judge, request, spec_of
+from metairl.experiments.assemble import build
+from metairl.experiments.judging import given_support, judge
+from metairl.experiments.request import Request, make_request
 from metairl.methods.registry import METHODS, find
 from metairl.methods.settings import settings_from
 from metairl.tasks import catalogue, sampling
@@ -33,7 +35,7 @@ SMALL = {"tasks": 8, "trials": 6, "keep": 2, "first": 3, "rounds": 2, "rows": 4,
 
 def asked(name: str, encoder: str = "oracle", **recipe: object) -> Request:
     settings = settings_from(find(name), encoder, {"recipe": SMALL | recipe}, "")
-    return request(name, TASK, encoder, steps=3000, settings=settings)
+    return make_request(name, TASK, encoder, steps=3000, settings=settings)
 
 
 def built(name: str, **recipe: object) -> VICE:
@@ -60,11 +62,11 @@ def test_examples_are_a_setting_of_the_task_that_is_asked_for() -> None:
     with pytest.raises(
         UsageError, match="learns from states of success: say how many, as in point-maze-v1:ex"
     ):
-        request("vice", "point-maze")
+        make_request("vice", "point-maze")
     with pytest.raises(UsageError, match="'examples' must be a whole number above 0, not 'many'"):
-        request("vice", "point-maze:examples=many")
+        make_request("vice", "point-maze:examples=many")
     with pytest.raises(UsageError, match="has no setting 'examples'"):
-        request("vice", "bandit-5:examples=3")
+        make_request("vice", "bandit-5:examples=3")
     with pytest.raises(UsageError, match=r"recipe\.trials is of different tasks, at most recipe\.tasks, 4"):
         built("vice", tasks=4)
     assert catalogue.task_name(TASK) == "point-maze-v1:episodes=1,examples=5"
@@ -129,7 +131,7 @@ def test_what_the_world_pays_is_never_read(name: str, monkeypatch: pytest.Monkey
 
 def trained(name: str, seed: int) -> tuple[float, float]:
     """Success in held-out tasks, and how much the reward thinks of what the policy does there."""
-    wanted = request(name, "point-maze:examples=20", seed=seed)
+    wanted = make_request(name, "point-maze:examples=20", seed=seed)
     policy, recipe = build(wanted)
     assert isinstance(recipe, VICE)
     while recipe.clock < wanted.steps:
@@ -165,9 +167,7 @@ def test_in_the_committed_runs_the_classifier_fitted_in_advance_is_fooled_in_eve
         last = [record for record in found if isinstance(record, Evaluation)][-1]
         assert last.split == "test" and last.success is not None
         success[name].append(sum(last.success) / len(last.success))
-        looks[name].append(
-            [record for record in found if isinstance(record, TrainingLoop)][-1].metrics["looks"]
-        )
+        looks[name].append([record for record in found if isinstance(record, Training)][-1].metrics["looks"])
     assert max(success["goal-classifier"]) < min(success["vice"]) / 2
     assert min(looks["goal-classifier"]) > max(looks["vice"])
 

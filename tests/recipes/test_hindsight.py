@@ -17,8 +17,9 @@ from metairl.core.types import Batch
 from metairl.data import offline_dataset
 from metairl.data.hindsight import GoalSampling, RelabelledDataset
 from metairl.data.replay import Replay
-from metairl.envs import point
-from metairl.experiments.request import _copy, build, request, spec_of
+from metairl.envs import point, spec_of
+from metairl.experiments.assemble import build, copy_for_task
+from metairl.experiments.request import make_request
 from metairl.tasks import catalogue, sampling
 from metairl.training import offline
 from metairl.training.fine_tuning import Config as Adapt
@@ -160,7 +161,7 @@ def test_choices_that_cannot_be_made_are_refused(wrong: dict[str, float], said: 
 
 
 def built(name: str, task: str = TASK, seed: int = 0) -> GoalConditionedOffline:
-    asked = request(name, task, seed=seed)
+    asked = make_request(name, task, seed=seed)
     small = replace(asked.settings.recipe, batch_tasks=4, batch=8)
     _, recipe = build(replace(asked, settings=replace(asked.settings, recipe=small)))
     assert isinstance(recipe, GoalConditionedOffline)
@@ -200,13 +201,13 @@ def test_cloning_has_goals_of_its_own_trials_alone_and_values_have_others_too() 
 @pytest.mark.usefixtures("quick")
 def test_learning_on_begins_with_what_was_learned_and_reads_so_many_labels_with_their_reward() -> None:
     task = "point-robot:data=replay,episodes=1,labels=7"
-    asked = request("gc-iql-tuned", task)
+    asked = make_request("gc-iql-tuned", task)
     asked = replace(asked, settings=replace(asked.settings, adapt=Adapt(steps=5, points=1, tasks=2)))
     _, before = build(asked)
     assert before is not None
     before.iterate(0.0)
     tasks = sampling.task_set(asked.card, "test")
-    policy, recipe = _copy(asked, before, tasks, 1)
+    policy, recipe = copy_for_task(asked, before, tasks, 1)
     assert type(recipe) is offline.Offline and isinstance(policy, AgentPolicy)
     start = before.networks.state_dict()
     assert all(torch.equal(value, start[key]) for key, value in recipe.networks.state_dict().items())
@@ -260,14 +261,14 @@ def test_combinations_that_cannot_work_are_refused_by_name(logged: Path) -> None
     with pytest.raises(
         UsageError, match=r"no goal of 'half-cheetah-v1' can be read .* it can in half-cheetah-vel"
     ):
-        request("gc-iql", "half-cheetah:data=replay")
+        make_request("gc-iql", "half-cheetah:data=replay")
     with pytest.raises(UsageError, match="learns from logs: say which, as in point-robot-v1:data=replay"):
-        request("gc-bc", "point-robot")
+        make_request("gc-bc", "point-robot")
     for name in ("iql", "gc-iql", "preferences-iql-alone", "sac"):
         with pytest.raises(
             UsageError, match=f"labels=5 are what a method learns on from .* '{name}' does not"
         ):
-            request(name, "point-robot:data=replay,labels=5")
+            make_request(name, "point-robot:data=replay,labels=5")
     with pytest.raises(StorageError, match="no logs there"):
-        build(request("gc-cql", "point-maze:data=replay"))
+        build(make_request("gc-cql", "point-maze:data=replay"))
     assert not list(logged.glob("point-maze*"))

@@ -16,10 +16,10 @@ from metairl.core.rollout import rollout
 from metairl.core.types import NoConfig, Outcome, PolicyInputs, Trial
 from metairl.data.offline_dataset import OfflineDataset
 from metairl.data.replay import Replay
-from metairl.envs import make
+from metairl.envs import make, spec_of
 from metairl.envs.point import Point
 from metairl.envs.termination import ends_of
-from metairl.experiments.request import request, spec_of
+from metairl.experiments.request import make_request
 from metairl.methods import build, registry, requirements
 from metairl.methods import settings as tuning
 from metairl.tasks import catalogue, sampling
@@ -197,7 +197,7 @@ def test_a_hopper_is_imagined_until_it_falls_and_values_stop_there() -> None:
     assert not fallen(kept.obs[there]).any()
     moves, _ = mopo.agent.encode_transitions(kept)
     assert torch.equal(moves.continues, 1 - kept.terminated)
-    gone = replace(moves, next_obs=torch.where(kept.terminated[..., None] > 0, 1000.0, moves.next_obs))
+    gone = replace(moves, next_z=torch.where(kept.terminated[..., None] > 0, 1000.0, moves.next_z))
     one, other = (mopo.agent.learner.losses(m, stream("loss"))["critic"] for m in (moves, gone))
     assert torch.equal(one, other)
 
@@ -229,7 +229,7 @@ def test_without_a_penalty_imagined_rewards_are_as_predicted() -> None:
     batch = mopo.imagined.sample_transitions(torch.arange(TASKS), 30, stream("some"))
     flat = [batch.obs.flatten(0, 1), batch.action.flatten(0, 1), batch.task.repeat_interleave(30, 0)]
     mean, _ = mopo.model.predict(*flat)
-    torch.testing.assert_close(batch.learned.flatten(), mean[0, :, -1], atol=1e-5, rtol=0)
+    torch.testing.assert_close(batch.training_reward.flatten(), mean[0, :, -1], atol=1e-5, rtol=0)
     torch.testing.assert_close(batch.next_obs.flatten(0, 1), mean[0, :, :-1], atol=1e-5, rtol=0)
 
 
@@ -249,20 +249,20 @@ def test_encoders_that_infer_tasks_are_refused(encoder: str) -> None:
     with pytest.raises(
         UsageError, match=f"'mopo' goes with the encoders 'none' and 'oracle', not with '{encoder}'"
     ):
-        request("mopo", "point-robot:data=replay", encoder)
+        make_request("mopo", "point-robot:data=replay", encoder)
     with pytest.raises(UsageError, match="'mopo-alone' is one with encoder 'none'; 'oracle' goes with"):
-        request("mopo-alone", "point-robot:data=replay", "oracle")
+        make_request("mopo-alone", "point-robot:data=replay", "oracle")
 
 
 def test_worlds_are_refused_whose_ends_nothing_reads() -> None:
     for task in ("hopper", "hopper-rand-params", "walker-rand-params", "humanoid-dir", "half-cheetah"):
-        assert request("mopo", f"{task}:data=replay").card.id == f"{task}-v1"
+        assert make_request("mopo", f"{task}:data=replay").card.id == f"{task}-v1"
     for task in ("cartpole", "snail-maze"):
         with pytest.raises(UsageError, match=f"'{task}-v1' may end early, and nothing reads that there"):
             requirements.check_ends_seen("mopo", METHOD, catalogue.task(task))
         requirements.check_ends_seen("iql", registry.find("iql"), catalogue.task(task))
     with pytest.raises(UsageError, match="works on point and"):
-        request("mopo", "tabular-mdp:data=replay")
+        make_request("mopo", "tabular-mdp:data=replay")
 
 
 def test_parts_of_a_part_are_checked_as_parts_are() -> None:

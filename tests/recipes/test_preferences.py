@@ -12,12 +12,14 @@ from resuming import saved, snapshot
 from torch import Generator, Tensor
 
 from metairl.core.errors import UsageError
-from metairl.core.records import RunFolder, TrainingLoop
+from metairl.core.records import RunFolder, Training
 from metairl.core.types import Step
 from metairl.envs.point import Point
 from metairl.evaluation.protocol import StepCounts
 from metairl.evaluation.statistics import permutation_test
-from metairl.experiments.request import Request, build, judge, request
+from metairl.experiments.assemble import build
+from metairl.experiments.judging import judge
+from metairl.experiments.request import Request, make_request
 from metairl.experiments.run import execute
 from metairl.methods.registry import find
 from metairl.methods.settings import settings_from
@@ -36,13 +38,13 @@ QUESTIONS = {"labels": 40, "session": 7, "rounds": 5, "length": 5}
 def asked(name: str, steps: int = 1600, **questions: object) -> Request:
     values = {"recipe": {**SMALL[name], "ask": QUESTIONS | questions}}
     settings = settings_from(find(name), "oracle", values, "")
-    return request(name, TASK, steps=steps, settings=settings)
+    return make_request(name, TASK, steps=steps, settings=settings)
 
 
 @pytest.mark.parametrize("name", list(SMALL))
 def test_the_budget_of_labels_is_asked_to_the_last_and_recorded(name: str, tmp_path: Path) -> None:
     execute(asked(name), tmp_path, [])
-    kept = [r.metrics for r in RunFolder(tmp_path).records() if isinstance(r, TrainingLoop)]
+    kept = [r.metrics for r in RunFolder(tmp_path).records() if isinstance(r, Training)]
     mask = [metrics.get("asked", 0.0) for metrics in kept]
     assert mask == sorted(mask) and mask[-1] == 40
     assert kept[-1]["labels"] == 40 and kept[-1]["agreement"] == 1
@@ -52,8 +54,8 @@ def test_the_budget_of_labels_is_asked_to_the_last_and_recorded(name: str, tmp_p
     assert set(half) == {40.0}  # all of them by the half, and what one iteration adds
 
 
-def training(folder: Path) -> list[TrainingLoop]:
-    return [record for record in RunFolder(folder).records() if isinstance(record, TrainingLoop)]
+def training(folder: Path) -> list[Training]:
+    return [record for record in RunFolder(folder).records() if isinstance(record, Training)]
 
 
 def test_skipped_questions_are_spent_and_are_no_labels() -> None:
@@ -147,10 +149,10 @@ def test_every_step_that_was_kept_is_paid_by_the_newest_reward() -> None:
 
 def test_what_cannot_work_is_refused_by_name() -> None:
     with pytest.raises(UsageError, match="encoders 'oracle' and 'none' and 'care', not with 'rl2'"):
-        request("preferences", TASK, "rl2")
+        make_request("preferences", TASK, "rl2")
     uneven = settings_from(find("preferences"), "oracle", {"recipe": {"trials": 6, "each": 4}}, "")
     with pytest.raises(UsageError, match=r"recipe\.trials must be a multiple of recipe\.each, 4"):
-        build(request("preferences", TASK, settings=uneven))
+        build(make_request("preferences", TASK, settings=uneven))
     with pytest.raises(UsageError, match=r"recipe\.ask\.until is a share, above 0 and at most 1"):
         build(asked("preferences", until=0.0))
 
@@ -183,7 +185,7 @@ def test_comparisons_teach_where_to_go() -> None:
         learner = {"trace": 0.9, "gamma": 0.95, "hidden": (64, 64)}
         values = {"recipe": recipe, "learner": learner}
         settings = settings_from(find("preferences"), "oracle", values, "")
-        wanted = request("preferences", TASK, steps=60_000, settings=settings)
+        wanted = make_request("preferences", TASK, steps=60_000, settings=settings)
         policy, trained = build(wanted)
         while trained.clock < wanted.steps:
             trained.iterate(trained.clock / wanted.steps)
@@ -194,9 +196,9 @@ def test_comparisons_teach_where_to_go() -> None:
 
 def test_a_task_may_say_how_many_questions_there_are() -> None:
     """Whatever was tuned; who asks nothing is refused."""
-    few = request("preferences", "point-robot:episodes=1,questions=30")
-    tuned = request("preferences", "point-robot:episodes=1")
+    few = make_request("preferences", "point-robot:episodes=1,questions=30")
+    tuned = make_request("preferences", "point-robot:episodes=1")
     assert few.settings.recipe.ask == replace(tuned.settings.recipe.ask, labels=30)
     assert few.steps == tuned.steps and few.settings.learner == tuned.settings.learner
     with pytest.raises(UsageError, match="questions=30 are for methods that ask them; 'ppo' does not"):
-        request("ppo", "point-robot:questions=30")
+        make_request("ppo", "point-robot:questions=30")

@@ -12,7 +12,9 @@ from test_preferences import by_place
 from metairl.agents.agent import ConditionedPolicy
 from metairl.core.errors import DamagedFile, UsageError
 from metairl.data import offline_dataset
-from metairl.experiments.request import Request, build, given_support, request
+from metairl.experiments.assemble import build
+from metairl.experiments.judging import given_support
+from metairl.experiments.request import Request, make_request
 from metairl.methods.registry import find
 from metairl.methods.settings import settings_from
 from metairl.rewards.preferences.human_answers import Answer, append
@@ -34,7 +36,7 @@ def quick(logged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def asked(task: str = TASK, encoder: str = "oracle", **recipe: object) -> Request:
     settings = settings_from(find("preferences-iql"), encoder, {"recipe": SMALL | recipe}, "")
-    return request("preferences-iql", task, encoder, settings=settings)
+    return make_request("preferences-iql", task, encoder, settings=settings)
 
 
 def built(task: str = TASK, encoder: str = "oracle", **recipe: object) -> OfflinePreferences:

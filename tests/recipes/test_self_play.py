@@ -15,7 +15,9 @@ from metairl.core.rollout import rollout
 from metairl.core.types import PolicyInputs, Trial
 from metairl.envs.point_maze import PointMaze
 from metairl.evaluation.protocol import StepCounts
-from metairl.experiments.request import Request, build, judge, request
+from metairl.experiments.assemble import build
+from metairl.experiments.judging import judge
+from metairl.experiments.request import Request, make_request
 from metairl.methods.registry import METHODS, find
 from metairl.methods.settings import settings_from
 from metairl.tasks import catalogue, sampling
@@ -32,7 +34,7 @@ SMALL = {"trials": TRIALS, "epochs": 2, "minibatches": 2}
 
 def asked(name: str, **recipe: object) -> Request:
     settings = settings_from(find(name), "oracle", {"recipe": SMALL | recipe}, "")
-    return request(name, "point-maze", steps=3000, settings=settings)
+    return make_request(name, "point-maze", steps=3000, settings=settings)
 
 
 def built(name: str, **recipe: object) -> GoalReaching:
@@ -254,7 +256,7 @@ def test_what_the_world_pays_is_never_read(name: str, monkeypatch: pytest.Monkey
 
 def trained(name: str) -> float:
     """Success in held-out tasks."""
-    wanted = request(name, "point-maze", seed=0)
+    wanted = make_request(name, "point-maze", seed=0)
     policy, recipe = build(wanted)
     assert isinstance(recipe, GoalReaching)
     while recipe.clock < wanted.steps:

@@ -17,7 +17,8 @@ from metairl.core.errors import CardError, Unreachable, UsageError
 from metairl.core.records import RunFolder
 from metairl.core.rng import stream
 from metairl.core.types import Spec
-from metairl.experiments.request import build, request
+from metairl.experiments.assemble import build
+from metairl.experiments.request import make_request
 from metairl.experiments.run import execute
 from metairl.methods.registry import find
 from metairl.methods.settings import settings_from
@@ -166,7 +167,7 @@ def test_a_question_is_asked_again_so_often_and_no_more(monkeypatch: pytest.Monk
 def test_a_judge_that_is_not_there_is_one_line_and_leaves_no_half_session(tmp_path: Path) -> None:
     values = {"recipe": {"trials": 8, "ask": {"teacher": {"url": "http://127.0.0.1:9/v1", "tries": 1}}}}
     settings = settings_from(find("rlaif"), "oracle", values, "")
-    wanted = request("rlaif", "point-robot:episodes=1", steps=500, settings=settings)
+    wanted = make_request("rlaif", "point-robot:episodes=1", steps=500, settings=settings)
     with pytest.raises(Unreachable, match=r"^http://127\.0\.0\.1:9/v1: no answer from the judge \(.*\)$"):
         execute(wanted, tmp_path, [])
     assert RunFolder(tmp_path).description()["status"] == "failed"
@@ -179,6 +180,6 @@ def test_a_judge_that_is_not_there_is_one_line_and_leaves_no_half_session(tmp_pa
 def test_agreement_with_what_the_task_pays_is_reported() -> None:
     values = {"recipe": {"trials": 16, "ask": {"labels": 60, "early": 1.0, "length": 5}}}
     settings = settings_from(find("rlaif"), "oracle", values, "")
-    _, recipe = build(request("rlaif", "point-robot:episodes=1", steps=500, settings=settings))
+    _, recipe = build(make_request("rlaif", "point-robot:episodes=1", steps=500, settings=settings))
     found = recipe.iterate(0.0)
     assert found["labels"] == 60 and 0.85 < found["agreement"] <= 1.0

@@ -88,7 +88,7 @@ def test_a_lane_is_over_where_its_end_is_seen_and_begins_anew_alone() -> None:
 
     assert when("terminated", 0) == [2] and when("truncated", 0) == [7]
     assert when("terminated", 1) == [] and when("truncated", 1) == [5, 10]
-    led, seen = ([getattr(step, name)[:, 0].tolist() for step in steps[:5]] for name in ("final_obs", "obs"))
+    led, seen = ([getattr(step, name)[:, 0].tolist() for step in steps[:5]] for name in ("next_obs", "obs"))
     assert led == [[1, -9], [2, -8], [-99, -7], [-98, -6], [-97, -5]]
     assert seen == [[1, -9], [-100, -8], [-99, -7], [-98, -6], [-97, -210]]
 

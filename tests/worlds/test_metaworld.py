@@ -18,7 +18,8 @@ from metairl.core.rollout import outcome
 from metairl.envs import make
 from metairl.envs.metaworld import MetaWorld, official, starts
 from metairl.envs.metaworld.skills import SKILLS
-from metairl.experiments.request import build, request
+from metairl.experiments.assemble import build
+from metairl.experiments.request import make_request
 from metairl.tasks import catalogue, sampling
 from metairl.tasks.cards import Arm
 from metairl.tasks.metaworld_boxes import BOXES, GOAL, NAMES
@@ -121,7 +122,7 @@ def test_many_skills_at_once_are_what_each_is_alone() -> None:
             together.step(action),
             [env.step(row[None]) for env, row in zip(alone, action, strict=True)],
         )
-        for part in ("obs", "reward", "success", "truncated", "final_obs"):
+        for part in ("obs", "reward", "success", "truncated", "next_obs"):
             assert torch.equal(getattr(step, part), torch.cat([getattr(one, part) for one in steps])), part
 
 
@@ -272,7 +273,7 @@ def test_experts_succeed_as_often_as_in_the_package() -> None:
     """Ten goals of every task; an episode counts if any of its 500 steps succeeds."""
     from metaworld.policies import ENV_POLICY_MAP
 
-    asked = request("scripted", "mt50")
+    asked = make_request("scripted", "mt50")
     tasks = sampling.task_set(asked.card, "test")[:500]
     env = make(asked.card, tasks, stream("experts"))
     ours = outcome(build(asked)[0], env, stream("act"), asked.inputs).success.any(1)

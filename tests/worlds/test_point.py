@@ -9,7 +9,7 @@ from metairl.core.errors import UsageError
 from metairl.core.rng import stream
 from metairl.core.types import Step
 from metairl.envs.point import Point, SparsePoint
-from metairl.experiments.request import request
+from metairl.experiments.request import make_request
 from metairl.methods.registry import find as method
 from metairl.methods.settings import settings_from, settings_type
 
@@ -44,8 +44,8 @@ def test_a_shaped_reward_is_asked_for_only_where_there_is_one() -> None:
     with pytest.raises(
         UsageError, match="'point-robot-v1' has no shaped reward; point-sparse worlds have one"
     ):
-        request("pearl", "point-robot", settings=settings)
-    assert request("pearl", "point-robot-sparse", settings=settings).settings.recipe.shaped
+        make_request("pearl", "point-robot", settings=settings)
+    assert make_request("pearl", "point-robot-sparse", settings=settings).settings.recipe.shaped
 
 
 def test_values_are_of_the_shaped_reward_and_tasks_are_inferred_from_the_true_one() -> None:

@@ -61,7 +61,7 @@ def test_the_other_lanes_do_not_notice(name: str, engine: Kind) -> None:
         alike(step, ~RENEWED, others)
 
 
-PARTS = ("obs", "reward", "terminated", "truncated", "success", "final_obs")
+PARTS = ("obs", "reward", "terminated", "truncated", "success", "next_obs")
 
 
 def begun(card: TaskCard, engine: Kind) -> tuple[LaneResetEnv, Tasks]:

@@ -13,7 +13,7 @@ Departures: the prior is one of the factors, so that no transitions at all is no
 are off by default:
 
     sampling = false    z is the mean of q instead of a draw
-    paid = true         the product is of steps with a reward alone: where rewards are rare, an episode that
+    ignore_zero_reward  the product is of steps with a reward alone: where rewards are rare, an episode that
                         finds nothing leaves the prior as it is, and the next draw searches elsewhere.
                         Losses of a task that has paid nothing yet are at the prior's mean, away from draws
     dynamics            f also reads o′, for tasks that differ in how things move
@@ -35,7 +35,7 @@ class Config:
     hidden: tuple[int, ...] = (200, 200, 200)  # layers of f
     kl: float = 0.1  # λ
     sampling: bool = True  # z is drawn from its posterior, else it is the posterior's mean
-    paid: bool = False  # steps that paid nothing say nothing
+    ignore_zero_reward: bool = False  # leave transitions without reward out of the posterior
     dynamics: bool = False  # f reads o′ too
 
     @property
@@ -88,7 +88,7 @@ class Pearl(nn.Module):
 
     def condition(self, posterior: Tensor, obs: Tensor, noise: Tensor | None) -> Tensor:
         """z_t of what is seen, [B, T, O], under the same sums for all of it, [B, 2L], and one draw."""
-        if noise is not None and self.config.paid:
+        if noise is not None and self.config.ignore_zero_reward:
             noise = noise * (posterior[:, -1:] > 0)
         draw = None if noise is None else noise.unsqueeze(1)
         return self._embedded(posterior.unsqueeze(1), self.obs_encoder(obs), draw)
@@ -104,7 +104,7 @@ class Pearl(nn.Module):
         mean, spread = self.factor(torch.cat([*seen, action, reward.unsqueeze(-1)], dim=-1)).chunk(2, dim=-1)
         precision = 1 / softplus(spread).clamp(min=1e-7)
         factors = torch.cat([mean * precision, precision], dim=-1)
-        return factors * (reward != 0).unsqueeze(-1) if self.config.paid else factors
+        return factors * (reward != 0).unsqueeze(-1) if self.config.ignore_zero_reward else factors
 
     def _posterior(self, sums: Tensor) -> tuple[Tensor, Tensor]:
         weighted, precision = sums.chunk(2, dim=-1)

@@ -38,11 +38,6 @@ class Config:
     beside: bool = False  # o_t is part of z too
 
 
-@dataclass(frozen=True)
-class LSTM(Config):
-    cell: Literal["gru", "lstm"] = "lstm"
-
-
 class RL2(nn.Module):
     sees_task = False
     context_kind = "trial"

@@ -7,7 +7,7 @@
     L_χ  = E_{not E}[ r² ] / 4α,  where regularised `everywhere`
     Q̄    ← Q̄ + κ (Q − Q̄)                                                    after every step
 
-E_E is over what was demonstrated. µ is that too (`value = "is_demo"`) or all transitions alike (`"all"`); over
+E_E is over what was demonstrated. µ is that too (`value = "demos"`) or all transitions alike (`"all"`); over
 whole episodes both are what the policy's own beginnings are worth. With µ = E and φ = χ² the sum is
 −E[Q − V] + E[r²] / 4α: cloning by a value, and consistency in time. V(z′) is of Q̄ where there is a target.
 γ_t is γ where something follows and 0 where the MDP ended.
@@ -31,7 +31,7 @@ class Config:
     temperature: float = 0.01  # τ
     phi: Name = "chi2"  # φ
     alpha: float = 0.5  # α, how large a reward may be
-    value: Literal["is_demo", "all"] = "is_demo"  # µ
+    value: Literal["demos", "all"] = "demos"  # µ
     everywhere: bool = False  # rewards of what was not demonstrated are regularised too
     target: bool = False  # V(z′) is of Q̄
     polyak: float = 0.005  # κ
@@ -83,7 +83,7 @@ def inverse_losses(config: Config, r: Tensor, worth: Tensor, m: EncodedTransitio
     is_demo = m.mask * m.is_demo
     losses = {
         "reward": -mean(PHI[config.phi](r, config.alpha), is_demo),
-        "value": mean(worth, is_demo if config.value == "is_demo" else m.mask),
+        "value": mean(worth, is_demo if config.value == "demos" else m.mask),
     }
     if config.everywhere:
         others = m.mask * (1 - m.is_demo)

@@ -21,17 +21,18 @@ TAIL = 2**16  # bytes of records that a glance reads
 class Job:
     """One run."""
 
-    asked: Request
+    request: Request
     path: Path
     label: str = ""  # where its name is that of others too
     fault: str = ""  # its folder cannot be used
 
     @property
     def name(self) -> str:
-        asked = self.asked
-        encoder = f"+{asked.encoder}" if asked.encoder else ""
+        request = self.request
+        encoder = f"+{request.encoder}" if request.encoder else ""
+        variant = "".join(f" {key}={value}" for key, value in sorted(request.variant.items()))
         label = f", {self.label}" if self.label else ""
-        return f"{asked.method}{encoder} {asked.task} seed {asked.seed}{label}"
+        return f"{request.method.label}{encoder}{variant} {request.task} seed {request.seed}{label}"
 
     @property
     def log(self) -> Path:
@@ -58,7 +59,7 @@ class Job:
 
 def jobs_of(requests: Iterable[Request], root: Path) -> list[Job]:
     """In their own folders below a root."""
-    return [Job(asked, asked.folder(root)) for asked in requests]
+    return [Job(request, request.folder(root)) for request in requests]
 
 
 def planned(jobs: Iterable[Job]) -> list[Job]:
@@ -69,7 +70,7 @@ def planned(jobs: Iterable[Job]) -> list[Job]:
 def _planned(job: Job) -> Job:
     """What a disk refuses is that run's failure; the others can still be made."""
     try:
-        plan(job.asked, job.path)
+        plan(job.request, job.path)
     except (DamagedFile, StorageError) as fault:
         return replace(job, fault=str(fault))
     return job

@@ -93,7 +93,7 @@ class View:
         pace = self.paces.get(row.job)
         if row.state != "running" or pace is None:
             return "", "", "", ""
-        left = row.job.asked.steps - pace.now.clock
+        left = row.job.request.steps - pace.now.clock
         eta = f"{left / pace.per_second / 60:.0f} min" if pace.per_second > 0 else ""
         score = "" if pace.now.score is None else f"{pace.now.score:.2f}"
         return f"{pace.now.clock:,}", f"{pace.per_second:,.0f}", eta, score

@@ -10,7 +10,7 @@ import torch
 
 from metairl.core.errors import MetairlError
 from metairl.core.records import RunFolder
-from metairl.experiments.request import requested
+from metairl.experiments.request import read_request
 from metairl.experiments.run import execute
 
 CRASHED, INTERRUPTED = 1, 130
@@ -20,7 +20,7 @@ def work(path: Path, threads: int) -> int:
     """Its exit code: 0 once the run is complete, else that of its failure."""
     torch.set_num_threads(threads)
     try:
-        execute(requested(RunFolder(path)), path, [])
+        execute(read_request(RunFolder(path)), path, [])
     except MetairlError as fault:
         print(f"metairl: {fault}", file=sys.stderr)
         return fault.code

@@ -18,6 +18,11 @@ from metairl.core.networks import mlp
 
 
 @dataclass(frozen=True)
+class RewardConfig:
+    """Settings of a reward that is learned beside a policy."""
+
+
+@dataclass(frozen=True)
 class DiscriminatorBatch:
     """Of B trials, T steps each, or some of their steps."""
 

@@ -17,11 +17,11 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from metairl.core.types import Spec
-from metairl.rewards.adversarial.absorbing import AbsorbingMLP, DiscriminatorBatch, expected
+from metairl.rewards.adversarial.absorbing import AbsorbingMLP, DiscriminatorBatch, RewardConfig, expected
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(RewardConfig):
     gamma: float = 0.99  # γ
     acts: bool = False  # g reads actions too
     hidden: tuple[int, ...] = (64, 64)  # layers of g and of h

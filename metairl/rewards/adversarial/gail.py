@@ -18,11 +18,11 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid, softplus
 
 from metairl.core.types import Spec
-from metairl.rewards.adversarial.absorbing import AbsorbingMLP, DiscriminatorBatch, expected
+from metairl.rewards.adversarial.absorbing import AbsorbingMLP, DiscriminatorBatch, RewardConfig, expected
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(RewardConfig):
     form: Literal["both", "alive", "done"] = "both"
     hidden: tuple[int, ...] = (64, 64)  # layers of h
 

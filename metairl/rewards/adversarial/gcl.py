@@ -20,11 +20,11 @@ from torch import Tensor, nn
 from metairl.core.losses import mean
 from metairl.core.networks import PolicyHead
 from metairl.core.types import Spec
-from metairl.rewards.adversarial.absorbing import AbsorbingMLP, DiscriminatorBatch
+from metairl.rewards.adversarial.absorbing import AbsorbingMLP, DiscriminatorBatch, RewardConfig
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(RewardConfig):
     whole_sums: bool = True  # sums over trials as they are, else divided by their horizon
     decay: float = 1e-2  # of squared rewards, so that they stay near 0
     hidden: tuple[int, ...] = (64, 64)  # layers of r and of π_E

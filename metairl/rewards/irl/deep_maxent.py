@@ -33,11 +33,6 @@ class Config:
     decay: float = 10.0  # λ
 
 
-@dataclass(frozen=True)
-class Learned(Config):
-    decay: float = 100.0  # where θ₀ explains other tasks
-
-
 class DeepMaxEnt(nn.Module):
     def __init__(self, spec: Spec, config: Config):
         super().__init__()

@@ -51,11 +51,6 @@ class Config:
     acts: Literal["reward", "mixture"] = "reward"
 
 
-@dataclass(frozen=True)
-class Structured(Config):
-    distance: Literal["plain", "structured"] = "structured"
-
-
 @dataclass
 class Search:
     """Of one task."""

@@ -18,13 +18,13 @@ from metairl.core.types import Spec
 from metairl.rewards.preferences import llm_teacher
 from metairl.rewards.preferences.clip_features import measured
 from metairl.rewards.preferences.segment_pairs import Pairs
-from metairl.rewards.preferences.teachers import Answers, Teacher
+from metairl.rewards.preferences.teachers import Answers, Teacher, TeacherConfig
 from metairl.tasks import catalogue
 from metairl.tasks.constitution_card import Constitution
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(TeacherConfig):
     constitution: str = "arrive"  # its name
     firmness: float = 10.0  # how sure a difference of one spread makes the judge that goes by rule
     url: str | None = None  # of an OpenAI-compatible endpoint, up to /v1; None: by rule

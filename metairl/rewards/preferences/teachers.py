@@ -37,7 +37,12 @@ class Teacher(Protocol):
 
 
 @dataclass(frozen=True)
-class Config:
+class TeacherConfig:
+    """Settings of whoever answers comparisons."""
+
+
+@dataclass(frozen=True)
+class Config(TeacherConfig):
     gamma: float = 1.0  # γ
     noise: float = 0.0  # 1 / β
     equal: float = 0.0  # gap between sums, in their spread, below which both are as good
