@@ -14,6 +14,7 @@ from metairl.experiments.assemble import build
 from metairl.experiments.judging import judge_adapted
 from metairl.experiments.request import Request, make_request
 from metairl.experiments.run import execute
+from metairl.methods.method import Regime
 from metairl.tasks import sampling
 from metairl.training.fine_tuning import Config, adapt, hold
 from metairl.training.loop import TrainingLoop
@@ -21,8 +22,9 @@ from metairl.training.loop import TrainingLoop
 TASKS, POINTS, STEPS = 3, 2, 160
 
 
-def small(method: str, layers: str = "all") -> Request:
-    asked = make_request(method, "point-robot", steps=400 if method == "fine-tune" else None)
+def small(regime: Regime, layers: str = "all") -> Request:
+    steps = 400 if regime == "fine-tune" else None
+    asked = make_request("sac", "point-robot", steps=steps, regime=regime)
     few = {"ratio": 0.05, "batch": 8}
     settings = replace(
         asked.settings,
@@ -119,8 +121,8 @@ def test_points_come_after_equal_shares_of_the_steps() -> None:
 
 def test_scratch_has_no_steps_to_train_before() -> None:
     with pytest.raises(UsageError, match=r"set --adapt\.steps, not --steps"):
-        make_request("scratch", "point-robot", steps=1000)
-    assert make_request("scratch", "point-robot").steps == 0
+        make_request("sac", "point-robot", steps=1000, regime="scratch")
+    assert make_request("sac", "point-robot", regime="scratch").steps == 0
 
 
 def test_a_run_keeps_the_curve_and_its_end(tmp_path: Path) -> None:

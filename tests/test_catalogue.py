@@ -12,6 +12,7 @@ from metairl.core.rng import stream
 from metairl.experiments.assemble import build
 from metairl.experiments.request import make_request
 from metairl.methods import registry, settings
+from metairl.methods.registry import METHODS
 from metairl.tasks import catalogue, sampling
 from metairl.tasks.cards import TaskCard
 
@@ -161,11 +162,11 @@ def test_own_tasks_are_tuned_for_beside_the_suite_and_no_card_is_replaced(
     tuned.mkdir(parents=True)
     (tuned / "rl2.toml").write_text('["bandit-3"]\nsteps = 7\n')
     monkeypatch.setenv("METAIRL_PATH", str(tmp_path))
-    assert settings.tuned("rl2", "bandit-3", "rl2")[0] == 7
-    assert settings.tuned("rl2", "bandit-5", "rl2")[0] == 3_000_000
+    assert settings.tuned(registry.find("rl2"), "bandit-3", "rl2")[0] == 7
+    assert settings.tuned(registry.find("rl2"), "bandit-5", "rl2")[0] == 3_000_000
     (tuned / "rl2.toml").write_text('["bandit-5"]\nsteps = 7\n')
     with pytest.raises(CardError, match="'bandit-5' is tuned already"):
-        settings.tuned("rl2", "bandit-5", "rl2")
+        settings.tuned(registry.find("rl2"), "bandit-5", "rl2")
     (tmp_path / "tasks" / "bandit-5-v1.toml").write_text(GOOD.replace("mine-v1", "bandit-5-v1"))
     with pytest.raises(CardError, match="there is a 'bandit-5-v1' already"):
         catalogue.task("bandit-5")
@@ -183,8 +184,10 @@ def test_a_card_cannot_transfer_to_another_kind_of_task(monkeypatch: pytest.Monk
     "path", sorted((ROOT / "benchmarks" / "tuned").glob("*.toml")), ids=lambda path: path.stem
 )
 def test_every_tuned_key_exists(path: Path) -> None:
+    labels = {method.under(r).label: method.under(r) for method in METHODS.values() for r in method.regimes}
+    method = labels[path.stem]
     for task in tomllib.loads(path.read_text()):
-        settings.tuned(path.stem, task, registry.find(path.stem).encoder)
+        settings.tuned(method, task, method.encoder)
 
 
 @pytest.mark.parametrize("name", catalogue.tables())

@@ -80,7 +80,7 @@ def test_lists_are_objects_with_names(capsys: pytest.CaptureFixture[str]) -> Non
         assert rows
         assert all(row["name"] for row in rows)
         if kind == "methods":
-            assert all({"support", "paper", "mode"} <= set(row) for row in rows)
+            assert all({"support", "paper", "problem", "regimes"} <= set(row) for row in rows)
 
 
 def test_a_bad_card_has_its_own_exit_code(

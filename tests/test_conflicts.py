@@ -1,4 +1,4 @@
-"""Gradient surgery by hand."""
+"""Gradient pcgrad by hand."""
 
 from dataclasses import replace
 
@@ -31,12 +31,12 @@ def test_one_row_a_loss_and_zero_where_it_does_not_depend() -> None:
     assert_close(gradients_of([a.sum() * 5, (a * b).sum()], [a, b]), tensor([[5.0, 0.0], [3.0, 2.0]]))
 
 
-def test_one_family_alone_learns_as_without_surgery() -> None:
+def test_one_family_alone_learns_as_without_pcgrad() -> None:
     """On a card without skills all tasks are one family: the same step, to rounding."""
     ends = []
-    for surgery in (False, True):
+    for pcgrad in (False, True):
         asked = make_request("sac", "point-robot", "none", steps=1000)
-        few = {"tasks": 6, "trials": 3, "ratio": 0.03, "batch_tasks": 3, "batch": 8, "surgery": surgery}
+        few = {"tasks": 6, "trials": 3, "ratio": 0.03, "batch_tasks": 3, "batch": 8, "pcgrad": pcgrad}
         _, recipe = build(
             replace(asked, settings=replace(asked.settings, recipe=replace(asked.settings.recipe, **few)))
         )

@@ -19,8 +19,10 @@ from metairl.evaluation.protocol import StepCounts, meta_test
 from metairl.experiments.assemble import build
 from metairl.experiments.judging import judge
 from metairl.experiments.request import make_request
+from metairl.methods.build import policy_inputs
+from metairl.methods.method import Method
 from metairl.methods.registry import METHODS, find
-from metairl.methods.requirements import check_world, choose_encoder
+from metairl.methods.requirements import check_env, choose_encoder
 from metairl.methods.settings import settings_from
 from metairl.tasks import catalogue, sampling
 from metairl.training import (
@@ -29,7 +31,6 @@ from metairl.training import (
     offline,
     offline_preferences,
     on_policy,
-    preference_queries,
     preferences,
     self_play,
     uniform_goals,
@@ -41,11 +42,8 @@ SKILLED = "mt10:horizon=20"  # for what works on cards with several skills alone
 LOGGED = "point-robot:data=replay,comparisons=2"
 SPEC = Spec(obs=3, actions=4, discrete=True, horizon=4, episodes=2, params=5)
 FEW: dict[str, dict[str, object]] = {
-    name: {"rollouts": 40, "rounds": 3, "model": dynamics_ensemble.Config(hidden=(8,), passes=1)}
-    for name in ("mopo", "mopo-alone")
-} | {
-    name: {"ask": offline_preferences.AtOnce(labels=40, rounds=5, length=4)}
-    for name in ("preferences-iql", "preferences-iql-alone")
+    "mopo": {"rollouts": 40, "rounds": 3, "model": dynamics_ensemble.Config(hidden=(8,), passes=1)},
+    "preferences-iql": {"ask": offline_preferences.AtOnce(labels=40, rounds=5, length=4)},
 }
 LANES, STEPS = 6, SPEC.steps
 FEW_QUESTIONS = {"labels": 20, "rounds": 5}
@@ -53,48 +51,55 @@ LITTLE = {"tasks": 12, "trials": 4, "ratio": 0.02, "batch_tasks": 6, "batch": 8}
 SMALL: dict[type, dict[str, object]] = {  # what is tested here does not need more
     on_policy.Config: {"trials": 24, "epochs": 2, "minibatches": 2},
     off_policy.Config: LITTLE | {"context": 5},
-    preferences.Truth: {"trials": 8, "ask": preference_queries.Truth(**FEW_QUESTIONS)},
-    preferences.Judged: {"trials": 8, "ask": preference_queries.Judged(**FEW_QUESTIONS)},
-    preferences.Relabelled: LITTLE | {"ask": preference_queries.Truth(**FEW_QUESTIONS)},
-    preferences.Anyhow: LITTLE | {"ask": preference_queries.Anyhow(**FEW_QUESTIONS)},
+    preferences.Config: {"trials": 8},
+    preferences.OffPolicyConfig: LITTLE,
     self_play.Config: {"trials": 8},
     uniform_goals.Config: {"trials": 8},
     visited_goals.Config: {"trials": 8},
 }
 
 
-def combinations() -> Iterator[tuple[str, str | None, str]]:
+def every_regime() -> Iterator[Method]:
+    for method in METHODS.values():
+        for regime in method.regimes:
+            yield method.under(regime)
+
+
+def combinations() -> Iterator[tuple[Method, str | None, str]]:
     for task in TASKS:
         env = catalogue.task(task).world
-        for name, method in METHODS.items():
+        for method in every_regime():
             possible = not method.envs or env in method.envs
-            if possible and method.support not in ("logs", "goals") and not method.imitates:
+            if possible and method.support not in ("logs", "goals", "demos"):
                 for encoder in ENCODERS if method.any_encoder else (method.encoder,):
-                    if catalogue.task(task).episodes > 1 or (encoder != "pearl" and name != "maml"):
-                        yield name, encoder, task
-    for name, method in METHODS.items():
+                    if catalogue.task(task).episodes > 1 or "pearl" != encoder and method.name != "maml":
+                        yield method, encoder, task
+    for method in METHODS.values():
         if method.envs == (catalogue.task(SKILLED).world,):
-            yield name, method.encoder, SKILLED
+            yield method, method.encoder, SKILLED
 
 
-def offline_combinations() -> Iterator[tuple[str, str]]:
+def offline_combinations() -> Iterator[tuple[Method, str]]:
     env = catalogue.task(LOGGED).world
-    for name, method in METHODS.items():
+    for method in every_regime():
         if method.support == "logs" and (not method.envs or env in method.envs):
             own = tuple(ENCODERS) if method.any_encoder else (str(method.encoder),)
             for encoder in method.encoders or own:
-                yield name, encoder
+                yield method, encoder
 
 
-def trained() -> Iterator[tuple[str, str | None, str]]:
-    """Every (learner, recipe, encoder) on every kind of world, once: a name like `rl2` is one of them."""
+def trained() -> Iterator[tuple[Method, str | None, str]]:
+    """Every (learner, recipe, encoder) on every kind of environment, once: `rl2` is one of them."""
     seen = set()
-    for name, encoder, task in combinations():
-        method = METHODS[name]
+    for method, encoder, task in combinations():
         parts = (method.learner, method.recipe, method.pretrains, encoder, task)
         if method.recipe and parts not in seen:
             seen.add(parts)
-            yield name, encoder, task
+            yield method, encoder, task
+
+
+def named(value: object) -> str | None:
+    return value.label if isinstance(value, Method) else None
 
 
 TRAINED = list(trained())
@@ -131,15 +136,16 @@ def variants() -> Iterator[tuple[str, dict[str, object]]]:
     yield "rl2", {"pairs": True, "recall": 3, "remember": 2.0}
     yield "rl2", {"beside": True}
     yield "oracle", {"embed": 3}
-    yield "rl2-lstm", {"pairs": True}
+    yield "rl2", {"cell": "lstm"}
+    yield "rl2", {"cell": "lstm", "pairs": True}
 
 
 @pytest.fixture(params=list(variants()), ids=str)
 def encoder(request: pytest.FixtureRequest) -> torch.nn.Module:
     name, settings = request.param
-    cls, config = ENCODERS[name]
+    part = ENCODERS[name]
     torch.manual_seed(0)
-    module: torch.nn.Module = cls(SPEC, config(**settings))
+    module: torch.nn.Module = part.cls(SPEC, replace(part.config, **settings))
     return module
 
 
@@ -154,10 +160,10 @@ def test_one_step_at_a_time_equals_the_whole_trial(encoder: torch.nn.Module) -> 
         torch.testing.assert_close(encoding.z[:, 0], whole[:, t], atol=1e-6, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", [name for name, (cls, _) in ENCODERS.items() if not cls.sees_task])
+@pytest.mark.parametrize("name", [name for name, part in ENCODERS.items() if not part.cls.sees_task])
 def test_pictures_are_read_one_step_at_a_time_too(name: str) -> None:
-    cls, config = ENCODERS[name]
-    encoder = cls(replace(SPEC, obs=3 * 13 * 17, picture=(3, 13, 17)), config())
+    part = ENCODERS[name]
+    encoder = part.cls(replace(SPEC, obs=3 * 13 * 17, picture=(3, 13, 17)), part.config)
     pictures = torch.randint(256, (LANES, STEPS, 3 * 13 * 17), dtype=torch.uint8)
     c = replace(context(), obs=pictures)
     whole = encoder(c, encoder.initial(LANES)).z
@@ -172,7 +178,9 @@ def test_pictures_are_read_one_step_at_a_time_too(name: str) -> None:
 def check_parts(encoder: torch.nn.Module, c: Context) -> None:
     """Working through uneven trials in parts changes nothing."""
     lengths = torch.tensor([8, 1, 5, 2, 8, 3])
-    agent = Agent(encoder, find("ppo").learner[0](SPEC, encoder.width, ppo.Config()), "trial", PolicyInputs())
+    agent = Agent(
+        encoder, find("ppo").learner.cls(SPEC, encoder.width, ppo.Config()), "trial", PolicyInputs()
+    )
     lived = torch.arange(STEPS) < lengths.unsqueeze(1)
     encoder.length_buckets = 3
     whole = encoder(c, encoder.initial(LANES)).z
@@ -187,8 +195,8 @@ def test_working_through_uneven_trials_in_parts_changes_nothing(encoder: torch.n
 
 
 def test_what_follows_the_last_episode_is_not_learned_from() -> None:
-    cls, config = METHODS["ppo"].learner
-    learner = cls(SPEC, 4, config(gamma=0.9))
+    ppo_part = METHODS["ppo"].learner
+    learner = ppo_part.cls(SPEC, 4, replace(ppo_part.config, gamma=0.9))
     lived = torch.arange(STEPS) < STEPS - 3
     mask = lived.expand(LANES, STEPS).float()
     continues = (torch.arange(STEPS) < STEPS - 4).expand(LANES, STEPS).float()
@@ -233,24 +241,26 @@ def through_time(c: Context) -> dict[str, Tensor]:
     return {name: x for name, x in vars(c).items() if x is not None and name != "task"}
 
 
-@pytest.mark.parametrize("name, encoder, task", list(combinations()))
-def test_every_combination_is_judged(name: str, encoder: str | None, task: str) -> None:
-    from metairl.methods.build import inputs
-
-    asked = make_request(name, task, encoder)
+@pytest.mark.parametrize("method, encoder, task", list(combinations()), ids=named)
+def test_every_combination_is_judged(method: Method, encoder: str | None, task: str) -> None:
+    asked = make_request(method, task, encoder)
     card = asked.card
     few = sampling.TaskSet(card.id, "validation", sampling.draw(card, 20, stream("few")))
-    seen = inputs(find(name), asked.encoder, asked.settings)
+    seen = policy_inputs(method, asked.encoder, asked.settings)
     first, again = (meta_test(build(asked)[0], card, few, seen, 0, StepCounts()) for _ in range(2))
     assert [e.returns for e in first] == [e.returns for e in again]
     assert len(first) == card.episodes
     assert all(e.lengths == card.horizon for e in first)
 
 
-@pytest.mark.parametrize("name, encoder, task", TRAINED)
-def test_training_moves_every_network_and_resumes_bit_for_bit(name: str, encoder: str, task: str) -> None:
-    tuned = make_request(name, task, encoder, steps=10_000 if METHODS[name].pretrains else None)
+@pytest.mark.parametrize("method, encoder, task", TRAINED, ids=named)
+def test_training_moves_every_network_and_resumes_bit_for_bit(
+    method: Method, encoder: str, task: str
+) -> None:
+    tuned = make_request(method, task, encoder, steps=10_000 if method.pretrains else None)
     recipe = replace(tuned.settings.recipe, **SMALL[type(tuned.settings.recipe)])
+    if hasattr(recipe, "ask"):
+        recipe = replace(recipe, ask=replace(recipe.ask, **FEW_QUESTIONS))
     asked = replace(tuned, settings=replace(tuned.settings, recipe=recipe))
     _, straight = build(asked)
     assert straight is not None
@@ -271,13 +281,13 @@ def test_training_moves_every_network_and_resumes_bit_for_bit(name: str, encoder
 
 
 @pytest.mark.usefixtures("logged")
-@pytest.mark.parametrize("name, encoder", list(offline_combinations()))
+@pytest.mark.parametrize("method, encoder", list(offline_combinations()), ids=named)
 def test_what_learns_from_logs_moves_every_network_resumes_bit_for_bit_and_is_judged(
-    name: str, encoder: str, monkeypatch: pytest.MonkeyPatch
+    method: Method, encoder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(offline, "ROUNDS", 3)
-    tuned = make_request(name, LOGGED, encoder)
-    small = replace(tuned.settings.recipe, batch_tasks=4, batch=4, context=8, **FEW.get(name, {}))
+    tuned = make_request(method, LOGGED, encoder)
+    small = replace(tuned.settings.recipe, batch_tasks=4, batch=4, context=8, **FEW.get(method.name, {}))
     asked = replace(tuned, settings=replace(tuned.settings, recipe=small))
     policy, straight = build(asked)
     assert straight is not None
@@ -323,27 +333,33 @@ def test_support_is_of_the_judged_tasks_in_their_order_and_reward_is_absent_afte
 def test_combinations_that_cannot_work_are_refused_by_name() -> None:
     with pytest.raises(UsageError, match=r"no method 'rl3'; did you mean 'rl2'\?"):
         find("rl3")
-    with pytest.raises(UsageError, match="acts on its own and takes no encoder"):
-        choose_encoder("thompson", find("thompson"), "rl2")
+    with pytest.raises(UsageError, match="method 'thompson' uses no encoder"):
+        choose_encoder(find("thompson"), "rl2")
     with pytest.raises(UsageError, match=r"no encoder 'rl1'; did you mean 'rl2'\?"):
-        choose_encoder("ppo", find("ppo"), "rl1")
-    with pytest.raises(UsageError, match=r"one with encoder 'pearl'; 'rl2' goes with ppo and sac$"):
-        choose_encoder("pearl", find("pearl"), "rl2")
-    with pytest.raises(UsageError, match="'bandit-5-v1' is a bandit world, for ppo, rl2, rl2-lstm, snail"):
+        choose_encoder(find("ppo"), "rl1")
+    with pytest.raises(
+        UsageError, match="always uses encoder 'pearl'; to use encoder 'rl2', choose method ppo or sac$"
+    ):
+        choose_encoder(find("pearl"), "rl2")
+    with pytest.raises(
+        UsageError, match="'sac' does not run on bandit tasks such as 'bandit-5-v1'; try ppo, rl2, snail"
+    ):
         make_request("sac", "bandit-5")
-    with pytest.raises(UsageError, match="learns a task where a new episode begins; 'bandit-5-v1' has one"):
+    with pytest.raises(
+        UsageError, match="encoder 'pearl' adapts between episodes and needs at least 2; try another task"
+    ):
         make_request("ppo", "bandit-5", "pearl")
-    with pytest.raises(UsageError, match="say which, as in point-robot-v1:data=replay"):
+    with pytest.raises(UsageError, match="say which: point-robot-v1:data=replay"):
         make_request("iql", "point-robot")
     assert make_request("iql", "point-robot:data=replay,episodes=1", "pearl").card.episodes == 1
-    with pytest.raises(UsageError, match="learns from logs, which do not come with 'bandit-5-v1'"):
+    with pytest.raises(UsageError, match="learns from logs, and 'bandit-5-v1' has none"):
         make_request("bc", "bandit-5")
     for part, key, value in (("recipe", "tasks", 0), ("recipe", "segment", 0), ("learner", "hidden", (8, 0))):
         settings = settings_from(find("rl2-sac"), "rl2", {part: {key: value}}, "here")
         with pytest.raises(UsageError, match=rf"{part}\.{key} must be 1 or more"):
             make_request("rl2-sac", "point-robot", settings=settings)
-    with pytest.raises(UsageError, match="works on bandit worlds; 'tabular-mdp-v1' is a tabular world"):
-        check_world("ucb1", find("ucb1"), catalogue.task("tabular-mdp"))
+    with pytest.raises(UsageError, match="'ucb1' does not run on tabular tasks such as 'tabular-mdp-v1'"):
+        check_env(find("ucb1"), catalogue.task("tabular-mdp"))
 
 
 @pytest.mark.parametrize("name", sorted({catalogue.task(name).world for name in catalogue.task_ids()}))

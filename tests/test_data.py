@@ -43,7 +43,9 @@ def some(task: str, expert: str, tasks: int) -> list[Episode]:
     return list(collect(policy, asked.card, few, asked.inputs, 0))
 
 
-@pytest.mark.parametrize("task, expert", [("point-robot", "straight"), ("snail-maze-grid", "shortest-path")])
+@pytest.mark.parametrize(
+    "task, expert", [("point-robot", "point-expert"), ("snail-maze-grid", "shortest-path")]
+)
 def test_what_is_saved_is_what_is_read(task: str, expert: str, tmp_path: Path) -> None:
     episodes = some(task, expert, 3)
     folder = data.save(tmp_path, "some-v0", spec_of(catalogue.task(task)), episodes, ABOUT)
@@ -186,7 +188,7 @@ def test_an_expert_that_has_to_be_trained_is_trained_and_its_stages_get_better(
 
 def test_a_dataset_has_its_name_when_it_is_complete(tmp_path: Path) -> None:
     def breaks() -> Iterator[Episode]:
-        yield some("point-robot", "straight", 1)[0]
+        yield some("point-robot", "point-expert", 1)[0]
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -279,7 +281,7 @@ def test_logs_of_another_world_or_of_held_out_tasks_or_of_too_few_are_refused(
     card = catalogue.task("point-robot:data=mine")
     told = ABOUT | {"world_sha256": offline_dataset.env_sha256(card)}
     monkeypatch.setenv("METAIRL_DATA", str(tmp_path))
-    held_out = some("point-robot", "straight", 2)
+    held_out = some("point-robot", "point-expert", 2)
     for split, why in (
         ("train", "2 of its training tasks are held-out"),
         ("test", "no logs of 98 of the 100"),

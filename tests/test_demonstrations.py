@@ -43,7 +43,7 @@ def evaluation(folder: Path) -> Evaluation:
 @pytest.mark.parametrize("name", EXPLAIN)
 def test_it_is_trained_judged_and_measured(name: str, charted: Path, tmp_path: Path) -> None:
     steps = ["--steps", "20"] if METHODS[name].recipe else []
-    few = ["--learner.rounds", "15"] if name != "copied" else []
+    few = ["--learner.rounds", "15"] if name != "tabular-bc" else []
     words = ["train", name, TASK.format(3), *steps, *few, "--wandb", "disabled", "--out", str(tmp_path)]
     assert main(words) == 0
     found = evaluation(tmp_path)
@@ -52,7 +52,7 @@ def test_it_is_trained_judged_and_measured(name: str, charted: Path, tmp_path: P
     main(["train", "random", "random-mdp", "--wandb", "disabled", "--out", str(tmp_path / "random")])
     chance = evaluation(tmp_path / "random").measures
     assert chance and diverged < 0.7 * sum(chance["value-difference"]) / 100
-    assert ("correlation" in found.measures) == (name != "copied")
+    assert ("correlation" in found.measures) == (name != "tabular-bc")
     assert main(words) == 0 and evaluation(tmp_path) == found  # complete: nothing is done again
 
 
@@ -114,16 +114,16 @@ def test_an_episode_that_was_cut_is_named(charted: Path) -> None:
 
 
 def test_it_is_not_judged_where_it_cannot_plan(charted: Path, tmp_path: Path) -> None:
-    words = ["train", "copied", TASK.format(2), "--wandb", "disabled", "--out", str(tmp_path)]
+    words = ["train", "tabular-bc", TASK.format(2), "--wandb", "disabled", "--out", str(tmp_path)]
     assert main(words) == 0
     assert main(["evaluate", str(tmp_path), "--on", "random-mdp"]) == 2
     assert main(["evaluate", str(tmp_path), "--on", "random-mdp:horizon=9,data=expert,demos=2"]) == 2
     assert main(["evaluate", str(tmp_path), "--plot", str(tmp_path / "plot")]) == 2
-    assert main(["collect", "random-mdp:data=expert,demos=2", "--expert", "maxent-irl-meta"]) == 2
+    assert main(["collect", "random-mdp:data=expert,demos=2", "--expert", "maxent-irl"]) == 2
 
 
 def test_who_was_taught_by_other_demonstrations_is_another_run(charted: Path, tmp_path: Path) -> None:
-    identity = make_request("maxent-irl-meta", TASK.format(2), steps=30).identity()
+    identity = make_request("maxent-irl", TASK.format(2), steps=30, regime="meta").identity()
     assert identity["taught_sha256"] != identity["data_sha256"]
     assert "taught_sha256" not in make_request("maxent-irl", TASK.format(2)).identity()
 

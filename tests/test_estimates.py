@@ -18,7 +18,13 @@ def ran(root: Path, asked: Request, minutes: int, **changes: Any) -> RunFolder:
     folder = RunFolder(asked.folder(root))
     folder.create()
     made = {"started": "2026-01-01T10:00:00+00:00", "finished": f"2026-01-01T10:{minutes:02}:00+00:00"}
-    about = {"method": asked.method, "encoder": asked.encoder, "task": asked.task, "seed": asked.seed}
+    about = {
+        "method": asked.method.name,
+        "regime": asked.regime,
+        "encoder": asked.encoder,
+        "task": asked.task,
+        "seed": asked.seed,
+    }
     config = {"steps": asked.steps, "config": asdict(asked.settings), "status": "completed"}
     folder.describe(about | config | made | changes)
     return folder
@@ -48,7 +54,7 @@ def test_the_nearest_runs_count_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "method, task, encoder",
-    [("rl2-lstm", "bandit-5", None), ("rl2", "tabular-mdp", None), ("ppo", "bandit-5", "oracle")],
+    [("snail", "bandit-5", None), ("rl2", "tabular-mdp", None), ("ppo", "bandit-5", "oracle")],
 )
 def test_other_methods_encoders_and_worlds_say_nothing(
     method: str, task: str, encoder: str | None, tmp_path: Path
@@ -75,8 +81,8 @@ def test_what_trains_nothing_is_scaled_by_what_is_judged(tmp_path: Path) -> None
 
 def test_what_is_learned_in_held_out_tasks_is_work(tmp_path: Path) -> None:
     # Ten tasks of 20,000 steps each; half-cheetah-dir has two.
-    ran(tmp_path, make_request("scratch", "half-cheetah-vel"), 50)
-    found = estimate(make_request("scratch", "half-cheetah-dir"), [recorded([tmp_path])])
+    ran(tmp_path, make_request("sac", "half-cheetah-vel", regime="scratch"), 50)
+    found = estimate(make_request("sac", "half-cheetah-dir", regime="scratch"), [recorded([tmp_path])])
     assert found is not None and found.seconds == 600
 
 

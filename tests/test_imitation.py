@@ -88,12 +88,14 @@ def test_draws_of_several_episodes_are_refused() -> None:
 def test_what_is_shown_without_rewards_is_not_read_by_them() -> None:
     def ask(method: str, task: str) -> Request:
         settings = make_request(method, task, "pearl").settings
-        settings = replace(settings, encoder=replace(settings.encoder, paid=True))
+        settings = replace(settings, encoder=replace(settings.encoder, ignore_zero_reward=True))
         return make_request(method, task, "pearl", settings=settings)
 
-    with pytest.raises(UsageError, match=r"encoder\.paid: 'bc-demos' infers a task from what no"):
+    with pytest.raises(
+        UsageError, match=r"encoder\.ignore_zero_reward: 'bc-demos' infers tasks without rewards"
+    ):
         ask("bc-demos", POINT.format(1))
-    assert ask("iql", "point-robot:data=replay").settings.encoder.paid
+    assert ask("iql", "point-robot:data=replay").settings.encoder.ignore_zero_reward
 
 
 @pytest.mark.usefixtures("logged")

@@ -22,7 +22,7 @@ from metairl.evaluation.statistics import rank
 from metairl.experiments.assemble import build
 from metairl.experiments.judging import judge
 from metairl.experiments.request import make_request
-from metairl.methods.build import inputs
+from metairl.methods.build import policy_inputs
 from metairl.methods.registry import METHODS, find
 from metairl.methods.settings import settings_type
 from metairl.tasks import catalogue, sampling
@@ -233,15 +233,15 @@ def test_hidden_reward_is_absent_from_whole_trials_too() -> None:
 @pytest.mark.parametrize("name", METHODS)
 def test_only_rows_that_say_so_are_told_the_task(name: str) -> None:
     method = find(name)
-    told = inputs(method, method.encoder, settings_type(method, method.encoder)()).task
+    told = policy_inputs(method, method.encoder, settings_type(method, method.encoder)()).task
     bounds = (
-        "any-right",
+        "token-expert",
         "best-arm",
         "value-iteration",
         "shortest-path",
         "shortest-walk",
         "scripted",
-        "straight",
+        "point-expert",
         "optimal",
     )
     assert told == (name in bounds or method.encoder == "oracle")

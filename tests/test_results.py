@@ -13,7 +13,7 @@ from metairl.tasks import catalogue
 RESULTS = catalogue.PACKAGE.parent / "results"
 ACCEPTED = RESULTS / "records"
 ABLATIONS = RESULTS / "ablations"  # with settings other than those of benchmarks/tuned
-TRAINED = ("rl2", "rl2-lstm", "snail")
+TRAINED = ("rl2", "snail")
 SMALL, LARGE = "test", "snail-maze-grid-large-v1:test"
 
 
@@ -219,7 +219,7 @@ def test_one_demonstration_says_more_beside_other_tasks(method: str, encoder: st
 
 
 @pytest.mark.parametrize(
-    ("world", "method"),
+    ("env", "method"),
     [
         ("half-cheetah", "bc-demos"),
         ("half-cheetah", "iq-learn"),

@@ -84,7 +84,7 @@ def test_the_best_on_validation_is_chosen_and_its_card_says_what_the_search_cost
     shelf.mkdir(parents=True)
     (shelf / "rl2.toml").write_text((searched / "chosen.toml").read_text())
     monkeypatch.setenv("METAIRL_PATH", str(tmp_path / "shelf"))
-    assert settings.tuned("rl2", TASK, "rl2")[1] == chosen.jobs[0].request.settings
+    assert settings.tuned(registry.find("rl2"), TASK, "rl2")[1] == chosen.jobs[0].request.settings
     words = ["train", "rl2", TASK, "--steps", "1", "--wandb", "disabled", "--out"]
     assert main([*words, str(tmp_path / "chosen")]) == 0
     assert RunFolder(tmp_path / "chosen").description()["searched"] == spent >= 6000
@@ -166,7 +166,7 @@ def test_every_key_of_every_space_is_one_of_its_methods(space: search.Space) -> 
 @pytest.mark.parametrize(
     "words, message",
     [
-        ("fine-tune point-robot", "learns on held-out tasks, which a search does not touch"),
+        ("fine-tune point-robot", "method 'fine-tune' is now: sac --regime fine-tune"),
         ("rl2 bandit-5 --space on-polcy", "no space 'on-polcy'; did you mean 'on-policy'?"),
         ("random bandit-5", "0 spaces are meant for 'random': choose by --space"),
         ("rl2 bandit-5 --trials 0", "--trials must be 1 or more, not 0"),

@@ -196,7 +196,7 @@ def _judgement(e: Evaluation, card: TaskCard, steps: int) -> Iterator[str]:
     if e.eval_steps != sum(e.all_lengths):
         yield f"{e.eval_steps:,} steps for episodes of {sum(e.all_lengths):,}"
     if not 0 <= e.diverged <= len(e.returns):
-        yield f"{e.diverged} lost episodes of {len(e.returns)}"
+        yield f"{e.diverged} diverged episodes of {len(e.returns)}"
     if not all(math.isfinite(value) and value >= 0 for value in e.seconds.values()):
         yield "time that cannot have passed"
 

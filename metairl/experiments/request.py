@@ -47,6 +47,11 @@ class Request:
         return build.policy_inputs(self.method, self.encoder, self.settings)
 
     @property
+    def regime(self) -> Regime | None:
+        """None where it is the method's default."""
+        return None if self.method.regime == next(iter(self.method.regimes)) else self.method.regime
+
+    @property
     def label(self) -> str:
         """The method, with regime and encoder where they are not its own."""
         own = self.encoder == self.method.encoder
@@ -58,10 +63,9 @@ class Request:
         return root / (self.label + named) / self.task.replace(":", "_") / f"seed-{self.seed}"
 
     def identity(self) -> dict[str, Any]:
-        default = registry.find(self.method.name).regime
         return {
             "method": self.method.name,
-            **({"regime": self.method.regime} if self.method.regime != default else {}),
+            **({"regime": self.regime} if self.regime else {}),
             "encoder": self.encoder,
             "task": self.task,
             "card_sha256": self.card.sha256,

@@ -31,6 +31,7 @@ class Took:
     """A completed run of a task that there still is."""
 
     method: str
+    regime: str | None
     encoder: str | None
     card: TaskCard
     task: str  # its full name
@@ -38,7 +39,8 @@ class Took:
     seconds: float
 
     def of(self, request: Request) -> bool:
-        return (self.method, self.encoder) == (request.method.label, request.encoder)
+        asked = request.method.name, request.regime, request.encoder
+        return (self.method, self.regime, self.encoder) == asked
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,9 @@ def _took(folder: RunFolder) -> Took | None:
     except UsageError:  # it is no longer there
         return None
     work = _work(card, run["steps"], run["config"])
-    return Took(run["method"], run["encoder"], card, run["task"], work, _seconds(folder, run))
+    return Took(
+        run["method"], run.get("regime"), run["encoder"], card, run["task"], work, _seconds(folder, run)
+    )
 
 
 def _seconds(folder: RunFolder, run: dict[str, Any]) -> float:

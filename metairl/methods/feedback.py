@@ -56,7 +56,7 @@ METHODS = {
         "arXiv:2110.06169",
         IQL,
         OFFLINE,
-        encoder="none",
+        encoder="oracle",
         any_encoder=True,
         problem="offline-preferences",
         support="logs",

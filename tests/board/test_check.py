@@ -318,7 +318,7 @@ def test_episodes_that_cannot_have_been(folder: Path, attack: str) -> None:
 
 def test_a_line_that_was_edited(folder: Path) -> None:
     file = folder / RUN / "records.jsonl"
-    file.write_text(file.read_text().replace('"diverged":0', '"diverged":1', 1))
+    file.write_text(file.read_text().replace('"lost":0', '"lost":1', 1))
     refused(summed(folder), "checksum")
 
 

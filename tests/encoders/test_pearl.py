@@ -88,7 +88,7 @@ def test_where_asked_for_steps_that_paid_nothing_say_nothing(encoder: Pearl) -> 
     batch = replace(batch, reward=batch.reward * paying)
     context = replace(context, prev_reward=torch.cat([paying[:, :1] * 0, batch.reward[:, :-1]], dim=1))
     told, _ = encoder.infer_posterior(replace(batch, mask=paying))
-    encoder.config = replace(encoder.config, paid=True)
+    encoder.config = replace(encoder.config, ignore_zero_reward=True)
     torch.testing.assert_close(encoder.infer_posterior(batch)[0], told)
     total, *_ = encoder(context, encoder.initial(1)).state
     torch.testing.assert_close(total, told)

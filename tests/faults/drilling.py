@@ -124,7 +124,7 @@ def drill(words: str, root: Path, kills: int, chance: Random, terms: float = 0.2
                 process.join(timeout=60)
                 assert process.exitcode in (-signal.SIGKILL, -signal.SIGTERM, 130, 0), process.exitcode
                 landed = process.exitcode != 0  # it had not ended by itself in the meantime
-                tally.kills, tally.request = tally.kills + landed, tally.request + (ask and landed)
+                tally.kills, tally.asked = tally.kills + landed, tally.asked + (ask and landed)
         tally.compare(completed(words, folder), reference)
     return tally
 

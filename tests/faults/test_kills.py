@@ -11,7 +11,8 @@ import pytest
 from drilling import Tally, drill
 from kinds import KINDS
 
-from metairl.methods.registry import METHODS
+from metairl.methods.method import Method
+from metairl.methods.registry import METHODS, find
 
 KILLS = 200
 SAMPLE = ("on-policy", "off-policy, inferring", "offline, alone", "adversarial")
@@ -38,12 +39,21 @@ def table() -> Iterator[dict[str, Tally]]:
 
 
 def test_every_recipe_and_every_support_is_drilled() -> None:
-    drilled = [METHODS[words.split()[0]] for words in KINDS.values()]
-    for name, method in METHODS.items():
-        own = method.recipe and method.recipe[0], method.support, bool(method.adapts)
-        others = [(m.recipe and m.recipe[0], m.support, bool(m.adapts)) for m in drilled]
-        alone = method.adapts and not method.pretrains
-        assert own in others or alone or method.recipe is None, f"{name} is of a kind that is not drilled"
+    drilled = {kind_of(of_words(words)) for words in KINDS.values()}
+    for method in METHODS.values():
+        for regime in method.regimes:
+            own = method.under(regime)
+            alone = own.adapt and not own.pretrains
+            assert kind_of(own) in drilled or alone or own.recipe is None, f"{own.label} is not drilled"
+
+
+def of_words(words: str) -> Method:
+    name, *rest = words.split()
+    return find(name, rest[rest.index("--regime") + 1] if "--regime" in rest else None)
+
+
+def kind_of(method: Method) -> tuple[object, ...]:
+    return method.recipe and method.recipe.cls, method.support, bool(method.adapt)
 
 
 @pytest.mark.usefixtures("data")

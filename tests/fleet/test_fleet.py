@@ -161,10 +161,10 @@ from pathlib import Path
 from metairl.experiments.fleet.crew import Local
 from metairl.experiments.fleet.fleet import Fleet
 from metairl.experiments.fleet.jobs import jobs_of, planned
-from metairl.experiments.request import request
+from metairl.experiments.request import make_request
 
 if __name__ == "__main__":
-    asked = [request("rl2", "bandit-5:pulls=10", None, seed, {STEPS}) for seed in range(2)]
+    asked = [make_request("rl2", "bandit-5:pulls=10", None, seed, {STEPS}) for seed in range(2)]
     rows = Fleet(Local(1, threads=1)).sail(planned(jobs_of(asked, Path(sys.argv[1]))))
     sys.exit(any(row.state != "completed" for row in rows))
 """

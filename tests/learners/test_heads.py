@@ -146,11 +146,11 @@ def test_every_held_out_task_has_the_head_of_its_skill(name: str) -> None:
 @pytest.mark.parametrize(
     "task, encoder, said",
     [
-        ("mt1", None, r"it needs several, .*: that is ml10-outside-v1, mt10-v1, mt50-v1, not 'mt1-v1'"),
-        ("ml10", None, r"no others in the test: that is ml10-outside-v1, mt10-v1, mt50-v1, not 'ml10-v1'"),
-        ("point-robot", None, "works on meta-world worlds; 'point-robot-v1' is a point world"),
-        ("mt10", "none", "is one with encoder 'oracle'; 'none' goes with ppo and sac"),
-        ("mt10", "care", "is one with encoder 'oracle'; 'care' goes with ppo and sac"),
+        ("mt1", None, "it needs several, .*: try ml10-outside-v1, mt10-v1, mt50-v1, not 'mt1-v1'"),
+        ("ml10", None, "same ones in the test: try ml10-outside-v1, mt10-v1, mt50-v1, not 'ml10-v1'"),
+        ("point-robot", None, "does not run on point tasks such as 'point-robot-v1'"),
+        ("mt10", "none", "always uses encoder 'oracle'; to use encoder 'none', choose method ppo or sac"),
+        ("mt10", "care", "always uses encoder 'oracle'; to use encoder 'care', choose method ppo or sac"),
     ],
 )
 def test_what_has_no_heads_is_refused(name: str, task: str, encoder: str | None, said: str) -> None:
@@ -160,7 +160,7 @@ def test_what_has_no_heads_is_refused(name: str, task: str, encoder: str | None,
 
 def test_a_skill_is_not_known_by_an_embedding() -> None:
     settings = settings_from(find("sac-heads"), "oracle", {"encoder": {"embed": 3}}, "here")
-    with pytest.raises(UsageError, match=r"encoder\.embed: 'sac-heads' reads which skill it is"):
+    with pytest.raises(UsageError, match=r"encoder\.embed: 'sac-heads' reads the skill's index as it is"):
         make_request("sac-heads", "mt10", settings=settings)
     assert make_request("sac", "mt10", "oracle", settings=settings)
 

@@ -59,9 +59,7 @@ def test_both_methods_are_here() -> None:
 
 
 def test_examples_are_a_setting_of_the_task_that_is_asked_for() -> None:
-    with pytest.raises(
-        UsageError, match="learns from states of success: say how many, as in point-maze-v1:ex"
-    ):
+    with pytest.raises(UsageError, match="learns from examples of success; say how many: point-maze-v1:ex"):
         make_request("vice", "point-maze")
     with pytest.raises(UsageError, match="'examples' must be a whole number above 0, not 'many'"):
         make_request("vice", "point-maze:examples=many")
@@ -178,23 +176,23 @@ def test_a_held_out_task_is_inferred_from_its_own_examples() -> None:
     policy, _ = build(wanted)
     card, tasks = wanted.card, sampling.task_set(wanted.card, "test")
     told = given_support(wanted, policy, card, "test")
-    assert isinstance(told, ConditionedPolicy) and len(told.belief) == len(tasks)
+    assert isinstance(told, ConditionedPolicy) and len(told.posterior) == len(tasks)
     chance = stream("judge", "support", card.id, "test")
     examples = exemplified.shown(make(card, tasks[:], chance), card, chance)
     assert ((examples - tasks[:]["goal"].unsqueeze(1)).norm(dim=-1) <= 0.2).all()
     with torch.no_grad():
-        one, _ = told.agent.set_encoder.infer_posterior(exemplified.evidence(examples[3:4], spec_of(card)))
-    torch.testing.assert_close(one[0], told.belief[3])
+        one, _ = told.agent.set_encoder.infer_posterior(exemplified.context_for(examples[3:4], spec_of(card)))
+    torch.testing.assert_close(one[0], told.posterior[3])
     assert not wanted.inputs.task and not wanted.inputs.reward
 
 
 def test_what_is_inferred_from_examples_knows_no_order_and_no_parameters() -> None:
     source = built("vice").source
-    batch = exemplified.evidence(source.examples, source.spec)
+    batch = exemplified.context_for(source.examples, source.spec)
     assert not batch.task.any() and not batch.reward.any() and not batch.action.any()
     set_encoder = build(asked("vice", "pearl"))[1]
     assert isinstance(set_encoder, VICE)
-    beliefs = [set_encoder.agent.set_encoder.infer_posterior(exemplified.evidence(x, source.spec))[0]
+    beliefs = [set_encoder.agent.set_encoder.infer_posterior(exemplified.context_for(x, source.spec))[0]
                for x in (source.examples, source.examples.flip(1))]  # fmt: skip
     torch.testing.assert_close(*beliefs)
 
@@ -202,5 +200,5 @@ def test_what_is_inferred_from_examples_knows_no_order_and_no_parameters() -> No
 def test_another_card_without_examples_is_refused_where_tasks_are_inferred_from_them() -> None:
     wanted = asked("vice", "pearl")
     policy, _ = build(wanted)
-    with pytest.raises(UsageError, match="say how many, as in point-maze-v1:examples=20"):
+    with pytest.raises(UsageError, match="say how many: point-maze-v1:examples=20"):
         given_support(wanted, policy, catalogue.task("point-maze"), "test")

@@ -26,7 +26,7 @@ from metairl.training.fine_tuning import Config as Adapt
 from metairl.training.goal_conditioned_offline import GoalConditionedOffline
 
 TASK = "point-robot:data=replay,episodes=1"
-NAMES = ("gc-bc", "gc-iql", "gc-cql")
+NAMES = ("gc-bc", "gc-iql", "actionable-models")
 
 
 def kept(lengths: list[list[int]], next_obs: Tensor) -> RelabelledDataset:
@@ -201,7 +201,7 @@ def test_cloning_has_goals_of_its_own_trials_alone_and_values_have_others_too() 
 @pytest.mark.usefixtures("quick")
 def test_learning_on_begins_with_what_was_learned_and_reads_so_many_labels_with_their_reward() -> None:
     task = "point-robot:data=replay,episodes=1,labels=7"
-    asked = make_request("gc-iql-tuned", task)
+    asked = make_request("gc-iql", task, regime="fine-tune")
     asked = replace(asked, settings=replace(asked.settings, adapt=Adapt(steps=5, points=1, tasks=2)))
     _, before = build(asked)
     assert before is not None
@@ -259,16 +259,17 @@ def test_labels_belong_to_the_name_of_a_task_and_not_to_its_logs_or_tuning() -> 
 
 def test_combinations_that_cannot_work_are_refused_by_name(logged: Path) -> None:
     with pytest.raises(
-        UsageError, match=r"no goal of 'half-cheetah-v1' can be read .* it can in half-cheetah-vel"
+        UsageError,
+        match="observations of 'half-cheetah-v1' do not contain its goal; those of .*half-cheetah-vel",
     ):
         make_request("gc-iql", "half-cheetah:data=replay")
-    with pytest.raises(UsageError, match="learns from logs: say which, as in point-robot-v1:data=replay"):
+    with pytest.raises(UsageError, match="learns from logs; say which: point-robot-v1:data=replay"):
         make_request("gc-bc", "point-robot")
-    for name in ("iql", "gc-iql", "preferences-iql-alone", "sac"):
+    for name, regime in (("iql", None), ("gc-iql", None), ("preferences-iql", "scratch"), ("sac", None)):
         with pytest.raises(
-            UsageError, match=f"labels=5 are what a method learns on from .* '{name}' does not"
+            UsageError, match=f"labels=5 limits .*, which '{name}(-scratch)?' does not train on"
         ):
-            make_request(name, "point-robot:data=replay,labels=5")
+            make_request(name, "point-robot:data=replay,labels=5", regime=regime)
     with pytest.raises(StorageError, match="no logs there"):
-        build(make_request("gc-cql", "point-maze:data=replay"))
+        build(make_request("actionable-models", "point-maze:data=replay"))
     assert not list(logged.glob("point-maze*"))

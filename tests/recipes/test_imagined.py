@@ -247,21 +247,23 @@ def test_a_share_of_what_is_learned_from_was_lived(real: float, batch: int) -> N
 @pytest.mark.parametrize("encoder", ["pearl", "rl2", "snail", "focal"])
 def test_encoders_that_infer_tasks_are_refused(encoder: str) -> None:
     with pytest.raises(
-        UsageError, match=f"'mopo' goes with the encoders 'none' and 'oracle', not with '{encoder}'"
+        UsageError, match=f"'mopo' works with the encoders 'none' and 'oracle', not with '{encoder}'"
     ):
         make_request("mopo", "point-robot:data=replay", encoder)
-    with pytest.raises(UsageError, match="'mopo-alone' is one with encoder 'none'; 'oracle' goes with"):
-        make_request("mopo-alone", "point-robot:data=replay", "oracle")
+    with pytest.raises(
+        UsageError, match="'mopo-scratch' always uses encoder 'none'; to use encoder 'oracle', choose method"
+    ):
+        make_request("mopo", "point-robot:data=replay", "oracle", regime="scratch")
 
 
 def test_worlds_are_refused_whose_ends_nothing_reads() -> None:
     for task in ("hopper", "hopper-rand-params", "walker-rand-params", "humanoid-dir", "half-cheetah"):
         assert make_request("mopo", f"{task}:data=replay").card.id == f"{task}-v1"
     for task in ("cartpole", "snail-maze"):
-        with pytest.raises(UsageError, match=f"'{task}-v1' may end early, and nothing reads that there"):
-            requirements.check_ends_seen("mopo", METHOD, catalogue.task(task))
-        requirements.check_ends_seen("iql", registry.find("iql"), catalogue.task(task))
-    with pytest.raises(UsageError, match="works on point and"):
+        with pytest.raises(UsageError, match=f"'{task}-v1' may end early, and observations do not tell when"):
+            requirements.check_termination_known(METHOD, catalogue.task(task))
+        requirements.check_termination_known(registry.find("iql"), catalogue.task(task))
+    with pytest.raises(UsageError, match="does not run on tabular tasks"):
         make_request("mopo", "tabular-mdp:data=replay")
 
 
@@ -281,7 +283,7 @@ def test_parts_of_a_part_are_checked_as_parts_are() -> None:
 
 
 def test_alone_it_has_a_model_of_its_own_task() -> None:
-    assert registry.find("mopo-alone").adapts == imagined.Config(batch_tasks=1, batch=256)
+    assert registry.find("mopo", "scratch").adapt.config == imagined.Config(batch_tasks=1, batch=256)
     config = recipe().config
     card = catalogue.task("point-robot:data=replay")
     parts = replace(tuning.settings_type(METHOD, "none")(), recipe=config)

@@ -200,5 +200,5 @@ def test_a_task_may_say_how_many_questions_there_are() -> None:
     tuned = make_request("preferences", "point-robot:episodes=1")
     assert few.settings.recipe.ask == replace(tuned.settings.recipe.ask, labels=30)
     assert few.steps == tuned.steps and few.settings.learner == tuned.settings.learner
-    with pytest.raises(UsageError, match="questions=30 are for methods that ask them; 'ppo' does not"):
+    with pytest.raises(UsageError, match="questions=30: 'ppo' asks no questions"):
         make_request("ppo", "point-robot:questions=30")

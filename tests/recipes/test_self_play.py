@@ -27,7 +27,7 @@ from metairl.training.self_play import SelfPlay, at_end, setter_pay
 from metairl.training.uniform_goals import UniformGoals
 from metairl.training.visited_goals import VisitedGoals
 
-NAMES = [name for name, method in METHODS.items() if method.support == "told"]
+NAMES = [name for name, method in METHODS.items() if method.support == "task"]
 TRIALS, STEPS = 6, 50
 SMALL = {"trials": TRIALS, "epochs": 2, "minibatches": 2}
 
@@ -69,7 +69,7 @@ def going_right() -> Trial:
 
 
 def test_all_three_are_here() -> None:
-    assert NAMES == ["self-play", "uniform-goals", "hindsight-only"]
+    assert NAMES == ["self-play", "uniform-goals", "visited-goals"]
 
 
 def test_the_setter_is_paid_for_goals_that_are_away_and_more_where_the_reacher_fails() -> None:
@@ -141,7 +141,7 @@ def test_the_setters_steps_count() -> None:
     for recipe in steps.values():
         recipe.iterate(0.0)
     assert steps["self-play"].env_steps == 2 * TRIALS * STEPS
-    assert steps["uniform-goals"].env_steps == steps["hindsight-only"].env_steps == TRIALS * STEPS
+    assert steps["uniform-goals"].env_steps == steps["visited-goals"].env_steps == TRIALS * STEPS
     assert steps["self-play"].gradient_steps == 8 and steps["uniform-goals"].gradient_steps == 4
 
 
@@ -165,7 +165,7 @@ def test_ways_are_cloned_where_the_goal_is_away_and_the_reacher_failed() -> None
 
 
 def test_hindsight_shows_ways_to_where_the_reacher_ended_instead() -> None:
-    recipe, trial = built("hindsight-only"), going_right()
+    recipe, trial = built("visited-goals"), going_right()
     assert isinstance(recipe, VisitedGoals)
     arrived = torch.zeros(TRIALS, STEPS, dtype=torch.bool)
     arrived[0, 3] = True
@@ -222,7 +222,7 @@ def test_uniform_goals_are_everywhere() -> None:
 
 
 def test_goals_of_hindsight_are_places_it_visited_and_the_newest_are_kept() -> None:
-    recipe = built("hindsight-only", keep=400)
+    recipe = built("visited-goals", keep=400)
     assert isinstance(recipe, VisitedGoals)
     first, _ = recipe.propose()
     assert_close(first, tensor([0.6, -0.8]).repeat(TRIALS, 1))

@@ -48,7 +48,7 @@ def test_a_mixture_by_hand() -> None:
     np.testing.assert_allclose(share, [0.25, 0.75, 0], atol=1e-4)
 
 
-@pytest.mark.parametrize("config", [max_margin.Config(), max_margin.Structured()])
+@pytest.mark.parametrize("config", [max_margin.Config(), max_margin.Config(distance="structured")])
 def test_it_finds_the_state_that_was_sought(config: max_margin.Config) -> None:
     found = max_margin.MaxMargin(SPEC, config).fit(room(), went_over())
     assert found.reward is not None and found.reward[0, 1] > found.reward[0, 0]
@@ -101,7 +101,7 @@ def test_where_every_state_was_shown_the_margin_is_plain() -> None:
     everywhere = Demonstrations(torch.tensor([[[0, 1, 1, 1]]]), torch.tensor([[[1, 0, 0, 0]]]))
     plain, structured = (
         max_margin.MaxMargin(SPEC, config).fit(room(), everywhere).reward
-        for config in (max_margin.Config(), max_margin.Structured())
+        for config in (max_margin.Config(), max_margin.Config(distance="structured"))
     )
     assert plain is not None and structured is not None
     torch.testing.assert_close(plain, structured)
@@ -112,7 +112,7 @@ def test_only_who_was_away_pays_for_the_distance() -> None:
     """It stays where it begins, and random actions are 1.5 of 4 steps in the state that was never shown."""
     nothing = torch.zeros(1, 1, 4, dtype=torch.int64)
     stayed = Demonstrations(nothing, nothing)
-    found = max_margin.MaxMargin(SPEC, max_margin.Structured()).fit(room(), stayed)
+    found = max_margin.MaxMargin(SPEC, max_margin.Config(distance="structured")).fit(room(), stayed)
     assert found.reward is not None
     # μ_E − μ = (1.5, −1.5) / 4 and D = 1.5 / 4: the shortest w is (1, −1) / 2
     torch.testing.assert_close(

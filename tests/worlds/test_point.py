@@ -42,7 +42,7 @@ def test_a_shaped_reward_is_asked_for_only_where_there_is_one() -> None:
     settings = settings_from(method("pearl"), "pearl", {"recipe": {"shaped": True}}, "here")
     assert settings != settings_type(method("pearl"), "pearl")()
     with pytest.raises(
-        UsageError, match="'point-robot-v1' has no shaped reward; point-sparse worlds have one"
+        UsageError, match="'point-robot-v1' has no shaped reward; point-sparse tasks have one"
     ):
         make_request("pearl", "point-robot", settings=settings)
     assert make_request("pearl", "point-robot-sparse", settings=settings).settings.recipe.shaped
