@@ -33,7 +33,7 @@ def test_every_verb_is_listed_and_has_help() -> None:
     shown = metairl("--help").stdout
     for verb in VERBS:
         assert verb in shown
-        assert (Path(catalogue.PACKAGE) / "commands" / f"{verb.replace('-', '_')}.py").exists()
+        assert (Path(catalogue.PACKAGE) / "cli" / f"{verb.replace('-', '_')}.py").exists()
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_every_verb_is_listed_and_has_help() -> None:
         ("train rl3 bandit-5", "no method 'rl3'; did you mean 'rl2'?"),
         ("train rl2 bandit-6", "no task 'bandit-6'; did you mean 'bandit-5'?"),
         ("train rl2 bandit-5 --encoder rl1", "no encoder 'rl1'; did you mean 'rl2'?"),
-        ("train ucb1 tabular-mdp", "works on bandit worlds"),
+        ("train ucb1 tabular-mdp", "does not run on tabular tasks"),
         ("train bayes-optimal bandit-5:pulls=100 --wandb disabled", "computed for at most 10 pulls, not 100"),
         ("list task", "no list of 'task'; did you mean 'tasks'?"),
         ("reproduce rl2-bandit", "no table 'rl2-bandit'; did you mean 'rl2-bandits'?"),

@@ -162,8 +162,8 @@ def test_one_step_at_a_time_equals_the_whole_trial(encoder: torch.nn.Module) -> 
 
 @pytest.mark.parametrize("name", [name for name, part in ENCODERS.items() if not part.cls.sees_task])
 def test_pictures_are_read_one_step_at_a_time_too(name: str) -> None:
-    part = ENCODERS[name]
-    encoder = part.cls(replace(SPEC, obs=3 * 13 * 17, picture=(3, 13, 17)), part.config)
+    known = ENCODERS[name]
+    encoder = known.cls(replace(SPEC, obs=3 * 13 * 17, picture=(3, 13, 17)), known.config)
     pictures = torch.randint(256, (LANES, STEPS, 3 * 13 * 17), dtype=torch.uint8)
     c = replace(context(), obs=pictures)
     whole = encoder(c, encoder.initial(LANES)).z
@@ -321,7 +321,7 @@ def test_support_is_of_the_judged_tasks_in_their_order_and_reward_is_absent_afte
         given.append(support.task)
         return inform(self, support)
 
-    monkeypatch.setattr(AgentPolicy, "informed", noted)
+    monkeypatch.setattr(AgentPolicy, "conditioned_on", noted)
     judge(asked, policy, "test", StepCounts())
     tasks = sampling.task_set(asked.card, "test").tasks["goal"]
     torch.testing.assert_close(given[0], tasks.to(given[0]))

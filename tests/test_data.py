@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
-from metairl.agents.exact.zero import Zero
+from metairl.agents.exact.baselines import Zero
 
 from metairl.cli.main import main
 from metairl.core.errors import DamagedFile, StorageError

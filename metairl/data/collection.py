@@ -23,7 +23,7 @@ from metairl.tasks.sampling import TaskSet
 
 LANES = 250  # tasks at once
 KEPT = ("reward", "terminated", "truncated", "success")
-CAME = (*KEPT, "done", "final_obs")
+CAME = (*KEPT, "done", "next_obs")
 Part = Callable[[], list[Episode]]
 
 
@@ -81,7 +81,7 @@ def _part(
     episodes = []
     for lane, task in enumerate(tasks.digests[rows]):
         for part in _episodes(steps["done"][lane], card.episodes):
-            last = steps["final_obs"][lane, part.stop - 1 : part.stop]
+            last = steps["next_obs"][lane, part.stop - 1 : part.stop]
             seen = torch.cat([obs[lane, part], last]).numpy()
             came = (steps[name][lane, part].numpy() for name in KEPT)
             episodes.append(

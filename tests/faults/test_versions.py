@@ -27,7 +27,7 @@ LATER = {"metairl": "9.1.0"}
         (lambda r: r["config"]["learner"].update(clop=1), "unknown key 'learner.clop'"),
         (lambda r: r["config"].update(critic={}), "unknown part 'critic'"),
         (lambda r: r.update(method="rl3"), "no method 'rl3'"),
-        (lambda r: r.pop("config"), "it says no 'config'"),
+        (lambda r: r.pop("config"), "it has no 'config'"),
     ],
 )
 def test_a_run_json_that_cannot_be_read_names_its_version(

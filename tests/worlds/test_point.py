@@ -60,5 +60,5 @@ def test_values_are_of_the_shaped_reward_and_tasks_are_inferred_from_the_true_on
     kept = Replay(1, 20, torch.zeros(2, dtype=torch.long), shaped=True)
     kept.add(torch.tensor([0, 1]), trial)
     batch = kept.sample_segments(torch.tensor([0, 1]), 20, stream("draw")).batch
-    assert_close(batch.learned, trial.shaped)
+    assert_close(batch.training_reward, trial.shaped)
     assert_close(batch.reward, trial.outcome.reward)
