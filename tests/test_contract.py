@@ -72,7 +72,7 @@ def combinations() -> Iterator[tuple[Method, str | None, str]]:
             possible = not method.envs or env in method.envs
             if possible and method.support not in ("logs", "goals", "demos"):
                 for encoder in ENCODERS if method.any_encoder else (method.encoder,):
-                    if catalogue.task(task).episodes > 1 or "pearl" != encoder and method.name != "maml":
+                    if catalogue.task(task).episodes > 1 or (encoder != "pearl" and method.name != "maml"):
                         yield method, encoder, task
     for method in METHODS.values():
         if method.envs == (catalogue.task(SKILLED).world,):

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
-from metairl.agents.exact.baselines import Zero
 
+from metairl.agents.exact.baselines import Zero
 from metairl.cli.main import main
 from metairl.core.errors import DamagedFile, StorageError
 from metairl.core.types import NoConfig

@@ -74,7 +74,7 @@ from example_standings import bare, small
 from metairl.boards import page
 print({path: hashlib.sha256(content).hexdigest() for path, content in page.files([bare(small())])})
 """
-    words = [sys.executable, "-c", code, str(Path(__file__).parent)]
+    words = [sys.executable, "-c", code, str(Path(__file__).parents[1] / "helpers")]
     said = {
         subprocess.run(
             words, env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True, check=True

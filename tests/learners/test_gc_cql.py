@@ -5,7 +5,7 @@ from math import log
 
 import pytest
 import torch
-from test_offline import chance, constant, moves
+from transitions import chance, constant, moves
 
 from metairl.agents.offline import actionable_models
 from metairl.agents.rl import sac

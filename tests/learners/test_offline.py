@@ -6,35 +6,14 @@ from math import e, exp, log, sinh
 import pytest
 import torch
 from torch import Tensor
+from transitions import LINE, SPEC, chance, constant, moves
 
 from metairl.agents.encoders.focal import Config as FocalConfig
 from metairl.agents.encoders.focal import Focal
 from metairl.agents.offline import bc, cql, cql_discrete, iql, td3_bc
 from metairl.agents.rl import sac
 from metairl.core.losses import expectile
-from metairl.core.types import Batch, EncodedTransitions, Spec
-
-SPEC = Spec(obs=3, actions=2, discrete=False, horizon=5, episodes=1, params=1)
-LINE = replace(SPEC, actions=1)
-
-
-def moves(spec: Spec = SPEC, tasks: int = 4, steps: int = 8) -> EncodedTransitions:
-    rng = torch.Generator().manual_seed(1)
-    action = 2 * torch.rand(tasks, steps, spec.actions, generator=rng) - 1
-    return EncodedTransitions(
-        z=torch.randn(tasks, steps, 3, generator=rng),
-        action=action,
-        reward=torch.randn(tasks, steps, generator=rng),
-        next_z=torch.randn(tasks, steps, 3, generator=rng),
-        continues=torch.ones(tasks, steps),
-        mask=torch.ones(tasks, steps),
-        family=torch.zeros(tasks, dtype=torch.long),
-        is_demo=torch.zeros(tasks, steps),
-    )
-
-
-def chance() -> torch.Generator:
-    return torch.Generator().manual_seed(7)
+from metairl.core.types import Batch, EncodedTransitions
 
 
 def test_expectile_by_hand() -> None:
@@ -49,12 +28,6 @@ def test_the_expectile_of_two_numbers(tau: float, value: float) -> None:
     v = torch.tensor(value, requires_grad=True)
     expectile(torch.tensor([0.0, 4.0]) - v, tau).sum().backward()
     assert v.grad is not None and abs(v.grad.item()) < 1e-6
-
-
-def constant(network: torch.nn.Module, to: float) -> None:
-    for weight in network.parameters():
-        weight.data.zero_()
-    list(network.parameters())[-1].data.fill_(to)
 
 
 def test_iql_by_hand() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from answering import by_place
 from resuming import saved, snapshot
 from torch import Generator, Tensor
 
@@ -91,12 +92,6 @@ def test_nothing_but_answers_is_learned_from(name: str, monkeypatch: pytest.Monk
             recipe.iterate(progress)
         learned.append(snapshot(recipe.networks.state_dict()))
     assert all(torch.equal(value, learned[1][key]) for key, value in learned[0].items())
-
-
-def by_place(self: TrueReward, pairs: Pairs, paid: Tensor, rng: Generator) -> Answers:
-    """The first is preferred where it ends further to the right."""
-    first = (pairs.obs[:, 0, -1, 0] > pairs.obs[:, 1, -1, 0]).float()
-    return Answers(first, torch.ones(len(pairs), dtype=torch.bool))
 
 
 def noisy(step: Callable[[Point, Tensor], Step]) -> Callable[[Point, Tensor], Step]:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from answering import by_place
 from resuming import snapshot
-from test_preferences import by_place
 
 from metairl.agents.agent import ConditionedPolicy
 from metairl.core.errors import DamagedFile, UsageError
