@@ -338,7 +338,7 @@ def test_combinations_that_cannot_work_are_refused_by_name() -> None:
     with pytest.raises(UsageError, match=r"no encoder 'rl1'; did you mean 'rl2'\?"):
         choose_encoder(find("ppo"), "rl1")
     with pytest.raises(
-        UsageError, match="always uses encoder 'pearl'; to use encoder 'rl2', choose method ppo or sac$"
+        UsageError, match=r"always uses encoder 'pearl'; to use encoder 'rl2', choose method ppo or sac$"
     ):
         choose_encoder(find("pearl"), "rl2")
     with pytest.raises(

@@ -34,8 +34,8 @@ POINT = "point-robot:data=expert,demos={},episodes=1"
 SHOWN = ("point-robot:data=expert,demos=1,episodes=1", "tabular-mdp:data=expert,demos=1,episodes=1")
 BRIEF: dict[str, object] = {
     "trials": 8, "rounds": 2, "rows": 4, "steps": 8, "batch_tasks": 4, "batch": 8, "context": 8,
-    "ratio": 0.02, "rollouts": 40, "model": dynamics_ensemble.Config(hidden=(8,), passes=1), "reward_steps": 2,
-    "reward_batch": 40, "threshold": 1.0,
+    "ratio": 0.02, "rollouts": 40, "model": dynamics_ensemble.Config(hidden=(8,), passes=1),
+    "reward_steps": 2, "reward_batch": 40, "threshold": 1.0,
 }  # fmt: skip
 
 

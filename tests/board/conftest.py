@@ -2,21 +2,19 @@
 
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import Faults
+from browsing import Faults, Opens
 from example_standings import bare, nobody, small, wide
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from metairl.boards import page
 from metairl.boards.standings import Standings
-
-Opens = Callable[..., Page]
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,7 @@ from time import perf_counter
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import press, shown, wider_than_the_window
-from conftest import Opens
+from browsing import Opens, press, shown, wider_than_the_window
 from example_standings import many
 from hostile_standings import ATTACKS, everywhere
 from playwright.sync_api import Browser, CDPSession, Page

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import direction, press, shown, until
-from conftest import Opens
+from browsing import Opens, direction, press, shown, until
 
 from metairl.boards import wording
 from metairl.boards.page import seeds, steps

@@ -1,8 +1,11 @@
 """A board's page as a person meets it in a browser: what is shown, in which order, and what goes wrong."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from playwright.sync_api import Page, Request
+
+Opens = Callable[..., Page]
 
 
 @dataclass

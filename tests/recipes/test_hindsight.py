@@ -260,7 +260,7 @@ def test_labels_belong_to_the_name_of_a_task_and_not_to_its_logs_or_tuning() -> 
 def test_combinations_that_cannot_work_are_refused_by_name(logged: Path) -> None:
     with pytest.raises(
         UsageError,
-        match="observations of 'half-cheetah-v1' do not contain its goal; those of .*half-cheetah-vel",
+        match=r"observations of 'half-cheetah-v1' do not contain its goal; those of .*half-cheetah-vel",
     ):
         make_request("gc-iql", "half-cheetah:data=replay")
     with pytest.raises(UsageError, match="learns from logs; say which: point-robot-v1:data=replay"):

@@ -137,7 +137,7 @@ def test_as_many_questions_are_asked_about_every_training_task_and_all_of_them_c
     torch.testing.assert_close(
         recipe.compared.pairs.task[::4], recipe.replay.tasks[: len(recipe.source)].float()
     )
-    batch = recipe.evidence(torch.tensor([3, 0]))
+    batch = recipe.context_for(torch.tensor([3, 0]))
     assert batch.obs.shape[:2] == (2, 20) and set(batch.reward.unique().tolist()) <= {-1.0, 0.0, 1.0}
 
 
@@ -152,13 +152,13 @@ def test_a_held_out_task_is_inferred_from_its_comparisons_alone(monkeypatch: pyt
     beliefs.append(given_support(wanted, policy, wanted.card, "test"))
     monkeypatch.setattr(TrueReward, "answer", lambda *words: turned(by_place(*words)))
     beliefs.append(given_support(wanted, policy, wanted.card, "test"))
-    known = [told.belief for told in beliefs if isinstance(told, ConditionedPolicy)]
+    known = [told.posterior for told in beliefs if isinstance(told, ConditionedPolicy)]
     assert torch.equal(known[0], known[1])
     assert not torch.isclose(known[0], known[2]).all(1).any()
 
 
 def test_where_tasks_are_inferred_it_is_said_from_how_many_answers() -> None:
-    with pytest.raises(UsageError, match="say of how many, as in point-robot-v1:data=replay,comparisons=10"):
+    with pytest.raises(UsageError, match="say how many: point-robot-v1:data=replay,comparisons=10"):
         asked(TASK, "pearl")
     with pytest.raises(
         UsageError, match=r"recipe\.ask\.labels must be 40 or more: 2 comparisons of each of 20"
