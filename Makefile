@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test test-slow drill browser test-browser lint bench tables clean
+.PHONY: install demo test test-slow drill browser test-browser lint mutants bench tables clean
 
 install: .venv/.installed  ## everything that demo and test need
 
@@ -29,6 +29,9 @@ browser:  ## chromium, in which boards are tested; Debian's, installed as root
 
 test-browser: install browser
 	$(BIN)/python -m pytest -m browser -s
+
+mutants: install  ## which small faults in the code does no test find?
+	$(BIN)/python benchmarks/mutation/mutate.py --sample 200
 
 lint: install  ## style, types, layers, spelling
 	$(BIN)/ruff check .
