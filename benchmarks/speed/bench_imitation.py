@@ -65,5 +65,5 @@ def both(seed: int, folder: Path) -> tuple[float, float]:
 def leave_for_the_peer(folder: Path) -> None:
     asked = make_request("gail", TASK)
     replay = offline_dataset.read(asked.card, spec_of(asked.card), "train").replay
-    obs = torch.cat([replay.kept["obs"][0], replay.kept["after"][0, :, -1:]], dim=1)
-    np.savez(folder / "demonstrations.npz", obs=obs, acts=replay.kept["action"][0].argmax(-1))
+    obs = torch.cat([replay.data["obs"][0], replay.data["after"][0, :, -1:]], dim=1)
+    np.savez(folder / "demonstrations.npz", obs=obs, acts=replay.data["action"][0].argmax(-1))

@@ -16,7 +16,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from torch.utils.data import DataLoader, TensorDataset
 
 from metairl.data.episodes import Episode
-from metairl.data.offline_dataset import OfflineDataset, laid_out
+from metairl.data.offline_dataset import OfflineDataset, as_replay
 from metairl.envs import spec_of
 from metairl.methods import build, registry
 from metairl.methods import settings as tuning
@@ -58,7 +58,7 @@ def test_drawing(benchmark: BenchmarkFixture, note: Note) -> None:
 
     def ours() -> int:
         for _ in range(BATCHES):
-            replay.steps(some(), BATCH, chance)
+            replay.sample_transitions(some(), BATCH, chance)
         return BATCHES
 
     each = EPISODES // 20 * SPEC.horizon
@@ -69,7 +69,7 @@ def test_drawing(benchmark: BenchmarkFixture, note: Note) -> None:
             yield (some().unsqueeze(1) * each + steps).flatten().tolist()
 
     columns = ("obs", "action", "reward", "after", "done", "terminated")
-    rows = TensorDataset(*(replay.kept[column].flatten(0, 2) for column in columns))
+    rows = TensorDataset(*(replay.data[column].flatten(0, 2) for column in columns))
 
     def loader() -> int:
         return sum(1 for _ in DataLoader(rows, batch_sampler=list(indices())))
@@ -83,7 +83,7 @@ def test_drawing(benchmark: BenchmarkFixture, note: Note) -> None:
 def random_logs(tasks: int) -> OfflineDataset:
     chance = np.random.default_rng(0)
     groups = [[episode(chance) for _ in range(EPISODES // tasks)] for _ in range(tasks)]
-    return OfflineDataset(laid_out(groups, SPEC, CARD), sha256="")
+    return OfflineDataset(as_replay(groups, SPEC, CARD), sha256="")
 
 
 def episode(chance: np.random.Generator) -> Episode:

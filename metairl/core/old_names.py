@@ -27,12 +27,14 @@ class Now:
 
 
 _ONE_SETTING = {
-    "bc-tenth": Now("bc", settings={"recipe": {"best": 0.1}}),
+    "bc-tenth": Now("bc", settings={"recipe": {"best_share": 0.1}}),
     "bc-mixed": Now("bc-demos", settings={"recipe": {"other_data": "medium"}}),
     "iq-learn-mixed": Now("iq-learn", settings={"recipe": {"other_data": "medium"}}),
     "clare-equal": Now("clare", settings={"recipe": {"scheme": "equal"}}),
     "max-margin-structured": Now("max-margin", settings={"learner": {"distance": "structured"}}),
-    "preferences-sac-uniform": Now("preferences-sac", settings={"recipe": {"ask": {"choose": "uniform"}}}),
+    "preferences-sac-uniform": Now(
+        "preferences-sac", settings={"recipe": {"queries": {"selection": "uniform"}}}
+    ),
     "rl2-lstm": Now("rl2", settings={"encoder": {"cell": "lstm"}}),
 }
 _RENAMED = {
@@ -74,18 +76,62 @@ OLD_ENCODERS = {"rl2-lstm": ("rl2", {"cell": "lstm"})}
 
 OLD_RUN_KEYS = {"taught_sha256": "train_data_sha256", "diverse_sha256": "other_data_sha256"}
 
-OLD_SETTINGS: dict[str, dict[str, str]] = {  # part -> old key -> new key, of every class that part can be
+OLD_SETTINGS: dict[str, dict[str, str]] = {  # part -> old path -> new key, of every class that part can be
     "learner": {},
     "encoder": {"paid": "ignore_zero_reward"},
-    "recipe": {"diverse": "other_data", "surgery": "pcgrad"},
+    "recipe": {
+        "ask": "queries",
+        "best": "best_share",
+        "cloning": "cloning_weight",
+        "diverse": "other_data",
+        "doubt": "uncertainty",
+        "everything": "clone_all",
+        "failed": "failure_reward",
+        "falling": "anneal_lr",
+        "first": "first_rounds",
+        "from_shown": "demo_start_share",
+        "held": "cloning_loss",
+        "real": "real_share",
+        "pays": "training_reward",
+        "reward_rate": "reward_learning_rate",
+        "rows": "batch_trials",
+        "slow": "time_reward",
+        "squares": "reward_decay",
+        "surgery": "pcgrad",
+        "whim": "noise_dim",
+        "goals.evenly": "uniform",
+        "goals.here": "p_current",
+        "goals.later": "p_future",
+        "goals.near": "radius",
+        "goals.worth": "reward",
+        "model.held": "holdout",
+        "model.held_most": "max_holdout",
+        "model.gain": "min_improvement",
+        "model.passes": "epochs",
+        "queries.choose": "selection",
+        "queries.early": "initial_share",
+        "queries.rate": "learning_rate",
+        "queries.rounds": "gradient_steps",
+        "reward.acts": "state_action",
+        "reward.surest": "max_log_prob",
+    },
 }
-OLD_SETTINGS["alone"] = OLD_SETTINGS["recipe"]
 
-OLD_VALUES: dict[tuple[str, str | None], dict[Any, Any]] = {  # (part, new key) -> old value -> new value
+OLD_VALUES: dict[tuple[str, str], dict[str, str]] = {  # (part, new path) -> old value -> new value
     ("learner", "value"): {"shown": "demos"},
+    ("recipe", "cloning_loss"): {"likely": "likelihood", "near": "distance"},
+    ("recipe", "reward.form"): {
+        "alive": "positive",
+        "both": "logit",
+        "chance": "probability",
+        "done": "negative",
+    },
+    ("recipe", "training_reward"): {"answers": "learned", "nothing": "zero"},
+    ("recipe", "uncertainty"): {"noise": "std", "spread": "disagreement"},
 }
 
 OLD_STATE = {  # parts of the names of networks, and of what else a checkpoint holds
+    "asking": "queries",
     "eyes": "obs_encoder",
     "kept": "data",
     "lived": "num_trials",
@@ -125,16 +171,21 @@ def renamed_record(fields: dict[str, Any]) -> dict[str, Any]:
     return {OLD_RECORD_FIELDS.get(key, key): value for key, value in fields.items()}
 
 
-def _renamed_part(part: str, values: Any) -> Any:
-    """Settings of a part, and of parts inside it."""
+def _renamed_part(part: str, values: Any, above: str = "") -> Any:
+    """Settings of a part, and of parts inside it; `above` is the path that leads to those."""
     if not isinstance(values, dict):
         return values
-    names = OLD_SETTINGS.get(part, {})
-    found = {names.get(key, key): _renamed_part(part, value) for key, value in values.items()}
-    return {
-        key: OLD_VALUES.get((part, key), {}).get(value, value) if isinstance(value, str) else value
-        for key, value in found.items()
-    }
+    kind = "recipe" if part == "alone" else part
+    keys: dict[str, str] = OLD_SETTINGS.get(kind, {})
+    found = {}
+    for old, value in values.items():
+        key = keys[above + old] if above + old in keys else str(old)
+        if isinstance(value, dict):
+            value = _renamed_part(part, value, f"{above}{key}.")
+        elif isinstance(value, str):
+            value = OLD_VALUES.get((kind, above + key), {}).get(value, value)
+        found[key] = value
+    return found
 
 
 def _renamed_key(key: Any) -> Any:

@@ -1,12 +1,12 @@
-"""Logs of tasks that ask to arrive somewhere, without their reward, with goals that are chosen in hindsight.
+"""Hindsight relabelling of logged transitions (Andrychowicz et al. 2017, HER, arXiv:1707.01495).
 
-    j   = t                                        with chance p_here
-        = min(t + k, T − 1),  P(k) = (1 − d) dᵏ    with chance p_later; evenly from t … T − 1 where `evenly`
-        = any step of any trial of any task        else
-    g   = φ(o′_j),  c = the task that asks for g   φ of the world, see metairl/envs/goal_spec.py
-    r_t = w [ |φ(o′_t) − g| ≤ ε ],                 and nothing follows where that is so
+    j   = t                                        with probability p_current
+        = min(t + k, T − 1),  P(k) = (1 − d) dᵏ    with probability p_future; uniform on t … T − 1 if `uniform`
+        = any step of any trial of any task        otherwise
+    g   = φ(o′_j),  c = the task whose goal is g   φ of the environment, see metairl/envs/goal_spec.py
+    r_t = w [ |φ(o′_t) − g| ≤ ε ],                 and the transition is terminal where the goal is reached
 
-o′_t is what step t of a trial of T steps led to. No reward that was logged is read.
+o′_t is the next observation of step t in a trial of T steps. Logged rewards are not read.
 """
 
 from dataclasses import dataclass, field, replace
@@ -21,92 +21,94 @@ from metairl.data.offline_dataset import OfflineDataset
 from metairl.envs.goal_spec import goal_of
 from metairl.tasks.cards import TaskCard
 
+OF_TASKS = ("task", "family")  # fields of a batch that have no time axis
+
 
 @dataclass(frozen=True)
 class GoalSampling:
-    here: float = 0.2  # p_here
-    later: float = 0.5  # p_later; the rest are goals of others
-    decay: float = 0.95  # d
-    evenly: bool = False  # later goals are drawn evenly
-    near: float | None = None  # ε; None: the world's own
-    worth: float = 1.0  # w
+    p_current: float = 0.2  # share of goals that the transition itself reaches (p_current)
+    p_future: float = (
+        0.5  # share of goals reached later in the same trial (p_future); the rest are of any trial
+    )
+    decay: float = 0.95  # of the geometric distribution of future goals (d)
+    uniform: bool = False  # sample future goals uniformly
+    radius: float | None = None  # distance at which a goal is reached (ε); none: the environment's own
+    reward: float = 1.0  # of reaching a goal (w)
 
     def __post_init__(self) -> None:
-        if min(self.here, self.later) < 0 or self.here + self.later > 1:
-            raise UsageError(f"goals.here {self.here} and goals.later {self.later} are no shares of a whole")
+        if min(self.p_current, self.p_future) < 0 or self.p_current + self.p_future > 1:
+            raise UsageError(
+                f"goals.p_current and goals.p_future must be shares that add up to 1 at most, "
+                f"got {self.p_current} and {self.p_future}"
+            )
         if not 0 < self.decay < 1:
-            raise UsageError(f"goals.decay must lie between 0 and 1, not {self.decay}")
-        if self.near is not None and self.near < 0:
-            raise UsageError(f"goals.near must be 0 or more, not {self.near}")
+            raise UsageError(f"goals.decay must be in (0, 1), got {self.decay}")
+        if self.radius is not None and self.radius < 0:
+            raise UsageError(f"goals.radius must be 0 or more, got {self.radius}")
 
 
 @dataclass(frozen=True)
 class RelabelledDataset(OfflineDataset):
     goal: GoalSpec = field(kw_only=True)
 
-    def relabelled(self, which: Tensor, count: int, choice: GoalSampling, rng: Generator) -> Batch:
-        """So many transitions of each of these tasks, a row each, [B · count, 1], with a goal of its own."""
-        place, step = self.replay.sample_indices(which, count, rng)
-        rows = _a_row_each(self.replay.at(which, place, step))
-        goal = self.chosen(which, place, step, choice, rng).flatten(0, 1)
-        near = self.goal.near if choice.near is None else choice.near
-        away = (self.goal.achieved(rows.next_obs) - goal.unsqueeze(1)).norm(dim=-1)  # [B · count, 1]
-        there = (away <= near).float()
+    def sample_relabelled(self, which: Tensor, count: int, sampling: GoalSampling, rng: Generator) -> Batch:
+        """So many transitions of each of these tasks, one a row, [B · count, 1], each with a goal of its own."""
+        slot, step = self.replay.sample_indices(which, count, rng)
+        rows = _one_a_row(self.replay.gather(which, slot, step))
+        goal = self.sample_goals(which, slot, step, sampling, rng).flatten(0, 1)
+        radius = self.goal.radius if sampling.radius is None else sampling.radius
+        distance = (self.goal.achieved(rows.next_obs) - goal.unsqueeze(1)).norm(dim=-1)  # [B · count, 1]
+        reached = (distance <= radius).float()
         return replace(
             rows,
-            task=self.goal.told(rows.task, goal),
-            reward=choice.worth * there,
-            training_reward=choice.worth * there,
-            terminated=rows.terminated.maximum(there),
+            task=self.goal.with_goal(rows.task, goal),
+            reward=sampling.reward * reached,
+            training_reward=sampling.reward * reached,
+            terminated=rows.terminated.maximum(reached),
         )
 
-    def chosen(
-        self, which: Tensor, place: Tensor, step: Tensor, choice: GoalSampling, rng: Generator
+    def sample_goals(
+        self, which: Tensor, slot: Tensor, step: Tensor, sampling: GoalSampling, rng: Generator
     ) -> Tensor:
         """A goal for each of these steps, [B, count, G]."""
-        turn = torch.rand(step.shape, generator=rng)
-        then = self._later(which, place, step, choice, rng)
-        then = step.where(turn < choice.here, then)
-        own = self._led_to(which.unsqueeze(1), place, then)
-        ours = (turn < choice.here + choice.later).unsqueeze(-1)
-        return own.where(ours, self._anywhere(step.shape, rng))
+        u = torch.rand(step.shape, generator=rng)
+        goal_step = self._future_steps(which, slot, step, sampling, rng)
+        goal_step = step.where(u < sampling.p_current, goal_step)
+        of_trial = self._achieved(which.unsqueeze(1), slot, goal_step)
+        is_own = (u < sampling.p_current + sampling.p_future).unsqueeze(-1)
+        return of_trial.where(is_own, self._random_goals(step.shape, rng))
 
-    def _later(
-        self, which: Tensor, place: Tensor, step: Tensor, choice: GoalSampling, rng: Generator
+    def _future_steps(
+        self, which: Tensor, slot: Tensor, step: Tensor, sampling: GoalSampling, rng: Generator
     ) -> Tensor:
-        """Steps of the same trials, none before its own."""
-        left = self.replay.lengths[which].gather(1, place) - step  # itself among them
-        drawn = torch.rand(step.shape, generator=rng)
-        if choice.evenly:
-            return step + (drawn * left).long()
-        wait = ((1 - drawn).log() / log(choice.decay)).long()
+        """Steps of the same trials, at or after the given ones."""
+        left = self.replay.lengths[which].gather(1, slot) - step  # the step itself included
+        u = torch.rand(step.shape, generator=rng)
+        if sampling.uniform:
+            return step + (u * left).long()
+        wait = ((1 - u).log() / log(sampling.decay)).long()
         return step + wait.minimum(left - 1)
 
-    def _anywhere(self, shape: torch.Size, rng: Generator) -> Tensor:
-        """Goals of any steps, [*shape, G]."""
+    def _random_goals(self, shape: torch.Size, rng: Generator) -> Tensor:
+        """Goals reached by any step of any trial, [*shape, G]."""
         which = torch.randint(len(self), (shape.numel(),), generator=rng)
-        place, step = self.replay.sample_indices(which, 1, rng)
-        return self._led_to(which.unsqueeze(1), place, step).view(*shape, -1)
+        slot, step = self.replay.sample_indices(which, 1, rng)
+        return self._achieved(which.unsqueeze(1), slot, step).view(*shape, -1)
 
-    def _led_to(self, which: Tensor, place: Tensor, step: Tensor) -> Tensor:
-        return self.goal.achieved(self.replay.data["next_obs"][which, place, step])
+    def _achieved(self, which: Tensor, slot: Tensor, step: Tensor) -> Tensor:
+        return self.goal.achieved(self.replay.data["next_obs"][which, slot, step])
 
 
-def without_reward(found: OfflineDataset, card: TaskCard) -> RelabelledDataset:
-    """The same logs of a card whose tasks ask for goals, which no reward can be read from."""
+def without_reward(dataset: OfflineDataset, card: TaskCard) -> RelabelledDataset:
+    """The same data for relabelling; its rewards are zeroed."""
     goal = goal_of(card)
-    assert goal, "refused before"
-    silent = found.replay.demonstrated()
-    silent.is_demo = False
-    return RelabelledDataset(silent, found.sha256, goal=goal)
+    assert goal, "checked by the method's requirements"
+    return RelabelledDataset(dataset.replay.without_reward(is_demo=False), dataset.sha256, goal=goal)
 
 
-def _a_row_each(batch: Batch) -> Batch:
-    """Transitions of B tasks, T of each, as one of each of B · T."""
+def _one_a_row(batch: Batch) -> Batch:
+    """[B, T] transitions as [B · T, 1]."""
     count = batch.mask.shape[1]
-    rows = {name: x.flatten(0, 1).unsqueeze(1) for name, x in vars(batch).items() if name not in PER_TASK}
-    told = {name: getattr(batch, name).repeat_interleave(count, 0) for name in PER_TASK}
-    return Batch(**rows, **told)
-
-
-PER_TASK = ("task", "family")
+    rows = {name: x.flatten(0, 1).unsqueeze(1) for name, x in vars(batch).items() if name not in OF_TASKS}
+    of_tasks = {name: getattr(batch, name).repeat_interleave(count, 0) for name in OF_TASKS}
+    return Batch(**rows, **of_tasks)

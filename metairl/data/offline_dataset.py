@@ -1,7 +1,7 @@
-"""Logs of tasks, as methods reach them: read from a dataset, checked, laid out a task at a time.
+"""Offline datasets: read from disk, checked, and arranged by task.
 
-A dataset belongs to a card, a split and a quality; `metairl collect` makes it, or takes in a Minari dataset
-of any make. What cannot be trusted is refused before anything learns from it.
+A dataset belongs to a card, a split and a quality. `metairl collect` writes one, or imports any Minari dataset.
+Damaged or mismatched data is refused before anything is trained on it.
 """
 
 import os
@@ -28,32 +28,32 @@ from metairl.tasks.metaworld_boxes import NAMES
 
 
 def root() -> Path:
-    """Where datasets are kept: METAIRL_DATA, else datasets/ where one stands."""
+    """The folder of datasets: METAIRL_DATA, else datasets/ in the working directory."""
     return Path(os.environ.get("METAIRL_DATA", "datasets"))
 
 
 def name(card: TaskCard, quality: str, split: str) -> str:
-    """Of the dataset's folder; episodes of a trial do not matter to logs."""
+    """Name of the dataset's folder; the number of episodes in a trial does not matter."""
     skill = [card.skill] if "skill" in card.settable else []
     goals = [card.goals] if "goals" in card.settable else []
     return "-".join([card.id, *skill, *goals, str(card.horizon), quality, split, "v0"])
 
 
 def env_sha256(card: TaskCard) -> str:
-    """Of what decides what a log holds."""
+    """Hash of the part of a card that determines logged data."""
     return card.model_copy(update=dict.fromkeys(SHOWN) | {"data": None, "episodes": 1}).sha256
 
 
 @dataclass(frozen=True)
 class OfflineDataset:
-    """Of N tasks, in an order that is known."""
+    """Logged data of N tasks, in a fixed order."""
 
     replay: Replay  # an episode is a trial
     sha256: str
-    few: int | None = None  # episodes of a task that it is inferred from; None: any of them
+    context_episodes: int | None = None  # episodes of a task that it is inferred from; None: all of them
     comparisons: int | None = None  # answers that a task is inferred from; None: from transitions
-    others: Replay | None = None  # of the same tasks, not demonstrated; without reward too
-    ends: Ends | None = None  # whether what a step led to ends an episode; None: nothing that is seen does
+    others: Replay | None = None  # other data of the same tasks, not demonstrated, without reward
+    ends: Ends | None = None  # termination as a function of next observations; None: episodes never terminate
 
     def __len__(self) -> int:
         return len(self.replay.num_trials)
@@ -63,45 +63,50 @@ class OfflineDataset:
         others = None if self.others is None else self.others.select(one)
         return replace(self, replay=self.replay.select(one), others=others)
 
-    def demonstrated(self, few: int) -> "OfflineDataset":
-        """Without reward; tasks are inferred from so few episodes."""
-        return replace(self, replay=self.replay.demonstrated(), few=few)
+    def as_demonstrations(self, context_episodes: int) -> "OfflineDataset":
+        """Without reward; tasks are inferred from so many episodes."""
+        demos = self.replay.without_reward(is_demo=True)
+        return replace(self, replay=demos, context_episodes=context_episodes)
 
-    def best(self, share: float) -> Replay:
-        """The episodes of highest return of every task, at least one."""
-        return self.replay if share == 1 else self.replay.best(share)
+    def best_trials(self, share: float) -> Replay:
+        """That share of every task's episodes, those of highest return; at least one."""
+        return self.replay if share == 1 else self.replay.best_trials(share)
 
-    def some(self, which: Tensor, count: int, lived: bool, rng: Generator) -> Batch:
-        """So many transitions of each: any of them, or as they were lived."""
+    def sample_context(self, which: Tensor, count: int, in_order: bool, rng: Generator) -> Batch:
+        """So many transitions of each task, at random or as a segment in order."""
         replay = self.replay
-        if self.few is not None:
-            replay, which = replay.sample_trials(which, self.few, rng), torch.arange(len(which))
-        if lived:
+        if self.context_episodes is not None:
+            replay = replay.sample_trials(which, self.context_episodes, rng)
+            which = torch.arange(len(which))
+        if in_order:
             return replay.sample_segments(which, min(count, replay.length), rng).batch
         return replay.sample_transitions(which, count, rng)
 
 
 def labelled(card: TaskCard, spec: Spec, split: str, seed: int) -> OfflineDataset:
-    """As many transitions of every task as its card says are labelled; which ones is the seed's."""
+    """The transitions of every task that are labelled with rewards, as many as the card says, chosen by the seed."""
     found = read(card, spec, split)
     if card.labels is None:
         return found
     there = found.replay.lengths.sum(1)
     if int(there.min()) < card.labels:
         short = int(there.argmin())
-        has = f"task {short} has {int(there[short])} transitions"
-        raise StorageError(f"{folder(card, split)}: {has}, not {card.labels} to label")
-    return replace(found, replay=found.replay.some(card.labels, stream("labels", card.id, split, seed)))
+        raise StorageError(
+            f"{folder(card, split)}: task {short} has {int(there[short])} transitions, not {card.labels} to label"
+        )
+    return replace(
+        found, replay=found.replay.sample_distinct(card.labels, stream("labels", card.id, split, seed))
+    )
 
 
 def sha256(card: TaskCard, split: str) -> str:
-    """Of what the logs hold."""
+    """Hash of the dataset's numbers."""
     said: str = minari.about(folder(card, split))["sha256"]
     return said
 
 
 def read(card: TaskCard, spec: Spec, split: str) -> OfflineDataset:
-    """Of every task of a split in the split's order; of the training tasks, all that there are."""
+    """The data of every task of a split in order; for training tasks, of all that were collected."""
     place = folder(card, split)
     key = (card.sha256, split, str(place), minari.about(place)["sha256"])
     if key not in _READ:
@@ -109,15 +114,15 @@ def read(card: TaskCard, spec: Spec, split: str) -> OfflineDataset:
     return _READ[key]
 
 
-_READ: dict[tuple[str, ...], OfflineDataset] = {}  # reading takes seconds, and a run judges twenty times
+_READ: dict[tuple[str, ...], OfflineDataset] = {}  # reading takes seconds, and a run is judged twenty times
 
 
 def folder(card: TaskCard, split: str) -> Path:
-    assert card.data, "a card without logs"
+    assert card.data, "checked by the method's requirements"
     place = root() / name(card, card.data, "train" if card.same_tasks else split)
     if not place.exists():
         raise StorageError(
-            f"{place}: no logs there; make them with: metairl collect {card.id} --quality {card.data}"
+            f"{place}: no dataset there; collect one with: metairl collect {card.id} --quality {card.data}"
         )
     return place
 
@@ -125,20 +130,20 @@ def folder(card: TaskCard, split: str) -> Path:
 def _read(card: TaskCard, spec: Spec, split: str, folder: Path) -> OfflineDataset:
     episodes, about = minari.load(folder)
     if about["world_sha256"] != env_sha256(card):
-        raise StorageError(f"{folder}: was logged in another version of the world of '{card.id}'")
+        raise StorageError(f"{folder}: was collected in another version of the environment of '{card.id}'")
     for number, episode in enumerate(episodes):
         check_sound(episode, spec, f"{folder}, episode {number}")
     by_task: dict[str, list[Episode]] = defaultdict(list)
     for episode in episodes:
         by_task[episode.task].append(episode)
     groups = _trained(card, by_task, folder) if split == "train" else _judged(card, by_task, split, folder)
-    return OfflineDataset(laid_out(groups, spec, card), about["sha256"], ends=ends_of(card))
+    return OfflineDataset(as_replay(groups, spec, card), about["sha256"], ends=ends_of(card))
 
 
 def _trained(card: TaskCard, by_task: dict[str, list[Episode]], folder: Path) -> list[list[Episode]]:
     leaked = sampling.held_out(card).intersection(by_task)
     if leaked:
-        raise DamagedFile(f"{folder}: {len(leaked)} of its training tasks are held-out tasks")
+        raise DamagedFile(f"{folder}: {len(leaked)} of its training tasks are held out")
     return list(by_task.values())
 
 
@@ -148,32 +153,33 @@ def _judged(
     wanted = sampling.task_set(card, split).digests
     absent = sum(digest not in by_task for digest in wanted)
     if absent:
-        raise StorageError(f"{folder}: has no logs of {absent} of the {len(wanted)} {split} tasks")
+        raise StorageError(f"{folder}: has no data of {absent} of the {len(wanted)} {split} tasks")
     return [by_task[digest] for digest in wanted]
 
 
-def laid_out(groups: Sequence[Sequence[Episode]], spec: Spec, card: TaskCard) -> Replay:
-    """A task's episodes each."""
+def as_replay(groups: Sequence[Sequence[Episode]], spec: Spec, card: TaskCard) -> Replay:
+    """One task a row, from the episodes of each."""
     tasks = torch.tensor([group[0].parameters for group in groups], dtype=torch.float32)
-    replay = Replay(max(map(len, groups)), spec.horizon, _families(card, tasks))
-    replay.tasks = tasks
-    replay.num_trials = torch.tensor([len(group) for group in groups])
-    shape = (len(groups), replay.capacity, replay.length)
-    replay.data = {
-        name: torch.zeros(*shape, *width)
-        for name, width in (
-            ("obs", [spec.obs]), ("action", [spec.actions]), ("reward", []), ("next_obs", [spec.obs]),
-            ("done", []), ("terminated", []),
-        )
-    }  # fmt: skip
+    shape = (len(groups), max(map(len, groups)), spec.horizon)
+    widths: dict[str, list[int]] = {
+        "obs": [spec.obs],
+        "action": [spec.actions],
+        "reward": [],
+        "next_obs": [spec.obs],
+        "done": [],
+        "terminated": [],
+    }
+    data = {name: torch.zeros(*shape, *width) for name, width in widths.items()}
+    lengths = torch.zeros(shape[:2], dtype=torch.long)
     for row, group in enumerate(groups):
-        for place, episode in enumerate(group):
+        for slot, episode in enumerate(group):
             steps = len(episode.reward)
-            replay.lengths[row, place] = steps
+            lengths[row, slot] = steps
             for name, values in _columns(episode, spec).items():
-                replay.data[name][row, place, :steps] = values
-    replay.data["training_reward"] = replay.data["reward"]
-    return replay
+                data[name][row, slot, :steps] = values
+    data["training_reward"] = data["reward"]
+    num_trials = torch.tensor([len(group) for group in groups])
+    return Replay.filled(data, lengths, tasks, _families(card, tasks), num_trials)
 
 
 def _columns(episode: Episode, spec: Spec) -> dict[str, Tensor]:
@@ -189,7 +195,7 @@ def _columns(episode: Episode, spec: Spec) -> dict[str, Tensor]:
 
 
 def _families(card: TaskCard, tasks: Tensor) -> Tensor:
-    """Which training skill each is of, by what its parameters begin with."""
+    """The training skill of each task, from the one-hot code at the start of its parameters."""
     if card.arm is None:
         return torch.zeros(len(tasks), dtype=torch.long)
     named = tasks[:, : len(NAMES)].argmax(1, keepdim=True)

@@ -1,11 +1,9 @@
-"""A world that was learned: an ensemble says what each step leads to, and the logs where episodes begin.
+"""A learned environment: an ensemble predicts what each step leads to (MOPO, Yu et al. 2020, arXiv:2005.13239).
 
-    i ~ any elite,  (o′, r) ~ N(μ_i(o, a), σ_i(o, a)²)     i anew in every lane and step
-    r̃ = r − penalty(μ, σ)                                  of what all members say
-    an episode begins in an observation of the logs and is cut after h steps
-    where what a step led to is an end, it is over before
-
-Ends are not learned: whoever makes the world knows them.
+i ~ elites,  (o′, r) ~ N(μ_i(o, a), σ_i(o, a)²)        i sampled in every lane and step
+r̃ = r − penalty(μ, σ)                                  of the predictions of all members
+an episode starts from an observation of the dataset and is truncated after h steps,
+or terminates earlier by the environment's own termination function, which is not learned
 """
 
 from collections.abc import Callable
@@ -21,7 +19,7 @@ Penalty = Callable[[Tensor, Tensor], Tensor]  # of means and standard deviations
 
 
 class Model(Protocol):
-    elites: Tensor  # [E] int, the members to be believed
+    elites: Tensor  # [E] int, the members that are sampled
 
     def predict(self, obs: Tensor, action: Tensor, task: Tensor) -> tuple[Tensor, Tensor]:
         """Means and standard deviations of (o′, r) by every member, [M, B, O + 1]."""
@@ -39,32 +37,32 @@ class LearnedEnv:
         rng: Generator,
         ends: Ends | None = None,  # None: no episode ends early
     ):
-        """`begin` draws an observation for every lane; the horizon of `spec` is h."""
+        """`begin` samples an observation for every lane; the horizon of `spec` is h."""
         self.model, self.spec, self.task = model, spec, task
         self.lanes = len(task)
         self.begin, self.penalty, self.rng, self.ends = begin, penalty, rng, ends
         self.never = torch.zeros(self.lanes, dtype=torch.bool)
-        self.here, self.age = torch.zeros(self.lanes, spec.obs), self.never.long()
+        self.obs, self.age = torch.zeros(self.lanes, spec.obs), self.never.long()
 
     def reset(self) -> Tensor:
-        self.here, self.age = self.begin(), torch.zeros_like(self.age)
-        return self.here
+        self.obs, self.age = self.begin(), torch.zeros_like(self.age)
+        return self.obs
 
     def step(self, action: Tensor) -> Step:
-        mean, std = self.model.predict(self.here, action, self.task)
-        drawn = self._drawn(mean, std)
-        there, reward = drawn[:, :-1], drawn[:, -1] - self.penalty(mean, std)
-        terminated = self.ends(there) if self.ends else self.never
+        mean, std = self.model.predict(self.obs, action, self.task)
+        sample = self._sample(mean, std)
+        next_obs, reward = sample[:, :-1], sample[:, -1] - self.penalty(mean, std)
+        terminated = self.ends(next_obs) if self.ends else self.never
         self.age = self.age + 1
         over = terminated | (self.age >= self.spec.horizon)
-        self.here = there
+        self.obs = next_obs
         if over.any():
-            self.here = self.begin().where(over.unsqueeze(1), there)
+            self.obs = self.begin().where(over.unsqueeze(1), next_obs)
             self.age = self.age * ~over
-        return Step(self.here, reward, terminated, over & ~terminated, self.never, there)
+        return Step(self.obs, reward, terminated, over & ~terminated, self.never, next_obs)
 
-    def _drawn(self, mean: Tensor, std: Tensor) -> Tensor:
-        """From what one elite says, in every lane another one, [B, O + 1]."""
+    def _sample(self, mean: Tensor, std: Tensor) -> Tensor:
+        """From one elite in every lane, [B, O + 1]."""
         elites = self.model.elites
         who = elites[torch.randint(len(elites), (self.lanes,), generator=self.rng)]
         rows = torch.arange(self.lanes)

@@ -47,7 +47,7 @@ def speed_seen(at: int) -> GoalSpec:
     def achieved(obs: Tensor) -> Tensor:
         return obs[..., at : at + 1]
 
-    def told(task: Tensor, speed: Tensor) -> Tensor:
+    def with_goal(task: Tensor, speed: Tensor) -> Tensor:
         return speed
 
-    return GoalSpec(achieved, told, SAME_SPEED)
+    return GoalSpec(achieved, with_goal, SAME_SPEED)

@@ -44,7 +44,7 @@ def _build_alone(request: Request, spec: Spec) -> tuple[Evaluable, Recipe | None
     made = build_alone(method, spec, request.settings, request.seed)
     if method.recipe is None:
         return made, None
-    mdps, demos = demonstrations.every(request.card, spec, "train")
+    mdps, demos = demonstrations.mdps_with_all_demos(request.card, spec, "train")
     return made, method.recipe.cls(made, mdps, demos, request.settings.recipe, request.seed)
 
 
@@ -63,7 +63,7 @@ def copy_for_task(
     agent = build_agent(method, request.encoder, spec, request.settings, request.card, seed)
     if method.pretrains:
         agent.networks.load_state_dict(trained.state()["networks"])
-    fine_tuning.hold(agent, request.settings.adapt.layers)
+    fine_tuning.freeze(agent, request.settings.adapt.layers)
     source = request.problem.one_task(request, spec, tasks, index)
     recipe = method.adapt.cls(agent, source, request.settings.alone, seed)
     return _judged(agent, recipe), recipe

@@ -129,7 +129,7 @@ def load(where: str, task: str, seed: int) -> Outside:
     if card.data is not None:
         if not hasattr(agent, "adapt"):
             raise UsageError(f"agent '{agent.name}' has no 'adapt', and '{card.id}' shows its tasks before")
-        agent.adapt(_shown(card, spec, seed))
+        agent.adapt(_supports(card, spec, seed))
     return Outside(agent, spec)
 
 
@@ -167,22 +167,22 @@ def _spent(agent: Outside) -> protocol.StepCounts:
     return protocol.StepCounts(env_steps=agent.agent.steps)
 
 
-def _shown(card: TaskCard, spec: Spec, seed: int) -> list[Support]:
-    """A task each, in the judge's order."""
-    shown = card.demos is not None
+def _supports(card: TaskCard, spec: Spec, seed: int) -> list[Support]:
+    """One for each test task, in the protocol's order."""
+    has_demos = card.demos is not None
     found = (
-        demonstrations.demonstrated(card, spec, "test", seed)
-        if shown
+        demonstrations.demo_dataset(card, spec, "test", seed)
+        if has_demos
         else offline_dataset.read(card, spec, "test")
     )
-    return [_support(found.replay.select(torch.tensor([index])), shown) for index in range(len(found))]
+    return [_support(found.replay.select(torch.tensor([index])), has_demos) for index in range(len(found))]
 
 
-def _support(kept: Replay, shown: bool) -> Support:
-    whole = kept.all_transitions()
-    there = whole.mask[0] > 0
-    rows = {name: getattr(whole, name)[0][there].numpy() for name in ("obs", "action", "next_obs", "done")}
-    return Support(**rows, reward=None if shown else whole.reward[0][there].numpy())
+def _support(replay: Replay, has_demos: bool) -> Support:
+    batch = replay.all_transitions()
+    unmasked = batch.mask[0] > 0
+    rows = {name: getattr(batch, name)[0][unmasked].numpy() for name in ("obs", "action", "next_obs", "done")}
+    return Support(**rows, reward=None if has_demos else batch.reward[0][unmasked].numpy())
 
 
 def _tensors(memory: tuple[Array, ...]) -> State:

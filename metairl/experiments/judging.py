@@ -49,7 +49,7 @@ def given_support(request: Request, policy: Evaluable, card: TaskCard, split: st
             raise UsageError(
                 f"'{request.method.name}' plans for {request.card.horizon} steps, not for those of '{card.id}'"
             )
-        return policy.fit(*demonstrations.shown(card, spec_of(card), split, request.seed))
+        return policy.fit(*demonstrations.mdps_with_demos(card, spec_of(card), split, request.seed))
     if not infers_from_support(request, policy):
         return policy
     assert isinstance(policy, AgentPolicy) and isinstance(policy.agent.encoder, SetEncoder)

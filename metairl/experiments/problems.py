@@ -22,12 +22,17 @@ from metairl.core.errors import UsageError
 from metairl.core.interfaces import SetEncoder
 from metairl.core.rng import stream
 from metairl.core.types import Batch, Spec
-from metairl.data import demonstrations, exemplified, offline_dataset
-from metairl.data.exemplified import SuccessExampleTasks
+from metairl.data import demonstrations, offline_dataset
 from metairl.data.hindsight import without_reward
-from metairl.data.imitated import DemonstratedTasks
 from metairl.data.offline_dataset import OfflineDataset
-from metairl.data.task_sources import SingleTask, TrainingTasks
+from metairl.data.task_sources import (
+    DemonstratedTasks,
+    SingleTask,
+    SuccessExampleTasks,
+    TrainingTasks,
+    as_context,
+    success_examples,
+)
 from metairl.envs import make, spec_of
 from metairl.methods import requirements
 from metairl.methods.method import Problem as Name
@@ -77,8 +82,8 @@ class Examples(Online):
         requirements.check_examples(request.method, card)
         spec, rng = spec_of(card), _support_stream(card, split)
         env = make(card, sampling.task_set(card, split)[:], rng)
-        few = exemplified.shown(env, card, rng)[:, : request.settings.recipe.context]
-        return exemplified.context_for(few, spec)
+        few = success_examples(env, card, rng)[:, : request.settings.recipe.context]
+        return as_context(few, spec)
 
 
 class Offline(Online):
@@ -104,7 +109,7 @@ class Offline(Online):
         rng = _support_stream(card, split)
         found = self.support(request, card, split)
         every = torch.arange(len(found))
-        return found.some(every, request.settings.recipe.context, encoder.reads_in_order, rng)
+        return found.sample_context(every, request.settings.recipe.context, encoder.reads_in_order, rng)
 
     def support(self, request: "Request", card: TaskCard, split: str) -> OfflineDataset:
         """The data of every task of a split."""
@@ -123,17 +128,17 @@ class OfflineGoals(Offline):
 
 
 class OfflinePreferences(Offline):
-    """Logs whose reward only a teacher reads: tasks are inferred from the teacher's answers."""
+    """Datasets whose reward only a teacher reads: tasks are inferred from the teacher's answers."""
 
     def context(self, request: "Request", encoder: SetEncoder, card: TaskCard, split: str) -> Batch:
         found, spec, rng = self.support(request, card, split), spec_of(card), _support_stream(card, split)
         requirements.check_comparisons(request.method, card)
         assert card.comparisons, "checked above"
-        asks, every = request.settings.recipe.ask, torch.arange(len(found))
-        teacher = TEACHERS[type(asks.teacher)](asks.teacher, spec)
-        length = min(asks.length, spec.horizon)
-        answers = task_evidence.ask(found.replay, card.comparisons, length, teacher, rng)
-        return answers.some(every, card.comparisons, rng)
+        queries, which = request.settings.recipe.queries, torch.arange(len(found))
+        teacher = TEACHERS[type(queries.teacher)](queries.teacher, spec)
+        length = min(queries.length, spec.horizon)
+        comparisons = task_evidence.compare(found.replay, card.comparisons, length, teacher, rng)
+        return comparisons.sample(which, card.comparisons, rng)
 
 
 class KnownDynamics(Online):
@@ -156,36 +161,36 @@ class Imitation(Offline):
         found = KnownDynamics().data(request)
         if other is None:
             return found
-        card = demonstrations.other_logs(request.card, other)
+        card = demonstrations.other_data_card(request.card, other)
         return found | {"other_data_sha256": offline_dataset.sha256(card, split)}
 
     def tasks(self, request: "Request", spec: Spec) -> Source:
+        # read for every method: too few demonstrations of held-out tasks are refused before any training
+        demos, split = demonstrations.demo_dataset(request.card, spec, "test", request.seed), "test"
         if request.method.pretrains:
-            demos, split = demonstrations.to_learn_from(request.card, spec, request.seed), "train"
-        else:
-            demos, split = demonstrations.demonstrated(request.card, spec, "test", request.seed), "test"
-        return demonstrations.beside(demos, request.card, spec, split, _other_data(request))
+            demos, split = demonstrations.training_demos(request.card, spec, request.seed), "train"
+        return demonstrations.with_other_data(demos, request.card, spec, split, _other_data(request))
 
     def one_task(self, request: "Request", spec: Spec, tasks: TaskSet, index: int) -> SourceOfOne:
-        demos = demonstrations.demonstrated(request.card, spec, "test", request.seed)
+        demos = demonstrations.demo_dataset(request.card, spec, "test", request.seed)
         other = _other_data(request)
-        return demonstrations.beside(demos, request.card, spec, "test", other).select(index)
+        return demonstrations.with_other_data(demos, request.card, spec, "test", other).select(index)
 
     def support(self, request: "Request", card: TaskCard, split: str) -> OfflineDataset:
         if card.data is None:
             return super().support(request, card, split)
         requirements.check_demos(request.method, card)
-        return demonstrations.demonstrated(card, spec_of(card), split, request.seed)
+        return demonstrations.demo_dataset(card, spec_of(card), split, request.seed)
 
 
 class OnlineImitation(Imitation):
     """Demonstrations, and an environment without reward."""
 
     def tasks(self, request: "Request", spec: Spec) -> Source:
-        return demonstrations.imitated(request.card, spec, request.engine, request.seed)
+        return demonstrations.demonstrated_tasks(request.card, spec, request.engine, request.seed)
 
     def one_task(self, request: "Request", spec: Spec, tasks: TaskSet, index: int) -> SourceOfOne:
-        demos = demonstrations.demonstrated(request.card, spec, "test", request.seed).select(index)
+        demos = demonstrations.demo_dataset(request.card, spec, "test", request.seed).select(index)
         return DemonstratedTasks(request.card, spec, request.engine, tasks.select(index), demos)
 
 

@@ -121,8 +121,8 @@ def make_request(
 
 def _with_questions(settings: Any, questions: int) -> Any:
     """The same with so many questions to ask."""
-    ask = replace(settings.recipe.ask, labels=questions)
-    return replace(settings, recipe=replace(settings.recipe, ask=ask))
+    queries = replace(settings.recipe.queries, labels=questions)
+    return replace(settings, recipe=replace(settings.recipe, queries=queries))
 
 
 def read_request(folder: RunFolder) -> Request:

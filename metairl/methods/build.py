@@ -42,7 +42,7 @@ def context_steps(spec: Spec, config: Any, card: TaskCard) -> int:
     """How many transitions of a task are read before its first episode, at most."""
     context: int = config.context
     if isinstance(config, offline_preferences.Config) and card.comparisons:
-        return 2 * card.comparisons * min(config.ask.length, spec.horizon)
+        return 2 * card.comparisons * min(config.queries.length, spec.horizon)
     return min(context, card.examples or spec.horizon)
 
 

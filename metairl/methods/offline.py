@@ -16,7 +16,7 @@ IN_ONE_TASK = Part(offline.Offline, offline.Config(batch_tasks=1, batch=256))
 MOPO = Part(mopo.MOPO, mopo.Config())
 BC, IQL = Part(bc.BC, bc.Config()), Part(iql.IQL, iql.Config())
 GOALS = goal_conditioned_offline.Config()
-REACHED_LATER = replace(GOALS, goals=GoalSampling(here=0.0, later=1.0, evenly=True))
+REACHED_LATER = replace(GOALS, goals=GoalSampling(p_current=0.0, p_future=1.0, uniform=True))
 ALONE: dict[str, Any] = {"any_encoder": False, "encoders": (), "pretrains": False}
 
 

@@ -143,7 +143,7 @@ def heads_serve(trained: TaskCard, judged: TaskCard) -> bool:
 
 
 def check_questions(method: Method, settings: Any, card: TaskCard) -> None:
-    if card.questions is not None and not hasattr(getattr(settings, "recipe", None), "ask"):
+    if card.questions is not None and not hasattr(getattr(settings, "recipe", None), "queries"):
         raise UsageError(f"questions={card.questions}: '{method.name}' asks no questions")
 
 

@@ -1,17 +1,19 @@
-"""Which logged pairs a reward may lean on (Yue et al. 2023, CLARE, arXiv:2302.04782).
+"""CLARE's pointwise weights β(s, a) and its reward loss (Yue et al. 2023, arXiv:2302.04782).
 
-    c(o, a) = u(o, a) / max_D u,   u as in training/mopo.py           how unsure the model is there
-    n_hi    = demonstrated pairs with c > u₀,   n_lo = all pairs with c < u₀,   κ = N / N_E
-    β       = κ n_hi / n_lo   where c < u₀,     −κ   where demonstrated and c > u₀,     else 0
+    c(o, a) = u(o, a) / max_D u,   u as in training/model_rollouts.py       relative model uncertainty
+    n_hi    = expert pairs with c > u₀,   n_lo = all pairs with c < u₀,   κ = N / N_E
+    β       = κ n_hi / n_lo   where c < u₀,     −κ   of expert pairs with c > u₀,     else 0
 
-What is taken from demonstrations that the model gets wrong is given to all pairs that it gets right: Σ β = 0.
+The weight removed from expert pairs on which the model is uncertain is given to all pairs on which it is
+certain: Σ β = 0.
 
-    scheme "equal"      β = 0: maximum entropy in the model
-    scheme "constant"   demonstrated 1, other logs −0.5, model −0.2, whatever the model says
+    scheme "equal"      β = 0: maximum entropy IRL in the model
+    scheme "constant"   expert 1, other data −0.5, model rollouts −0.2, whatever the uncertainty
 
-An end, which a share f_d of the steps of d leads to, is followed by k steps of rest, as in rewards/adversarial/absorbing.py:
+A terminal transition, a share f_d of the steps of d, is followed by k absorbing steps, as in
+rewards/adversarial/absorbing.py:
 
-    E_d[r] = (mean_d r + f_d k r(rest)) / (1 + f_d k),   k = 1 / (1 − γ)
+    E_d[r] = (mean_d r + f_d k r(absorbing)) / (1 + f_d k),   k = 1 / (1 − γ)
 """
 
 from dataclasses import dataclass, replace
@@ -23,68 +25,68 @@ from torch import Tensor
 from metairl.core.errors import UsageError
 
 Scheme = Literal["paper", "equal", "constant"]
-CONSTANT = {"shown": 1.0, "others": -0.5, "lived": -0.2}
+CONSTANT = {"expert": 1.0, "other": -0.5, "model": -0.2}
 
 
 @dataclass(frozen=True)
 class PointwiseWeights:
-    """Of N logged pairs, N_E of them demonstrated."""
+    """β of N logged pairs, N_E of them of the expert."""
 
-    most: float  # max_D u
+    max_uncertainty: float  # max_D u
     threshold: float  # u₀
-    given: float  # β of pairs that the model is sure of
-    taken: float  # β of demonstrated pairs that it is not sure of
+    certain: float  # β of pairs below the threshold
+    uncertain: float  # β of expert pairs above it
 
     @classmethod
-    def of(cls, shown: Tensor, others: Tensor, threshold: float) -> "PointwiseWeights":
-        """From u of every demonstrated pair and of every other one."""
-        every = torch.cat([shown, others])
-        most = float(every.max())
-        ratio = len(every) / len(shown)
-        unsure = int((shown > threshold * most).sum())
-        sure = int((every < threshold * most).sum())
-        if unsure and not sure:
-            raise UsageError("the model is sure of no logged pair: these logs cover too little to learn from")
-        return cls(most, threshold, ratio * unsure / max(1, sure), -ratio if unsure else 0.0)
+    def of(cls, expert: Tensor, other: Tensor, threshold: float) -> "PointwiseWeights":
+        """From u of every expert pair and of every other pair."""
+        every = torch.cat([expert, other])
+        largest = float(every.max())
+        ratio = len(every) / len(expert)
+        above = int((expert > threshold * largest).sum())
+        below = int((every < threshold * largest).sum())
+        if above and not below:
+            raise UsageError("the model is uncertain about every logged pair: the data covers too little")
+        return cls(largest, threshold, ratio * above / max(1, below), -ratio if above else 0.0)
 
-    def weights(self, unsure: Tensor, shown: bool) -> Tensor:
+    def weights(self, uncertainty: Tensor, expert: bool) -> Tensor:
         """β of pairs by their u."""
-        share = unsure / self.most
-        weight = torch.where(share < self.threshold, self.given, 0.0)
-        return torch.where(share > self.threshold, self.taken, weight) if shown else weight
+        relative = uncertainty / self.max_uncertainty
+        weight = torch.where(relative < self.threshold, self.certain, 0.0)
+        return torch.where(relative > self.threshold, self.uncertain, weight) if expert else weight
 
 
 @dataclass(frozen=True)
-class Paid:
-    """What some pairs earn, and the rest that follows those of them that ended."""
+class RewardBatch:
+    """Rewards of n pairs, and of the absorbing steps that follow the terminal ones."""
 
-    here: Tensor  # [n], r
-    at_rest: Tensor  # []
-    resting: float = 0.0  # f k, steps of rest for each of the pairs
+    reward: Tensor  # [n], r
+    absorbing: Tensor  # [], r in the absorbing state
+    absorbing_steps: float = 0.0  # f k, absorbing steps for each pair on average
 
     def mean(self) -> Tensor:
         """E[r]."""
-        return (self.here.mean() + self.resting * self.at_rest) / (1 + self.resting)
+        return (self.reward.mean() + self.absorbing_steps * self.absorbing) / (1 + self.absorbing_steps)
 
     def mean_square(self) -> Tensor:
         """E[r²]."""
-        return replace(self, here=self.here.square(), at_rest=self.at_rest.square()).mean()
+        return replace(self, reward=self.reward.square(), absorbing=self.absorbing.square()).mean()
 
 
 def reward_loss(
-    r: dict[str, Paid], beta: dict[str, Tensor], share: float, scheme: Scheme, squares: float
+    r: dict[str, RewardBatch], beta: dict[str, Tensor], share: float, scheme: Scheme, decay: float
 ) -> Tensor:
-    """L(r) of rewards of demonstrated pairs, of other logged ones and of pairs lived in the model.
+    """L(r) of rewards of expert pairs, of other logged pairs and of model rollouts.
 
-    L = E_model[r] − E_E[r] − E_D[β r] + λ E_{model, D}[r²],   a share N_E / N of D is demonstrated
+    L = E_model[r] − E_E[r] − E_D[β r] + λ E_{model, D}[r²],   a share N_E / N of D is of the expert
 
-    E_D[β r] is of the two kinds of logs apart, since a batch has as many of each.
+    E_D[β r] is computed for the two kinds of data apart, since a batch has as many of each.
     """
-    ridge = squares * torch.stack([paid.mean_square() for paid in r.values()]).mean()
+    ridge = decay * torch.stack([batch.mean_square() for batch in r.values()]).mean()
     if scheme == "constant":
         return ridge - torch.stack([CONSTANT[name] * r[name].mean() for name in CONSTANT]).sum()
-    leaned = r["lived"].mean() - r["shown"].mean()
+    loss = r["model"].mean() - r["expert"].mean()
     if scheme == "paper":
-        shown, others = ((beta[name] * r[name].here).mean() for name in ("shown", "others"))
-        leaned = leaned - share * shown - (1 - share) * others
-    return leaned + ridge
+        expert, other = ((beta[name] * r[name].reward).mean() for name in ("expert", "other"))
+        loss = loss - share * expert - (1 - share) * other
+    return loss + ridge

@@ -1,8 +1,8 @@
-"""A policy with the reward that was learned beside it, and that reward as a table of a chart's states.
+"""A policy with the reward that was learned beside it, and that reward as a table over a finite MDP.
 
-    r(s, a, s′) = r(s, a) − γ V(s′)          V = 0 where a reward does not read what a step led to
+    r(s, a, s′) = r(s, a) − γ V(s′)          V = 0 for rewards that do not read the next state
 
-So a table needs no row for every s′. On a chart r(s, a) = Σ_s′ P(s′ | s, a) r(s, a, s′) is one look ahead.
+so a table needs no row for every s′. On a finite MDP r(s, a) = Σ_s′ P(s′ | s, a) r(s, a, s′).
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from metairl.core.types import FiniteMDP
 
 @runtime_checkable
 class HasImplicitReward(Protocol):
-    """A learner whose values say what demonstrators seem to be after: r = Q(z, a) − γ V(z′)."""
+    """A learner whose values imply a reward, r = Q(z, a) − γ V(z′), as IQ-Learn's do."""
 
     def q_value(self, z: Tensor, action: Tensor) -> Tensor:
         """Q, [B, T]."""
@@ -35,7 +35,7 @@ class RewardTable:
     """A reward of every state, action and successor."""
 
     now: Tensor  # r [B, S, A]
-    then: Tensor | None  # V [B, S]; None: what a step led to is not read
+    then: Tensor | None  # V [B, S]; None: the next state is not read
     discount: float  # γ
 
     def to(self, like: Tensor) -> "RewardTable":
@@ -43,14 +43,14 @@ class RewardTable:
         then = None if self.then is None else self.then.to(like)
         return RewardTable(self.now.to(like), then, self.discount)
 
-    def expected(self, chart: FiniteMDP) -> Tensor:
-        """[B, S, A], by where steps lead on this chart."""
+    def expected(self, mdps: FiniteMDP) -> Tensor:
+        """r(s, a) under these dynamics, [B, S, A]."""
         if self.then is None:
             return self.now
-        return self.now - self.discount * expected_after(chart, self.then)
+        return self.now - self.discount * expected_after(mdps, self.then)
 
     def triples(self, lane: int) -> Tensor:
-        """[1, S, A, S′] of one task."""
+        """r(s, a, s′) of one task, [1, S, A, S′]."""
         now = self.now[lane, None, :, :, None]
         states = now.shape[1]
         if self.then is None:
@@ -67,10 +67,10 @@ class PolicyWithReward(AgentPolicy):
 
     @torch.no_grad()
     def table(self, obs: Tensor, task: Tensor, actions: int) -> RewardTable:
-        """What the demonstrators seem to be after, of every action in every state, as seen: obs [B, S, O]."""
+        """The learned reward of every state, given its observation, [B, S, O], and every action."""
         z = self.agent.embed(obs, task, None)
-        each = torch.eye(actions).expand(*z.shape[:2], -1, -1)
-        columns = [self.now(z, each[..., a, :]) for a in range(actions)]
+        one_hot = torch.eye(actions).expand(*z.shape[:2], -1, -1)
+        columns = [self.now(z, one_hot[..., a, :]) for a in range(actions)]
         then = None if self.then is None else self.then(z)
         return RewardTable(torch.stack(columns, dim=-1), then, self.agent.learner.config.gamma)
 
@@ -78,5 +78,5 @@ class PolicyWithReward(AgentPolicy):
 def with_reward(
     agent: Agent[Any], now: Callable[[Tensor, Tensor], Tensor], then: Callable[[Tensor], Tensor] | None
 ) -> PolicyWithReward | None:
-    """None where the reward reads what was lived before: it is none of states."""
+    """None for sequence encoders: there the reward depends on history, and is none of states."""
     return None if agent.encoder.context_kind == "trial" else PolicyWithReward(agent, False, now, then)

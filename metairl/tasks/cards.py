@@ -210,7 +210,7 @@ class Row(Strict):
 
     @property
     def flat_settings(self) -> dict[str, Any]:
-        """By their full names: recipe.ask.choose."""
+        """By their full names: recipe.queries.selection."""
         return dict(_leaves(self.settings))
 
     def fills(self, column: Column) -> bool:

@@ -1,4 +1,4 @@
-"""What a constitution may say: principles to compare two clips by, in words and as traits of a clip."""
+"""Constitution files: principles to compare two segments by, in words and as features of a segment."""
 
 from typing import Literal
 
@@ -10,18 +10,18 @@ Trait = Literal["distance", "level", "effort", "jerk"]
 
 
 class Principle(Strict):
-    text: str  # as a judge that reads is told it
-    trait: Trait  # what is measured of a clip: see metairl.rewards.preferences.clip_features
-    of: list[int] = Field(default_factory=list)  # which numbers of what is seen
+    text: str  # as a language model reads it
+    trait: Trait  # the feature, see metairl.rewards.preferences.clip_features
+    of: list[int] = Field(default_factory=list)  # indices of the observation
     prefer: Literal["more", "less"]
     weight: float = Field(gt=0)
 
     @model_validator(mode="after")
-    def _says_of_what(self) -> "Principle":
-        seen = self.trait in ("distance", "level")
-        if seen != bool(self.of) or min(self.of, default=0) < 0:
+    def _names_indices(self) -> "Principle":
+        reads_obs = self.trait in ("distance", "level")
+        if reads_obs != bool(self.of) or min(self.of, default=0) < 0:
             raise ValueError(
-                f"trait '{self.trait}' {'needs' if seen else 'takes no'} 'of', numbers from 0 on"
+                f"trait '{self.trait}' {'needs' if reads_obs else 'takes no'} 'of', numbers from 0 on"
             )
         return self
 
@@ -32,17 +32,17 @@ class Constitution(Strict):
     principles: list[Principle] = Field(default_factory=list)
 
     @model_validator(mode="after")
-    def _has_any(self) -> "Constitution":
+    def _not_empty(self) -> "Constitution":
         if not self.principles:
             raise ValueError(f"constitution '{self.id}' is empty: a judge needs a principle")
         return self
 
     @property
-    def sees(self) -> Count:
-        """How many numbers an observation needs."""
+    def num_obs(self) -> Count:
+        """The fewest numbers that an observation must have."""
         return 1 + max((index for principle in self.principles for index in principle.of), default=-1)
 
     @property
-    def told(self) -> Count:
-        """How many numbers a task needs."""
+    def num_params(self) -> Count:
+        """The fewest parameters that a task must have."""
         return max((len(p.of) for p in self.principles if p.trait == "distance"), default=0)

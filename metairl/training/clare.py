@@ -1,20 +1,20 @@
-"""Offline inverse RL in a learned world (Yue et al. 2023, CLARE, arXiv:2302.04782).
+"""CLARE: offline inverse RL in a learned dynamics ensemble (Yue et al. 2023, arXiv:2302.04782).
 
-    first       an ensemble is fitted to all logs; β of every logged pair        rewards/clare_weights.py
-    iteration   rollouts of h steps in the ensemble, a share of them from        training/mopo.py
-                demonstrated observations, the others from any logged ones
-                SAC on what is logged and imagined, its policy held near demonstrations, paid
-                    r̃ = r_θ(o, a) − p e u(o, a) / max_D u,   p = `penalty`, in imagined steps
-                L_π += c E_E[ d ],  d = −log π(a | o), or ‖mode of π(o) − a‖² where π is held "near";
-                    of other logs too where `everything` is cloned
+    first       an ensemble is fitted to all data; β of every logged pair            rewards/clare_weights.py
+    iteration   rollouts of h steps in the ensemble, a share of them from expert     model_rollouts.py
+                observations, the others from any logged ones
+                SAC on dataset and model transitions, its policy regularised towards the expert, with rewards
+                    r̃ = r_θ(o, a) − p e u(o, a) / max_D u,   p = `penalty`, for model steps
+                L_π += c E_E[ d ],  d = −log π(a | o), or ‖mode of π(o) − a‖² where `cloning_loss` is "distance";
+                    of other data too where `clone_all`
                 reward steps:   L(r) = E_model[r] − E_E[r] − E_D[β r] + λ E[r²]
 
-e is the share of the variance of what comes next that the model leaves unexplained on held-out logs. Where
-the MDP ends, what rest pays follows for ever. Logs are n demonstrations and episodes of another quality,
-`other_data`, of the same tasks, all without reward.
+e is the share of the variance of transitions that the model leaves unexplained on held-out data. After the
+MDP terminates, the absorbing state's reward follows for ever. The data are n demonstrations and episodes of
+another quality, `other_data`, of the same tasks, all without reward.
 
-Departures from the code: values reach past one step (there γ is lost in the critic's target); rollouts begin
-in other logs too, not in demonstrations alone; β reads as in the paper once, before learning begins.
+Departures from the code: values reach past one step (there γ is lost in the critic's target); rollouts start
+in other data too, not in demonstrations alone; β is as in the paper, computed once, before learning begins.
 """
 
 from dataclasses import dataclass, replace
@@ -30,140 +30,168 @@ from metairl.core.rng import seed_of
 from metairl.core.types import Batch, EncodedTransitions
 from metairl.data.offline_dataset import OfflineDataset
 from metairl.rewards.adversarial.absorbing import AbsorbingMLP
-from metairl.rewards.clare_weights import Paid, PointwiseWeights, Scheme, reward_loss
-from metairl.training import mopo
+from metairl.rewards.clare_weights import PointwiseWeights, RewardBatch, Scheme, reward_loss
+from metairl.training import model_rollouts, offline
 from metairl.training.loop import Means
+from metairl.training.model_rollouts import ModelRollouts
 
 
 @dataclass(frozen=True)
-class Config(mopo.Config):
-    other_data: str | None = "medium"  # quality of the other logs
-    penalty: float = 0.0  # p
-    rollouts: int = 1000
-    from_shown: float = 0.0  # share of the rollouts that begin in demonstrations
-    scheme: Scheme = "paper"
-    threshold: float = 0.5  # u₀
-    cloning: float = 0.25  # c
-    held: Literal["likely", "near"] = "likely"  # d
-    everything: bool = False  # other logs are cloned too, as many steps of them
-    squares: float = 1.0  # λ
-    reward_hidden: tuple[int, ...] = (256, 256)  # layers of r
-    reward_rate: float = 3e-4  # of its Adam
-    reward_steps: int = 50  # of an iteration
-    reward_batch: int = 1000  # pairs of each kind
+class Config(model_rollouts.Config):
+    other_data: str | None = "medium"  # quality of the data beside the demonstrations
+    penalty: float = 0.0  # weight of the uncertainty penalty (p)
+    rollouts: int = 1000  # started in an iteration, over all tasks
+    demo_start_share: float = 0.0  # share of the rollouts that start in demonstrations
+    scheme: Scheme = "paper"  # how pairs are weighted in the reward's loss (β)
+    threshold: float = 0.5  # relative uncertainty above which the model is not trusted (u₀)
+    cloning_weight: float = 0.25  # weight of the cloning term of the policy (c)
+    cloning_loss: Literal["likelihood", "distance"] = "likelihood"  # negative log-likelihood or distance (d)
+    clone_all: bool = False  # clone the other data too, as many steps of it
+    reward_decay: float = 1.0  # weight of the squared rewards (λ)
+    reward_hidden: tuple[int, ...] = (256, 256)  # hidden layers of the reward (r)
+    reward_learning_rate: float = 3e-4  # of the reward's Adam
+    reward_steps: int = 50  # gradient steps of the reward in an iteration
+    reward_batch: int = 1000  # pairs of each kind in such a step
 
 
-class CLARE(mopo.MOPO):
+class CLARE(offline.OfflineLoop):
+    needs_termination = True  # computed from observations
     agent: Agent[SAC]
 
     def __init__(self, agent: Agent[SAC], source: OfflineDataset, config: Config, seed: int):
-        assert source.others is not None, "logs beside the demonstrations"
+        assert source.others is not None, "CLARE has other data beside demonstrations"
         self.demos, self.others = source.replay, source.others
-        super().__init__(agent, replace(source, replay=self.demos.with_trials_of(self.others)), config, seed)
+        everything = replace(source, replay=self.demos.merged_with(self.others))
+        replay = everything.best_trials(config.best_share)
+        super().__init__(agent, everything, replay, config, seed, ("fit", "imagine"))
+        self.rollouts = ModelRollouts(agent, replay, config, source.ends, seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of("reward", seed))
-            self.reward = AbsorbingMLP(agent.encoder.width + self.spec.actions, config.reward_hidden)
+            self.reward = AbsorbingMLP(agent.encoder.width + self.rollouts.spec.actions, config.reward_hidden)
         self.networks = nn.ModuleDict({"agent": agent.networks, "reward": self.reward})
-        self.reward_optimiser = torch.optim.Adam(self.reward.parameters(), config.reward_rate)
-        gamma = agent.learner.config.gamma
-        self.resting = 1 / (1 - gamma)  # k, steps of rest after an end, as values count them
+        self.reward_optimiser = torch.optim.Adam(self.reward.parameters(), config.reward_learning_rate)
+        self.absorbing_steps = 1 / (1 - agent.learner.config.gamma)  # k, as discounted values count them
 
     def iterate(self, progress: float) -> dict[str, float]:
-        came = super().iterate(progress)
-        return came | self._learn_reward()
+        self.anneal_lr(progress)
+        if self.gradient_steps == 0:
+            self.rollouts.fit(self.streams["fit"])
+        reward = self.rollouts.generate(self._starts, self._penalty, self.streams["imagine"])
+        metrics = {"model_error": self.rollouts.model_error, "model_reward": reward}
+        return metrics | self.improve(self.config.rounds) | self._update_reward()
 
-    def state(self) -> dict[str, Any]:
-        return super().state() | {"reward_optimiser": self.reward_optimiser.state_dict()}
+    # Policy
 
-    def load(self, state: dict[str, Any]) -> None:
-        super().load(state)
-        self.reward_optimiser.load_state_dict(state["reward_optimiser"])
+    def transitions(self, which: Tensor) -> Batch:
+        """A share ρ of dataset transitions, the others of model rollouts."""
+        config, rng = self.config, self.streams["improve"]
+        real = int(config.real_share * config.batch + torch.rand((), generator=rng).item())  # ρ on average
+        imagined = self.rollouts.buffer.sample_transitions(which, config.batch - real, rng)
+        return self.replay.sample_transitions(which, real, rng).concat(imagined)
 
-    def _begin(self, which: Tensor) -> Tensor:
-        shown, chance = round(self.config.from_shown * self.each), self.streams["imagine"]
-        begins = [
-            self.demos.sample_transitions(which, shown, chance),
-            self.replay.sample_transitions(which, self.each - shown, chance),
-        ]
-        return torch.cat([batch.obs for batch in begins], dim=1).flatten(0, 1)
-
-    def _moves(self) -> tuple[EncodedTransitions, Tensor]:
-        """What was imagined brings −p e u; what was logged brings nothing."""
-        moves, aux = super()._moves()
+    def encoded_batch(self) -> tuple[EncodedTransitions, Tensor]:
+        """With learned rewards; those of model steps are penalised already, those of data are 0."""
+        batch, aux = super().encoded_batch()
         with torch.no_grad():
-            after_end = (1 - moves.continues) * (self.resting - 1) * self.reward.absorbing()
-            return replace(moves, reward=moves.reward + self._paid(moves) + after_end), aux
+            terminal = 1 - batch.continues
+            after_end = terminal * (self.absorbing_steps - 1) * self.reward.absorbing()
+            return replace(batch, reward=batch.reward + self._reward(batch) + after_end), aux
 
-    def _update(self, moves: EncodedTransitions, aux: Tensor) -> dict[str, Tensor]:
-        chance = self.streams["improve"]
-        which = self.some_tasks(self.config.batch_tasks)
-        logged = self.demos.sample_transitions(which, self.config.batch, chance)
-        if self.config.everything:
-            logged = logged.beside(self.others.sample_transitions(which, self.config.batch, chance))
-        shown, _ = self.agent.encode_transitions(logged)
-        losses = self.agent.learner.losses(moves, chance)
-        return self.optimizer_step(
-            losses | {"cloned": self.config.cloning * self._apart(shown), "encoder": aux}
-        )
+    def update(self, batch: EncodedTransitions, aux: Tensor) -> dict[str, Tensor]:
+        rng = self.streams["improve"]
+        which = self.sample_tasks(self.config.batch_tasks)
+        cloned = self.demos.sample_transitions(which, self.config.batch, rng)
+        if self.config.clone_all:
+            cloned = cloned.concat(self.others.sample_transitions(which, self.config.batch, rng))
+        encoded, _ = self.agent.encode_transitions(cloned)
+        losses = self.agent.learner.losses(batch, rng)
+        cloning = self.config.cloning_weight * self._cloning_loss(encoded)
+        return self.optimizer_step(losses | {"cloning": cloning, "encoder": aux})
 
-    def _apart(self, shown: EncodedTransitions) -> Tensor:
-        """How far the policy is from doing what was done."""
-        pi = self.agent.learner.policy(shown.z.detach())
-        near = self.config.held == "near"
-        apart: Tensor = (pi.mode() - shown.action).square().sum(-1) if near else -pi.log_prob(shown.action)
-        return apart.mean()
+    def _cloning_loss(self, data: EncodedTransitions) -> Tensor:
+        """E[d]."""
+        pi = self.agent.learner.policy(data.z.detach())
+        if self.config.cloning_loss == "distance":
+            distance: Tensor = (pi.mode() - data.action).square().sum(-1).mean()
+            return distance
+        likelihood: Tensor = -pi.log_prob(data.action).mean()
+        return likelihood
 
-    def _paid(self, moves: EncodedTransitions) -> Tensor:
-        """r_θ."""
-        paid: Tensor = self.reward(torch.cat([moves.z, moves.action], dim=-1))
-        return paid
+    # Rollouts
+
+    def _starts(self) -> Tensor:
+        count, rng = self.rollouts.per_task, self.streams["imagine"]
+        of_demos = round(self.config.demo_start_share * count)
+        starts = [
+            self.rollouts.starts(self.demos, of_demos, rng),
+            self.rollouts.starts(self.replay, count - of_demos, rng),
+        ]
+        return torch.cat(starts, dim=1).flatten(0, 1)
 
     def _penalty(self, mean: Tensor, std: Tensor) -> Tensor:
         if not self.config.penalty:
             return mean.new_zeros(mean.shape[1])
-        return super()._penalty(mean, std) * self.model.unexplained / self.balance.most
+        penalty: Tensor = self.config.penalty * self.rollouts.uncertainty(mean, std)
+        return penalty * self.rollouts.model.unexplained / self.weights.max_uncertainty
 
-    def _learn_reward(self) -> dict[str, float]:
+    # Reward
+
+    def _reward(self, batch: EncodedTransitions) -> Tensor:
+        """r_θ."""
+        reward: Tensor = self.reward(torch.cat([batch.z, batch.action], dim=-1))
+        return reward
+
+    def _update_reward(self) -> dict[str, float]:
         config, means = self.config, Means()
         share = float(self.demos.lengths.sum() / self.replay.lengths.sum())
         for _ in range(config.reward_steps):
-            batches = self._batches()
-            beta = {name: self._beta(batches[name], name) for name in ("shown", "others")}
-            r = {name: self._paid_for(batch) for name, batch in batches.items()}
-            loss = reward_loss(r, beta, share, config.scheme, config.squares)
+            batches = self._reward_batches()
+            beta = {
+                name: self.weights.weights(self._uncertainty(batches[name]), name == "expert")
+                for name in ("expert", "other")
+            }
+            r = {name: self._rewards_of(batch) for name, batch in batches.items()}
+            loss = reward_loss(r, beta, share, config.scheme, config.reward_decay)
             self.reward_optimiser.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
             self.reward_optimiser.step()
-            apart = {f"r of {name}": paid.here.mean() for name, paid in r.items()}
-            means.add({"reward": loss, **apart})
+            mean_rewards = {f"reward_{name}": batch.reward.mean() for name, batch in r.items()}
+            means.add({"reward_loss": loss, **mean_rewards})
         return means.read()
 
-    def _paid_for(self, batch: Batch) -> Paid:
-        moves = self.agent.encode_transitions(batch)[0]
-        resting = self.resting * float(batch.terminated.mean())
-        return Paid(self._paid(moves).flatten(), self.reward.absorbing(), resting)
+    def _rewards_of(self, batch: Batch) -> RewardBatch:
+        encoded = self.agent.encode_transitions(batch)[0]
+        steps = self.absorbing_steps * float(batch.terminated.mean())
+        return RewardBatch(self._reward(encoded).flatten(), self.reward.absorbing(), steps)
 
-    def _batches(self) -> dict[str, Batch]:
-        which = self.some_tasks(min(self.count, self.config.batch_tasks))
+    def _reward_batches(self) -> dict[str, Batch]:
+        which = self.sample_tasks(min(self.count, self.config.batch_tasks))
         each = max(1, self.config.reward_batch // len(which))
-        kinds = {"shown": self.demos, "others": self.others, "lived": self.imagined}
+        kinds = {"expert": self.demos, "other": self.others, "model": self.rollouts.buffer}
         return {
-            name: kept.sample_transitions(which, each, self.streams["improve"])
-            for name, kept in kinds.items()
+            name: replay.sample_transitions(which, each, self.streams["improve"])
+            for name, replay in kinds.items()
         }
 
-    def _beta(self, batch: Batch, name: str) -> Tensor:
-        return self.balance.weights(self._unsure(batch), name == "shown")
-
     @cached_property
-    def balance(self) -> PointwiseWeights:
-        """Once the model is fitted."""
-        shown, others = (self._unsure(kept.all_transitions()) for kept in (self.demos, self.others))
-        return PointwiseWeights.of(shown, others, self.config.threshold)
+    def weights(self) -> PointwiseWeights:
+        """β, once the model is fitted."""
+        expert, other = (self._uncertainty(data.all_transitions()) for data in (self.demos, self.others))
+        return PointwiseWeights.of(expert, other, self.config.threshold)
 
     @torch.no_grad()
-    def _unsure(self, batch: Batch) -> Tensor:
-        """u of every step that counts, in a row."""
+    def _uncertainty(self, batch: Batch) -> Tensor:
+        """u of every valid step, in a row."""
         there = batch.mask > 0
         task = batch.task.unsqueeze(1).expand(-1, there.shape[1], -1)[there]
-        return self._doubt(*self.model.predict(batch.obs[there], batch.action[there], task))
+        predictions = self.rollouts.model.predict(batch.obs[there], batch.action[there], task)
+        return self.rollouts.uncertainty(*predictions)
+
+    def state(self) -> dict[str, Any]:
+        own = {"reward_optimiser": self.reward_optimiser.state_dict()}
+        return super().state() | self.rollouts.state() | own
+
+    def load(self, state: dict[str, Any]) -> None:
+        super().load(state)
+        self.rollouts.load(state)
+        self.reward_optimiser.load_state_dict(state["reward_optimiser"])

@@ -1,9 +1,9 @@
-"""Adaptation by training: for every held-out task a copy of the weights goes on learning in that task alone.
+"""Adaptation by training: every held-out task trains a copy of the agent on that task alone.
 
-    θ_i ← θ₀,  what earlier tasks have taught, or fresh weights where nothing was trained before
-    for p = 0 … P:  θ_i has lived p m / P steps of task i, by the recipe that trained θ₀
+    θ_i ← θ₀,  meta-trained weights, or fresh ones for training from scratch
+    for p = 0 … P:  θ_i is evaluated after p m / P environment steps of task i, by the loop that trained θ₀
 
-With layers = "last" the output layers move and what is below them stays.
+With layers = "last" only the output layers are trained.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,24 +16,24 @@ from metairl.training.loop import TrainingLoop
 
 @dataclass(frozen=True)
 class Config:
-    steps: int = 20_000  # m, lived in every held-out task
-    points: int = 10  # P, times that this is judged, beside the beginning
-    tasks: int = 10  # held-out tasks that are adapted to: the first ones of the split
-    layers: Literal["all", "last"] = "all"  # what moves
+    steps: int = 20_000  # environment steps in every held-out task (m)
+    points: int = 10  # evaluations along the way (P), beside the one at the start
+    tasks: int = 10  # held-out tasks to adapt to: the first ones of the split
+    layers: Literal["all", "last"] = "all"  # layers that are trained
 
 
 def adapt(copies: Sequence[TrainingLoop], config: Config) -> Iterator[int]:
-    """The steps that each copy was meant to live so far, at every point; in between, all of them learn."""
+    """Trains all copies to each evaluation point; yields the number of steps there."""
     for point in range(config.points + 1):
-        wanted = config.steps * point // config.points
-        for recipe in copies:
-            while recipe.clock < wanted:
-                recipe.iterate(recipe.clock / config.steps)
-        yield wanted
+        steps = config.steps * point // config.points
+        for loop in copies:
+            while loop.clock < steps:
+                loop.iterate(loop.clock / config.steps)
+        yield steps
 
 
-def hold(agent: Agent[Any], layers: Literal["all", "last"]) -> None:
-    """Let nothing but these layers learn."""
+def freeze(agent: Agent[Any], layers: Literal["all", "last"]) -> None:
+    """Freezes every layer but these."""
     if layers == "last":
         agent.networks.requires_grad_(False)
         for weight in agent.learner.last_layer():

@@ -1,7 +1,7 @@
-"""Offline training on goals that are chosen in hindsight: gradient steps on logs without their reward.
+"""Offline goal-conditioned learning on relabelled data: no logged reward is read.
 
-What is learned is told its goal as it will be told a held-out task's. Shares of goals that were reached at
-once, later in the same trial, or in any other: metairl/data/hindsight.py; cloning has use for the second alone.
+The learner gets its goal as it will get a held-out task's. Goals are states reached by the transition itself,
+later in the same trial, or in any other trial (metairl/data/hindsight.py); cloning uses the second kind alone.
 """
 
 from dataclasses import dataclass, field
@@ -12,22 +12,20 @@ from metairl.agents.agent import Agent
 from metairl.core.interfaces import OffPolicyLearner
 from metairl.core.types import Batch
 from metairl.data.hindsight import GoalSampling, RelabelledDataset
-from metairl.training import offline, replay_loop
+from metairl.training import offline
 
 
 @dataclass(frozen=True)
-class Config(replay_loop.Config):
-    batch: int = 16  # transitions of each task that losses are of
+class Config(offline.LoopConfig):
     goals: GoalSampling = field(default_factory=GoalSampling)
 
 
-class GoalConditionedOffline(offline.FromLogs):
+class GoalConditionedOffline(offline.OfflineLoop):
     source: RelabelledDataset
 
     def __init__(self, agent: Agent[OffPolicyLearner], source: RelabelledDataset, config: Config, seed: int):
-        super().__init__(agent, source, config, seed)
-        self.replay = source.replay
+        super().__init__(agent, source, source.replay, config, seed)
 
     def transitions(self, which: Tensor) -> Batch:
         config = self.config
-        return self.source.relabelled(which, config.batch, config.goals, self.streams["improve"])
+        return self.source.sample_relabelled(which, config.batch, config.goals, self.streams["improve"])

@@ -1,12 +1,12 @@
-"""A policy that is told a goal learns to reach it, where goals are proposed and no reward is seen.
+"""Goal-conditioned PPO where goals are proposed and the environment's reward is never read.
 
-    iteration   a goal g in each of some lanes                                          proposed by a sibling
-                the reacher, told g, lives a trial in each:  r = 1 where a step leads to g, else 0
-                PPO on that, and cloning of ways that were shown, where they are wanted:
-    L_C = −c E[ w min(ρ, 1 + ε) ],   ρ = π(a | s, g) / π_old(a | s, g),   w = 1 where wanted, else 0
+    iteration   goals g, one in each lane                                       proposed by a subclass
+                the policy, conditioned on g, collects a trial in each lane:    r = 1 where a step reaches g, else 0
+                PPO on these trials, and behavioural cloning of selected ones:
+    L_BC = −c E[ w min(ρ, 1 + ε) ],   ρ = π(a | s, g) / π_old(a | s, g),   w = 1 for selected trials, else 0
 
-What the world pays is never read. Siblings differ in where goals and ways come from: self_play.py,
-uniform_goals.py, hindsight_goals.py.
+Subclasses differ in where goals and cloned trials come from: self_play.py, uniform_goals.py, visited_goals.py.
+The clipped cloning loss is that of OpenAI (2021, arXiv:2101.04882).
 """
 
 from dataclasses import dataclass, replace
@@ -28,23 +28,23 @@ from metairl.training import on_policy
 
 @dataclass(frozen=True)
 class Config(on_policy.Config):
-    trials: int = 64  # goals an iteration, one trial each
-    cloning: float = 0.5  # c; 0: nothing is cloned
+    trials: int = 64  # goals in an iteration, one trial each
+    cloning_weight: float = 0.5  # weight of behavioural cloning (c); 0: off
 
 
 @dataclass(frozen=True)
 class Round:
-    """What an iteration lived."""
+    """Goals and trials of an iteration."""
 
     goals: Tensor  # [B, O]
-    shown: Trial | None  # how they were come to, where somebody did
-    trial: Trial  # of the reacher
-    arrived: Tensor  # [B, T] bool, the step led to g
-    away: Tensor  # [B] bool, g is not where trials begin
+    proposed_by: Trial | None  # trials of the policy that proposed the goals, if one did
+    trial: Trial  # of the goal-conditioned policy
+    at_goal: Tensor  # [B, T] bool, the step reached g
+    away: Tensor  # [B] bool, g is not where the trial begins
 
     @property
     def reached(self) -> Tensor:
-        return self.arrived.any(1)
+        return self.at_goal.any(1)
 
 
 class GoalReaching(on_policy.OnPolicy):
@@ -55,68 +55,69 @@ class GoalReaching(on_policy.OnPolicy):
     def __init__(self, agent: Agent[PPO], source: TrainingTasks, config: Config, seed: int):
         super().__init__(agent, source, config, seed, ("propose",))
         any_task = source.draw(1, Generator()).tasks
-        self.map = places(source.env(any_task, Generator()))
+        self.map = as_goal_env(source.env(any_task, Generator()))
 
     def propose(self) -> tuple[Tensor, Trial | None]:
-        """Goals, [B, O], and how they were come to, where somebody did."""
+        """Goals, [B, O], and the trials that led to them, if a policy proposed them."""
         raise NotImplementedError
 
-    def ways(self, played: Round) -> tuple[Trial, Tensor] | None:
-        """Ways as the reacher would have lived them, and which of them it is to clone, [B] bool."""
+    def demonstrations(self, played: Round) -> tuple[Trial, Tensor] | None:
+        """Trials conditioned on goals that they reach, and which of them to clone, [B] bool."""
         return None
 
-    def answered(self, played: Round, progress: float) -> dict[str, float]:
-        """What the proposer makes of it."""
+    def update_proposer(self, played: Round, progress: float) -> dict[str, float]:
+        """Learning of whatever proposes goals."""
         return {}
 
     def iterate(self, progress: float) -> dict[str, float]:
         self.anneal_lr(progress)
         played = self._play(*self.propose())
-        told = curriculum(played) | self.answered(played, progress)
-        paid = with_reward(played.trial, played.arrived.float())
-        ways = self.ways(played) if self.config.cloning else None
-        beside = self._cloning(*ways) if ways else on_policy.nothing
-        improved = self.improve(paid, self.agent.trial_reader(paid), progress, beside)
-        return told | improved
+        metrics = curriculum(played) | self.update_proposer(played, progress)
+        trial = with_reward(played.trial, played.at_goal.float())
+        demonstrations = self.demonstrations(played) if self.config.cloning_weight else None
+        extra = self._cloning(*demonstrations) if demonstrations else on_policy.no_extra_losses
+        losses = self.improve(trial, self.agent.trial_reader(trial), progress, extra)
+        return metrics | losses
 
-    def somewhere(self) -> GoalEnv:
-        """A world of any training tasks, whose goals nobody is told."""
+    def any_env(self) -> GoalEnv:
+        """Environments of training tasks, whose goals the policy does not observe."""
         tasks = self.source.draw(self.config.trials, self.streams["tasks"])
-        return places(self.source.env(tasks.tasks, self.streams["world"]))
+        return as_goal_env(self.source.env(tasks.tasks, self.streams["world"]))
 
-    def live(self, agent: Agent[OnPolicyLearner], env: Env, stream: str) -> Trial:
+    def collect(self, agent: Agent[OnPolicyLearner], env: Env, stream: str) -> Trial:
         trial = rollout(agent.policy(explore=True), env, self.streams[stream], agent.inputs, final=True)
         self.env_steps += int(trial.outcome.mask.sum())
         return trial
 
-    def _play(self, goals: Tensor, shown: Trial | None) -> Round:
-        tasks = self.source.unseen(TaskSet(self.source.card.id, "train", {"goal": goals}))
-        trial = self.live(self.agent, self.source.env(tasks.tasks, self.streams["world"]), "act")
-        assert trial.next_obs is not None, "what each step led to"
-        arrived = self.map.at(trial.next_obs, goals.unsqueeze(1)) & trial.outcome.mask
-        return Round(goals, shown, trial, arrived, self.away(trial, goals))
+    def _play(self, goals: Tensor, proposed_by: Trial | None) -> Round:
+        tasks = self.source.check(TaskSet(self.source.card.id, "train", {"goal": goals}))
+        trial = self.collect(self.agent, self.source.env(tasks.tasks, self.streams["world"]), "act")
+        assert trial.next_obs is not None, "rolled out with next observations"
+        at_goal = self.map.at(trial.next_obs, goals.unsqueeze(1)) & trial.outcome.mask
+        return Round(goals, proposed_by, trial, at_goal, self.away(trial, goals))
 
     def away(self, trial: Trial, goals: Tensor) -> Tensor:
-        """Whether goals are not where their trials began, [B] bool."""
+        """Whether goals differ from where their trials begin, [B] bool."""
         return ~self.map.at(trial.obs[:, 0], goals)
 
-    def _cloning(self, way: Trial, wanted: Tensor) -> on_policy.Beside:
-        learner, read = self.agent.learner, self.agent.trial_reader(way)
+    def _cloning(self, trial: Trial, selected: Tensor) -> on_policy.ExtraLosses:
+        learner, read = self.agent.learner, self.agent.trial_reader(trial)
         with torch.no_grad():
-            whole, _ = read(torch.arange(len(wanted)))
-            old = learner.policy(whole.z).log_prob(whole.action)
+            encoded, _ = read(torch.arange(len(selected)))
+            old = learner.policy(encoded.z).log_prob(encoded.action)
 
-        def beside(rows: Tensor) -> dict[str, Tensor]:
-            f, _ = read(rows)
-            log_ratio = learner.policy(f.z).log_prob(f.action) - old[rows]
-            kept = clipped_surrogate(log_ratio, torch.ones(()), learner.config.clip)
-            return {"cloning": self.config.cloning * mean(kept * wanted[rows].unsqueeze(1), f.mask)}
+        def losses(rows: Tensor) -> dict[str, Tensor]:
+            encoded, _ = read(rows)
+            log_ratio = learner.policy(encoded.z).log_prob(encoded.action) - old[rows]
+            loss = clipped_surrogate(log_ratio, torch.ones(()), learner.config.clip)
+            loss = mean(loss * selected[rows].unsqueeze(1), encoded.mask)
+            return {"cloning": self.config.cloning_weight * loss}
 
-        return beside
+        return losses
 
 
-def places(env: Env) -> GoalEnv:
-    assert isinstance(env, GoalEnv), "a world whose tasks are places"
+def as_goal_env(env: Env) -> GoalEnv:
+    assert isinstance(env, GoalEnv), "checked by the method's requirements"
     return env
 
 
@@ -124,20 +125,20 @@ def with_reward(trial: Trial, reward: Tensor) -> Trial:
     return replace(trial, outcome=replace(trial.outcome, reward=reward))
 
 
-def towards(trial: Trial, goals: Tensor) -> Trial:
-    """The same steps, as if these goals had been told."""
+def with_goals(trial: Trial, goals: Tensor) -> Trial:
+    """The same steps, conditioned on these goals."""
     return replace(trial, task=goals)
 
 
-def ends(trial: Trial) -> Tensor:
-    """Where trials ended, [B, O]."""
-    assert trial.next_obs is not None, "what each step led to"
+def last_obs(trial: Trial) -> Tensor:
+    """The observation after the last step of every trial, [B, O]."""
+    assert trial.next_obs is not None, "rolled out with next observations"
     last = trial.outcome.mask.sum(1) - 1
     return trial.next_obs[torch.arange(len(last)), last]
 
 
 def curriculum(played: Round) -> dict[str, float]:
-    """What was asked of the reacher, and how it did."""
+    """How far and how varied the goals are, and how many were reached."""
     goals, start = played.goals, played.trial.obs[:, 0]
     return {
         "reached": played.reached.float().mean().item(),

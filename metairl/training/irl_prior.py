@@ -1,10 +1,9 @@
-"""What many explained tasks teach about the next one: the prior under which few demonstrations are read.
+"""Meta-training of IRL: a prior over reward parameters from training tasks, for few demonstrations of a new one.
 
-    weights     each training task's own are found; m and 1 / λ are their mean and variance    maxent.py
-    networks    one for all training tasks, where θ of the next one begins                      deep_maxent.py
+    maxent.py        each training task has weights of its own; the prior is their mean and variance
+    deep_maxent.py   one network is fitted to all training tasks; a new task's network starts there
 
-Every gradient step is of all training tasks, with all the demonstrations that there are of them. The budget
-is counted in gradient steps.
+Every gradient step reads all demonstrations of all training tasks. The budget is counted in gradient steps.
 """
 
 from dataclasses import dataclass
@@ -20,29 +19,29 @@ from metairl.training.loop import Means, TrainingLoop
 
 @dataclass(frozen=True)
 class Config:
-    rate: float = 0.02  # of Adam
-    rounds: int = 30  # gradient steps of an iteration
+    rate: float = 0.02  # learning rate of Adam
+    rounds: int = 30  # gradient steps in an iteration
 
 
 class PriorLearner(Model, Protocol):
-    """A model that explains many tasks before it meets the one that counts."""
+    """An IRL method whose prior can be learned."""
 
     def for_many(self, lanes: int) -> nn.Module:
-        """The parameters that training tasks are explained by."""
+        """The reward parameters of all training tasks."""
         ...
 
     def learn(self, rewards: Any) -> None:
-        """Take in what explains them."""
+        """Sets the prior from them."""
         ...
 
 
 class IRLPrior(TrainingLoop):
     def __init__(
-        self, model: PriorLearner, chart: FiniteMDP, shown: Demonstrations, config: Config, seed: int
+        self, model: PriorLearner, mdps: FiniteMDP, demos: Demonstrations, config: Config, seed: int
     ):
-        assert isinstance(model, nn.Module), "what learns has parameters"
-        self.model, self.evidence, self.config = model, Evidence.of(chart, shown), config
-        self.rewards = model.for_many(len(chart))
+        assert isinstance(model, nn.Module), "only methods with parameters learn a prior"
+        self.model, self.evidence, self.config = model, Evidence.of(mdps, demos), config
+        self.rewards = model.for_many(len(mdps))
         optimiser = torch.optim.Adam(self.rewards.parameters(), config.rate)
         super().__init__(nn.ModuleDict({"model": model, "rewards": self.rewards}), optimiser, None, seed, ())
 
@@ -54,8 +53,8 @@ class IRLPrior(TrainingLoop):
         means = Means()
         for _ in range(self.config.rounds):
             self.optimiser.zero_grad(set_to_none=True)
-            found = accumulate_gradient(self.model, self.rewards, self.evidence)
-            self._step()
-            means.add({name: value.mean() for name, value in found.items()})
+            gap = accumulate_gradient(self.model, self.rewards, self.evidence)
+            self._clipped_step()
+            means.add({name: value.mean() for name, value in gap.items()})
         self.model.learn(self.rewards)
         return means.read()

@@ -1,4 +1,4 @@
-"""What every training loop has: an optimiser, streams of its own, counts of what it spent, exact resume."""
+"""What every training loop has: an optimiser, random streams, step counts, exact resume."""
 
 from collections import Counter
 from typing import Any
@@ -31,41 +31,42 @@ class TrainingLoop:
 
     @property
     def clock(self) -> int:
+        """What the budget is counted in."""
         return self.env_steps
 
     def policy_with_reward(self) -> PolicyWithReward | None:
-        """The policy with the reward that was learned beside it; None: none was."""
+        """The policy with the reward that was learned beside it; None: there is no such reward."""
         return None
 
     def iterate(self, progress: float) -> dict[str, float]:
-        """One iteration; `progress` in [0, 1) is the share of the budget already spent."""
+        """One iteration, and its metrics; `progress` in [0, 1) is the share of the budget already spent."""
         raise NotImplementedError
 
     def anneal_lr(self, progress: float) -> None:
-        """The rate falls linearly to zero over the budget."""
+        """The learning rate falls linearly to zero over the budget."""
         for group in self.optimiser.param_groups:
             group["lr"] = self.optimiser.defaults["lr"] * (1 - progress)
 
     def optimizer_step(self, losses: dict[str, Tensor]) -> dict[str, Tensor]:
-        """One step down the sum of the losses; where gradients are scaled, also their norm before it."""
+        """One step on the sum of the losses; returns them, and the gradient's norm where it is clipped."""
         self.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(torch.stack(list(losses.values())).sum())
-        return losses | self._step()
+        return losses | self._clipped_step()
 
     def pcgrad_step(self, losses: list[dict[str, Tensor]], rng: Generator) -> dict[str, Tensor]:
-        """One step that lowers the sums of all families' losses, without their conflicts; their means."""
+        """One step on the losses of several task families, conflicting gradients projected (pcgrad.py)."""
         weights = [weight for weight in self.networks.parameters() if weight.requires_grad]
-        sums = [torch.stack(list(own.values())).sum() for own in losses]
-        whole = projected(gradients_of(sums, weights), rng)
-        for weight, part in zip(weights, torch.split(whole, [w.numel() for w in weights]), strict=True):
+        sums = [torch.stack(list(family.values())).sum() for family in losses]
+        gradient = projected(gradients_of(sums, weights), rng)
+        for weight, part in zip(weights, torch.split(gradient, [w.numel() for w in weights]), strict=True):
             weight.grad = part.view_as(weight)
-        means = {name: torch.stack([own[name] for own in losses]).mean() for name in losses[0]}
-        return means | self._step()
+        means = {name: torch.stack([family[name] for family in losses]).mean() for name in losses[0]}
+        return means | self._clipped_step()
 
-    def _step(self) -> dict[str, Tensor]:
+    def _clipped_step(self) -> dict[str, Tensor]:
         norm = {}
         if self.max_gradient is not None:
-            norm = {"gradient": clip_grad_norm_(self.networks.parameters(), self.max_gradient)}
+            norm = {"gradient_norm": clip_grad_norm_(self.networks.parameters(), self.max_gradient)}
         self.optimiser.step()
         self.gradient_steps += 1
         return norm
@@ -88,7 +89,7 @@ class TrainingLoop:
 
 
 class Means:
-    """Of losses over many steps, without asking for a number before the end."""
+    """Mean losses over many steps, read from the device once at the end."""
 
     def __init__(self) -> None:
         self.sums: dict[str, Tensor] = {}

@@ -1,9 +1,10 @@
-"""Off-policy training: live trials in a fixed set of training tasks, keep them, improve on what was kept.
+"""Off-policy training: collect trials on a fixed set of training tasks into a replay buffer and update from
+samples of it.
 
-    at first         one trial in every training task
-    an iteration     one trial in some of them, then ρ gradient steps for every step lived
+    first iteration   one trial in every training task
+    iteration         one trial in some of them, then ρ gradient steps for every environment step
 
-Judging never reads what is kept.
+Evaluation never reads the buffer.
 """
 
 from dataclasses import dataclass
@@ -24,12 +25,14 @@ from metairl.training import replay_loop
 
 @dataclass(frozen=True)
 class Config(replay_loop.Config):
-    tasks: int = 100  # training tasks, drawn once
-    trials: int = 10  # tasks an iteration, one trial each
-    ratio: float = 0.1  # ρ, gradient steps for a step in the world
-    recent: int = 1  # newest trials of a task that evidence is taken from
-    keep: int = 1_000_000  # steps kept in all
-    shaped: bool = False  # learn values of the world's shaped reward; tasks are inferred from the true one
+    tasks: int = 100  # training tasks, sampled once
+    trials: int = 10  # tasks rolled out in an iteration, one trial each
+    ratio: float = 0.1  # gradient steps for each environment step (ρ)
+    recent: int = 1  # newest trials of a task that its context is sampled from
+    keep: int = 1_000_000  # capacity of the replay buffer, in steps
+    shaped: bool = (
+        False  # train values on the environment's shaped reward; tasks are inferred from the true one
+    )
 
 
 class OffPolicy(replay_loop.ReplayLoop):
@@ -37,28 +40,41 @@ class OffPolicy(replay_loop.ReplayLoop):
         super().__init__(agent, config, config.tasks, seed, ("tasks", "world", "act"))
         self.source = source
         self.tasks = source.different(config.tasks, self.streams["tasks"])
-        room = max(1, config.keep // (config.tasks * source.spec.steps))
+        capacity = max(1, config.keep // (config.tasks * source.spec.steps))
         families = sampling.families(source.card, self.tasks.tasks)
-        self.replay = Replay(room, source.spec.steps, families, config.shaped)
+        self.replay = Replay(capacity, source.spec.steps, families, config.shaped)
 
     def iterate(self, progress: float) -> dict[str, float]:
-        """One iteration; the first only lives, once in every task."""
+        """The first iteration only collects, one trial in every task."""
         if self.env_steps == 0:
-            return self._live(torch.arange(self.config.tasks))
+            return self.collect(torch.arange(self.config.tasks))
         before = self.env_steps
-        lived = self._live(self.some_tasks(self.config.trials))
-        return lived | self.improve(round(self.config.ratio * (self.env_steps - before)))
+        collected = self.collect(self.sample_tasks(self.config.trials))
+        return collected | self.improve(round(self.config.ratio * (self.env_steps - before)))
 
     def context_for(self, which: Tensor) -> Batch:
+        """From exploration episodes: the last episode of a trial is context for none."""
         config = self.config
-        known = max(1, self.source.spec.episodes - 1)  # the last episode is evidence for none
+        episodes = max(1, self.source.spec.episodes - 1)
         return self.replay.sample_context(
-            which, config.context, known, config.recent, self.streams["improve"]
+            which, config.context, episodes, config.recent, self.streams["improve"]
         )
 
-    def acting(self, which: Tensor) -> Policy:
-        """Who lives in these tasks."""
+    def behaviour(self, which: Tensor) -> Policy:
+        """The policy that collects trials in these tasks."""
         return self.agent.policy(explore=True)
+
+    def collect(self, which: Tensor) -> dict[str, float]:
+        """One trial in each of these tasks, into the buffer."""
+        env = self.source.env(self.tasks[which], self.streams["world"])
+        policy, inputs = self.behaviour(which), self.agent.inputs
+        every = self.config.segment if self.agent.encoder.context_kind == "trial" else None
+        trial = rollout(policy, env, self.streams["act"], inputs, final=True, every=every)
+        self.replay.add(which, trial)
+        outcome = trial.outcome
+        self.env_steps += int(outcome.mask.sum())
+        mean_return = (outcome.reward * outcome.mask).sum(1).mean().item()
+        return {"return": mean_return, "diverged": (outcome.diverged & outcome.mask).sum().item()}
 
     def state(self) -> dict[str, Any]:
         return super().state() | {"replay": self.replay.state()}
@@ -66,17 +82,3 @@ class OffPolicy(replay_loop.ReplayLoop):
     def load(self, state: dict[str, Any]) -> None:
         super().load(state)
         self.replay.load(state["replay"])
-
-    def _live(self, which: Tensor) -> dict[str, float]:
-        env = self.source.env(self.tasks[which], self.streams["world"])
-        policy, inputs = self.acting(which), self.agent.inputs
-        trial = rollout(policy, env, self.streams["act"], inputs, final=True, every=self._remembered())
-        self.replay.add(which, trial)
-        came = trial.outcome
-        self.env_steps += int(came.mask.sum())
-        total = (came.reward * came.mask).sum(1).mean().item()
-        return {"return": total, "diverged": (came.diverged & came.mask).sum().item()}
-
-    def _remembered(self) -> int | None:
-        """Steps between moments at which what acting remembers is kept, for segments to begin with."""
-        return self.config.segment if self.agent.encoder.context_kind == "trial" else None

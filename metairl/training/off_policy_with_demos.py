@@ -1,9 +1,9 @@
-"""Off-policy training beside demonstrations: what is lived pays nothing, and half of every batch was shown.
+"""Off-policy imitation: an environment without reward, and half of every batch from demonstrations.
 
-    an iteration     one trial in some of the demonstrated tasks, then ρ gradient steps for every step lived
-    a gradient step  transitions that were lived, and as many that were demonstrated, of the same tasks
+    iteration       one trial in some of the demonstrated tasks, then ρ gradient steps for every environment step
+    gradient step   transitions of the replay buffer, and as many demonstrated ones of the same tasks
 
-A task is inferred from demonstrations of it, as a held-out one is.
+A task is inferred from its demonstrations, as a held-out one is.
 """
 
 from dataclasses import dataclass, replace
@@ -13,15 +13,15 @@ from torch import Tensor
 from metairl.agents.agent import Agent
 from metairl.core.interfaces import OffPolicyLearner, Policy
 from metairl.core.types import Batch
-from metairl.data.imitated import DemonstratedTasks
+from metairl.data.task_sources import DemonstratedTasks
 from metairl.training import off_policy
 
 
 @dataclass(frozen=True)
 class Config(off_policy.Config):
-    trials: int = 1
-    batch_tasks: int = 1
-    context: int = 200  # transitions that a task is inferred from, of demonstrations
+    trials: int = 1  # tasks rolled out in an iteration, one trial each
+    batch_tasks: int = 1  # tasks in a gradient step
+    context: int = 200  # demonstrated transitions that a task is inferred from
 
 
 class OffPolicyWithDemos(off_policy.OffPolicy):
@@ -31,22 +31,18 @@ class OffPolicyWithDemos(off_policy.OffPolicy):
         super().__init__(agent, source, replace(config, tasks=len(source.demos)), seed)
 
     def transitions(self, which: Tensor) -> Batch:
-        count, chance = self.config.batch, self.streams["improve"]
-        return self.replay.sample_transitions(which, count, chance).beside(
-            self.source.demos.replay.sample_transitions(which, count, chance)
-        )
+        count, rng = self.config.batch, self.streams["improve"]
+        collected = self.replay.sample_transitions(which, count, rng)
+        return collected.concat(self.source.demos.replay.sample_transitions(which, count, rng))
 
     def context_for(self, which: Tensor) -> Batch:
-        known = self.source.context_for(
-            which, self.config.context, self.agent.encoder, self.streams["improve"]
-        )
-        assert known is not None, "what is inferred from evidence"
-        return known
+        rng = self.streams["improve"]
+        context = self.source.context_for(which, self.config.context, self.agent.encoder, rng)
+        assert context is not None, "asked for by set encoders alone"
+        return context
 
-    def acting(self, which: Tensor) -> Policy:
+    def behaviour(self, which: Tensor) -> Policy:
         policy = self.agent.policy(explore=True)
-        return (
-            policy.conditioned_on(self.context_for(which))
-            if self.agent.encoder.context_kind == "set"
-            else policy
-        )
+        if self.agent.encoder.context_kind != "set":
+            return policy
+        return policy.conditioned_on(self.context_for(which))

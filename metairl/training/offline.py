@@ -1,6 +1,6 @@
-"""Offline training: gradient steps on logs of training tasks; nothing is lived.
+"""Offline training: gradient steps on a dataset of training tasks, without an environment.
 
-A task is inferred from some of its own logs, drawn anew for every gradient step, as a held-out one is from
+A task is inferred from some of its own data, sampled anew for every gradient step, as a held-out task is from
 its support. The budget is counted in gradient steps.
 """
 
@@ -12,87 +12,80 @@ from metairl.agents.agent import Agent
 from metairl.core.interfaces import OffPolicyLearner, SetEncoder
 from metairl.core.types import Batch
 from metairl.data.offline_dataset import OfflineDataset
+from metairl.data.replay import Replay
 from metairl.rewards.recovered import HasImplicitReward, PolicyWithReward, with_reward
 from metairl.training import replay_loop
 
-ROUNDS = 100  # gradient steps an iteration
+ROUNDS = 100  # gradient steps in an iteration
 
 
 @dataclass(frozen=True)
-class Config(replay_loop.Config):
-    batch: int = 16  # transitions of each task that losses are of
-    context: int = 200  # m, transitions that a task is inferred from; of a held-out one its support
-    falling: bool = (
-        False  # the agent's rate falls linearly over the budget, once an iteration, to zero at its end
-    )
-    best: float = 1.0  # share of every task's episodes, those of highest return, that are learned from
+class LoopConfig(replay_loop.Config):
+    batch: int = 16  # transitions of each task that the losses are computed on
+    anneal_lr: bool = False  # the learning rate falls linearly to zero over the budget
+
+
+@dataclass(frozen=True)
+class Config(LoopConfig):
+    context: int = 200  # transitions that a task is inferred from; of a held-out task, its support (m)
+    best_share: float = 1.0  # train on this share of every task's episodes, those of highest return
 
 
 @dataclass(frozen=True)
 class ImitationConfig(Config):
-    other_data: str | None = None  # quality of logs that are read beside demonstrations; None: none are
+    other_data: str | None = (
+        None  # quality of undemonstrated data to use beside demonstrations; none: no such data
+    )
 
 
-class FromLogs(replay_loop.ReplayLoop):
-    """Whose budget is counted in gradient steps."""
+class OfflineLoop(replay_loop.ReplayLoop):
+    """What all loops on a dataset share."""
 
     def __init__(
         self,
         agent: Agent[OffPolicyLearner],
         source: OfflineDataset,
-        config: replay_loop.Config,
+        replay: Replay,
+        config: LoopConfig,
         seed: int,
         streams: tuple[str, ...] = (),
     ):
         super().__init__(agent, config, len(source), seed, streams)
-        self.source = source
+        self.source, self.replay = source, replay
 
     @property
     def clock(self) -> int:
         return self.gradient_steps
 
     def iterate(self, progress: float) -> dict[str, float]:
+        self.anneal_lr(progress)
         return self.improve(ROUNDS)
 
-
-class Offline(FromLogs):
-    def __init__(
-        self,
-        agent: Agent[OffPolicyLearner],
-        source: OfflineDataset,
-        config: Config,
-        seed: int,
-        streams: tuple[str, ...] = (),
-    ):
-        super().__init__(agent, source, config, seed, streams)
-        self.replay = source.best(config.best)
-
-    def iterate(self, progress: float) -> dict[str, float]:
-        self.anneal_lr(progress)
-        return super().iterate(progress)
-
     def anneal_lr(self, progress: float) -> None:
-        if self.config.falling:
+        if self.config.anneal_lr:
             super().anneal_lr(progress)
 
+    def context_for(self, which: Tensor) -> Batch:
+        encoder = self.agent.encoder
+        assert isinstance(encoder, SetEncoder), "asked for by set encoders alone"
+        rng = self.streams["improve"]
+        return self.source.sample_context(which, self.config.context, encoder.reads_in_order, rng)
+
+
+class Offline(OfflineLoop):
+    def __init__(self, agent: Agent[OffPolicyLearner], source: OfflineDataset, config: Config, seed: int):
+        super().__init__(agent, source, source.best_trials(config.best_share), config, seed)
+
     def transitions(self, which: Tensor) -> Batch:
-        """As many of others as were demonstrated, where there are others."""
-        own = super().transitions(which)
+        """With as many of the other data beside demonstrations, where there is some."""
+        batch = super().transitions(which)
         if self.source.others is None:
-            return own
-        return own.beside(
-            self.source.others.sample_transitions(which, self.config.batch, self.streams["improve"])
-        )
+            return batch
+        rng = self.streams["improve"]
+        return batch.concat(self.source.others.sample_transitions(which, self.config.batch, rng))
 
     def policy_with_reward(self) -> PolicyWithReward | None:
         learner = self.agent.learner
-        return (
-            with_reward(self.agent, learner.q_value, learner.state_value)
-            if isinstance(learner, HasImplicitReward)
-            else None
-        )
-
-    def context_for(self, which: Tensor) -> Batch:
-        assert isinstance(self.agent.encoder, SetEncoder), "what is inferred from evidence"
-        lived = self.agent.encoder.reads_in_order
-        return self.source.some(which, self.config.context, lived, self.streams["improve"])
+        if not isinstance(learner, HasImplicitReward):
+            return None
+        return with_reward(self.agent, learner.q_value, learner.state_value)

@@ -1,15 +1,15 @@
-"""Offline learning under a reward from comparisons of logged segments.
+"""Offline learning under a reward learned from comparisons of logged segments.
 
-    first       a teacher is asked about pairs of segments of the logs, or a person's answers are read
+    first       a teacher compares pairs of segments of the dataset, or a person's answers are read;
                 r(o, c, a) of training tasks c is fitted to all answers             rewards/preferences/reward_model.py
-    iteration   gradient steps on the logs, every step paid r̂ in place of what was logged
+    iteration   gradient steps on the dataset, its rewards replaced by r̂
 
-    pays = "nothing"     a control: every step is paid 0, and nobody is asked
+    training_reward = "zero"     a control: all rewards are 0 and no comparison is made
 
-What was logged as reward is read by the teacher and by nobody else. The policy is told its task, or infers it
-from a few answers: the same number of questions is then asked about every training task, and each gradient
-step reads some of the answers, as of a held-out task all that come with it (compared.py). The other control,
-the true reward, is the same learner without this recipe.
+Logged rewards are read by the teacher alone. The policy observes its task, or infers it from comparisons: the
+same number is then made in every training task, and each gradient step reads as many of a task's comparisons
+as a held-out task comes with (rewards/preferences/task_evidence.py). The other control, the true reward, is
+the same learner with training/offline.py.
 """
 
 from dataclasses import dataclass, field, replace
@@ -33,17 +33,19 @@ from metairl.training.preference_queries import PreferenceQueries
 
 
 @dataclass(frozen=True)
-class AtOnce(preference_queries.Config):
-    early: float = 1.0
-    choose: Literal["uniform", "disagreement"] = "uniform"  # members that know nothing agree about nothing
-    rounds: int = 1000
+class QueriesConfig(preference_queries.Config):
+    """All queries are made at once, before the reward has learned anything."""
+
+    initial_share: float = 1.0
+    selection: Literal["uniform", "disagreement"] = "uniform"
+    gradient_steps: int = 1000
 
 
 @dataclass(frozen=True)
 class Config(offline.Config):
-    ask: AtOnce = field(default_factory=AtOnce)
-    answers: str | None = None  # a file of a person's answers about these logs; None: the teacher is asked
-    pays: Literal["answers", "nothing"] = "answers"
+    queries: QueriesConfig = field(default_factory=QueriesConfig)
+    answers: str | None = None  # file of a person's answers about this dataset; none: the teacher answers
+    training_reward: Literal["learned", "zero"] = "learned"
 
 
 class OfflinePreferences(offline.Offline):
@@ -53,71 +55,70 @@ class OfflinePreferences(offline.Offline):
         super().__init__(agent, source, config, seed)
         obs, actions = (self.replay.data[name].shape[-1] for name in ("obs", "action"))
         spec = Spec(obs, actions, False, self.replay.length, 1, self.replay.tasks.shape[1])
-        self.asking = PreferenceQueries(spec, spec.obs + spec.params, config.ask, read, seed)
-        self.compared = self._about_every_task() if isinstance(agent.encoder, SetEncoder) else None
-        if config.pays == "answers":
-            self.networks = nn.ModuleDict({"agent": agent.networks, "reward": self.asking.reward})
+        self.queries = PreferenceQueries(spec, spec.obs + spec.params, config.queries, encode_pairs, seed)
+        self.comparisons = self._compare_every_task() if isinstance(agent.encoder, SetEncoder) else None
+        if config.training_reward == "learned":
+            self.networks = nn.ModuleDict({"agent": agent.networks, "reward": self.queries.reward})
 
     def context_for(self, which: Tensor) -> Batch:
-        assert self.compared and self.source.comparisons, "answers about every task"
-        return self.compared.some(which, self.source.comparisons, self.streams["improve"])
+        assert self.comparisons and self.source.comparisons, "made for set encoders"
+        return self.comparisons.sample(which, self.source.comparisons, self.streams["improve"])
 
     def transitions(self, which: Tensor) -> Batch:
-        """Paid what is thought of them."""
+        """With the learned reward in place of the logged one."""
         batch = super().transitions(which)
-        if self.config.pays == "nothing":
+        if self.config.training_reward == "zero":
             return replace(batch, training_reward=torch.zeros_like(batch.training_reward))
         with torch.no_grad():
-            return replace(
-                batch,
-                training_reward=self.asking.reward.policy_reward(told(batch.obs, batch.task), batch.action),
-            )
+            z = with_task(batch.obs, batch.task)
+            return replace(batch, training_reward=self.queries.reward.policy_reward(z, batch.action))
 
     def iterate(self, progress: float) -> dict[str, float]:
-        paid = self.config.pays == "answers"
-        if paid and self.gradient_steps == 0:
-            self._hear()
-        return super().iterate(progress) | (self.asking.known() if paid else {})
+        learned = self.config.training_reward == "learned"
+        if learned and self.gradient_steps == 0:
+            self._learn_reward()
+        return super().iterate(progress) | (self.queries.metrics() if learned else {})
 
     def state(self) -> dict[str, Any]:
-        return super().state() | {"asking": self.asking.state()}
+        return super().state() | {"queries": self.queries.state()}
 
     def load(self, state: dict[str, Any]) -> None:
         super().load(state)
-        self.asking.load(state["asking"])
+        self.queries.load(state["queries"])
 
-    def _hear(self) -> None:
-        if self.compared is not None:
-            given = self.compared.given
-            self.asking.take(self.compared.pairs[given], self.compared.first[given], len(given))
+    def _learn_reward(self) -> None:
+        if self.comparisons is not None:
+            given = self.comparisons.given
+            self.queries.take(self.comparisons.pairs[given], self.comparisons.first[given], len(given))
         elif self.config.answers is None:
-            self.asking.session(self.replay, 0.0)
+            self.queries.session(self.replay, 0.0)
         else:
             places, first, steps = human_answers.answered(Path(self.config.answers), self.replay)
-            self.asking.take(segments.cut(self.replay, places, steps), first, len(first))
+            self.queries.take(segments.cut(self.replay, places, steps), first, len(first))
 
-    def _about_every_task(self) -> TaskComparisons:
-        each, few = self.config.ask.labels // len(self.source), self.source.comparisons
-        assert few, "a card that says how many"
+    def _compare_every_task(self) -> TaskComparisons:
+        each, needed = self.config.queries.labels // len(self.source), self.source.comparisons
+        assert needed, "a card that says how many"
         if self.config.answers is not None:
-            raise UsageError("recipe.answers goes with tasks that are told: --encoder oracle")
-        if each < few:
+            raise UsageError("recipe.answers needs policies that observe the task: --encoder oracle")
+        if each < needed:
             raise UsageError(
-                f"recipe.ask.labels must be {few * len(self.source)} or more: "
-                f"{few} comparisons of each of {len(self.source)} training tasks"
+                f"recipe.queries.labels must be {needed * len(self.source)} or more: "
+                f"{needed} comparisons of each of {len(self.source)} training tasks"
             )
-        return task_evidence.ask(
-            self.replay, each, self.asking.length, self.asking.teacher, self.asking.streams["ask"]
+        queries = self.queries
+        return task_evidence.compare(
+            self.replay, each, queries.length, queries.teacher, queries.streams["ask"]
         )
 
 
-def told(obs: Tensor, task: Tensor) -> Tensor:
+def with_task(obs: Tensor, task: Tensor) -> Tensor:
     """[o, c] of every step."""
     steps = obs.shape[1]
     return torch.cat([obs, task.unsqueeze(1).expand(-1, steps, -1)], dim=-1)
 
 
-def read(pairs: Pairs) -> Tensor:
+def encode_pairs(pairs: Pairs) -> Tensor:
     """[o, c, a], [n, 2, L, O + P + A]."""
-    known = told(pairs.obs.flatten(1, 2), pairs.task)
-    return torch.cat([known.view(*pairs.obs.shape[:3], -1), pairs.action], dim=-1)
+    z = with_task(pairs.obs.flatten(1, 2), pairs.task)
+    return torch.cat([z.view(*pairs.obs.shape[:3], -1), pairs.action], dim=-1)

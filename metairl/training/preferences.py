@@ -1,13 +1,14 @@
-"""A reward from comparisons and a policy that is paid it, in turns; the policy is never paid the true one.
+"""Preference-based RL: a reward from comparisons and a policy that maximises it, trained in turns.
 
-    Lived   (PPO)   segments are of an iteration's trials, `each` of them in every task; then PPO on r̂
-    Kept    (SAC)   segments are of all that is kept; every gradient step reads r̂ as it is by then, so that
-                    what was lived before is paid anew (Lee et al. 2021, PEBBLE, arXiv:2106.05091)
+    OnPolicyPreferences    PPO    segments are cut from an iteration's trials, `each` of them per task
+    OffPolicyPreferences   SAC    segments are cut from the replay buffer; every gradient step computes r̂ afresh,
+                                  so earlier transitions are relabelled (Lee et al. 2021, PEBBLE, arXiv:2106.05091)
 
-When and how a teacher is asked: asking.py. A policy that is shown no reward cannot find out its task: the
-encoder `oracle` is told it, and r reads what the policy reads.
+The policy never observes the true reward, so it cannot infer its task from it: these methods are trained with
+the encoder `oracle`, and the reward model reads what the policy reads. Which segments are compared, and when:
+preference_queries.py.
 
-Departures from PEBBLE: no unsupervised beginning, and critics go on from where they were when r changes.
+Departures from PEBBLE: no unsupervised pre-training, and critics are not reset when r changes.
 """
 
 from dataclasses import dataclass, field, replace
@@ -30,14 +31,14 @@ from metairl.training.preference_queries import PreferenceQueries
 
 @dataclass(frozen=True)
 class Config(on_policy.Config):
-    trials: int = 64  # in all, an iteration
-    each: int = 4  # of one task
-    ask: preference_queries.Config = field(default_factory=preference_queries.Config)
+    trials: int = 64  # trials in an iteration
+    each: int = 4  # trials of one task among them
+    queries: preference_queries.Config = field(default_factory=preference_queries.Config)
 
 
 @dataclass(frozen=True)
 class OffPolicyConfig(off_policy.Config):
-    ask: preference_queries.Config = field(default_factory=preference_queries.Config)
+    queries: preference_queries.Config = field(default_factory=preference_queries.Config)
 
 
 class OnPolicyPreferences(on_policy.OnPolicy):
@@ -47,8 +48,10 @@ class OnPolicyPreferences(on_policy.OnPolicy):
         super().__init__(agent, source, config, seed)
         if config.trials % config.each:
             raise UsageError(f"recipe.trials must be a multiple of recipe.each, {config.each}")
-        self.asking = PreferenceQueries(source.spec, agent.encoder.width, config.ask, reading(agent), seed)
-        self.networks = nn.ModuleDict({"agent": agent.networks, "reward": self.asking.reward})
+        self.queries = PreferenceQueries(
+            source.spec, agent.encoder.width, config.queries, pair_encoder(agent), seed
+        )
+        self.networks = nn.ModuleDict({"agent": agent.networks, "reward": self.queries.reward})
 
     def iterate(self, progress: float) -> dict[str, float]:
         self.anneal_lr(progress)
@@ -59,27 +62,25 @@ class OnPolicyPreferences(on_policy.OnPolicy):
         trial = rollout(policy, env, self.streams["act"], inputs, final=True)
         mask = trial.outcome.mask
         self.env_steps += int(mask.sum())
-        told = {"return": (trial.outcome.reward * mask).sum(1).mean().item()}
-        if self.asking.due(progress):
-            self.asking.session(together(trial, self.config.each), progress)
-        paid = self._paid(trial)
-        improved = self.improve(paid, self.agent.trial_reader(paid), progress)
-        return (
-            told | self.asking.known() | improved | {"diverged": (trial.outcome.diverged & mask).sum().item()}
-        )
+        mean_return = (trial.outcome.reward * mask).sum(1).mean().item()
+        if self.queries.due(progress):
+            self.queries.session(as_replay(trial, self.config.each), progress)
+        relabelled = self._with_learned_reward(trial)
+        losses = self.improve(relabelled, self.agent.trial_reader(relabelled), progress)
+        diverged = (trial.outcome.diverged & mask).sum().item()
+        return {"return": mean_return} | self.queries.metrics() | losses | {"diverged": diverged}
 
     def state(self) -> dict[str, Any]:
-        return super().state() | {"asking": self.asking.state()}
+        return super().state() | {"queries": self.queries.state()}
 
     def load(self, state: dict[str, Any]) -> None:
         super().load(state)
-        self.asking.load(state["asking"])
+        self.queries.load(state["queries"])
 
     @torch.no_grad()
-    def _paid(self, trial: Trial) -> Trial:
-        """The same trial, with r̂."""
+    def _with_learned_reward(self, trial: Trial) -> Trial:
         z = self.agent.embed(trial.obs, trial.task, None)
-        reward = self.asking.reward.policy_reward(z, encode_action(trial.action, trial.actions))
+        reward = self.queries.reward.policy_reward(z, encode_action(trial.action, trial.actions))
         return replace(trial, outcome=replace(trial.outcome, reward=reward * trial.outcome.mask))
 
 
@@ -88,42 +89,44 @@ class OffPolicyPreferences(off_policy.OffPolicy):
         self, agent: Agent[OffPolicyLearner], source: TaskSource, config: OffPolicyConfig, seed: int
     ):
         super().__init__(agent, source, config, seed)
-        self.asking = PreferenceQueries(source.spec, agent.encoder.width, config.ask, reading(agent), seed)
-        self.networks = nn.ModuleDict({"agent": agent.networks, "reward": self.asking.reward})
+        self.queries = PreferenceQueries(
+            source.spec, agent.encoder.width, config.queries, pair_encoder(agent), seed
+        )
+        self.networks = nn.ModuleDict({"agent": agent.networks, "reward": self.queries.reward})
 
     def iterate(self, progress: float) -> dict[str, float]:
-        """The first only lives, once in every task; the others ask before they live on."""
+        """The first iteration only collects, one trial in every task; later ones begin with a session."""
         if self.env_steps:
-            self.asking.session(self.replay, progress)
-        lived = super().iterate(progress)
-        return lived | self.asking.known()
+            self.queries.session(self.replay, progress)
+        collected = super().iterate(progress)
+        return collected | self.queries.metrics()
 
     def state(self) -> dict[str, Any]:
-        return super().state() | {"asking": self.asking.state()}
+        return super().state() | {"queries": self.queries.state()}
 
     def load(self, state: dict[str, Any]) -> None:
         super().load(state)
-        self.asking.load(state["asking"])
+        self.queries.load(state["queries"])
 
-    def _moves(self) -> tuple[EncodedTransitions, Tensor]:
-        moves, aux = super()._moves()
+    def encoded_batch(self) -> tuple[EncodedTransitions, Tensor]:
+        batch, aux = super().encoded_batch()
         with torch.no_grad():
-            return replace(moves, reward=self.asking.reward.policy_reward(moves.z, moves.action)), aux
+            return replace(batch, reward=self.queries.reward.policy_reward(batch.z, batch.action)), aux
 
 
-def reading(agent: Agent[Any]) -> preference_queries.Read:
-    def read(pairs: Pairs) -> Tensor:
+def pair_encoder(agent: Agent[Any]) -> preference_queries.EncodePairs:
+    def encode(pairs: Pairs) -> Tensor:
         """z and the action, [n, 2, L, Z + A]."""
         z = agent.embed(pairs.obs.flatten(1, 2), pairs.task, None)
         return torch.cat([z.view(*pairs.obs.shape[:3], -1), pairs.action], dim=-1)
 
-    return read
+    return encode
 
 
-def together(trial: Trial, each: int) -> Replay:
-    """What was lived, a task's trials, which are neighbours, together."""
+def as_replay(trial: Trial, each: int) -> Replay:
+    """An iteration's trials as a buffer; a task's `each` trials are neighbouring lanes."""
     tasks = len(trial.obs) // each
-    kept = Replay(each, trial.obs.shape[1], torch.zeros(tasks, dtype=torch.long))
+    replay = Replay(each, trial.obs.shape[1], torch.zeros(tasks, dtype=torch.long))
     for first in range(each):
-        kept.add(torch.arange(tasks), trial[torch.arange(first, len(trial.obs), each)])
-    return kept
+        replay.add(torch.arange(tasks), trial[torch.arange(first, len(trial.obs), each)])
+    return replay

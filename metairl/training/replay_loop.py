@@ -1,7 +1,7 @@
-"""Gradient steps on transitions that are kept, a task at a time: what learning off-policy and offline share.
+"""Gradient steps on batches from a replay buffer: what off-policy and offline training share.
 
-What a step reads depends on the encoder alone: any transitions, segments of trials, or any transitions
-and, apart from them, evidence that the same tasks are inferred from.
+What a step reads follows from the encoder: single transitions, segments of trials, or transitions together
+with separate context that the same tasks are inferred from.
 """
 
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ from metairl.training.loop import Means, TrainingLoop
 
 @dataclass(frozen=True)
 class Config:
-    batch_tasks: int = 16  # tasks of a gradient step
-    batch: int = 256  # transitions of each that losses are of
-    context: int = 100  # transitions that a task is inferred from, for encoders of sets
-    segment: int | None = None  # steps read at a time by encoders of sequences, from what acting remembered
-    pcgrad: bool = False  # gradients of families of tasks that conflict are made to agree (PCGrad)
-    learning_rate: float = 3e-4  # Adam
-    max_gradient: float | None = None  # norm above which a gradient is scaled down
+    batch_tasks: int = 16  # tasks in a gradient step
+    batch: int = 256  # transitions of each task that the losses are computed on
+    context: int = 100  # transitions that a task is inferred from, for set encoders
+    segment: int | None = None  # length of segments for sequence encoders, started from stored states
+    pcgrad: bool = False  # project conflicting gradients between task families
+    learning_rate: float = 3e-4  # of Adam
+    max_gradient: float | None = None  # gradients are clipped to this norm
 
 
 class ReplayLoop(TrainingLoop):
@@ -34,7 +34,7 @@ class ReplayLoop(TrainingLoop):
     def __init__(
         self, agent: Agent[OffPolicyLearner], config: Config, tasks: int, seed: int, streams: tuple[str, ...]
     ):
-        """Of so many tasks."""
+        """`tasks`: how many the buffer holds."""
         optimiser = torch.optim.Adam(agent.networks.parameters(), lr=config.learning_rate, fused=True)
         super().__init__(
             agent.networks, optimiser, config.max_gradient, seed, (*streams, "choose", "improve")
@@ -44,45 +44,47 @@ class ReplayLoop(TrainingLoop):
         self.count = tasks
 
     def context_for(self, which: Tensor) -> Batch:
-        """What these tasks are inferred from, by encoders of sets."""
+        """What set encoders infer these tasks from."""
         raise NotImplementedError
 
     def transitions(self, which: Tensor) -> Batch:
-        """What losses of these tasks are of, by encoders that read no segments."""
+        """What the losses are computed on, unless the encoder reads segments."""
         return self.replay.sample_transitions(which, self.config.batch, self.streams["improve"])
 
-    def some_tasks(self, count: int) -> Tensor:
-        """Different ones, in no order."""
+    def sample_tasks(self, count: int) -> Tensor:
+        """Indices of different tasks, in random order."""
         return torch.randperm(self.count, generator=self.streams["choose"])[:count]
 
     def improve(self, rounds: int) -> dict[str, float]:
+        """So many gradient steps; mean losses."""
         means = Means()
         for _ in range(rounds):
-            means.add(self._update(*self._moves()))
+            means.add(self.update(*self.encoded_batch()))
             self.agent.learner.after_step()
         return means.read()
 
-    def _update(self, moves: EncodedTransitions, aux: Tensor) -> dict[str, Tensor]:
-        learner, chance = self.agent.learner, self.streams["improve"]
+    def update(self, batch: EncodedTransitions, aux: Tensor) -> dict[str, Tensor]:
+        """One gradient step on the learner's losses and the encoder's own."""
+        learner, rng = self.agent.learner, self.streams["improve"]
         if not self.config.pcgrad:
-            return self.optimizer_step(learner.losses(moves, chance) | {"encoder": aux})
-        kinds = torch.unique(moves.family)
-        apart = [learner.losses(moves[moves.family == kind], chance) | {"encoder": aux} for kind in kinds]
-        return self.pcgrad_step(apart, chance)
+            return self.optimizer_step(learner.losses(batch, rng) | {"encoder": aux})
+        families = torch.unique(batch.family)
+        losses = [learner.losses(batch[batch.family == f], rng) | {"encoder": aux} for f in families]
+        return self.pcgrad_step(losses, rng)
 
-    def _moves(self) -> tuple[EncodedTransitions, Tensor]:
-        """What one gradient step learns from, as the encoder has it read; the encoder's own loss."""
+    def encoded_batch(self) -> tuple[EncodedTransitions, Tensor]:
+        """The batch of one gradient step, and the encoder's own loss."""
         config, agent, replay, rng = self.config, self.agent, self.replay, self.streams["improve"]
-        which = self.some_tasks(config.batch_tasks)
+        which = self.sample_tasks(config.batch_tasks)
         match agent.encoder.context_kind:
             case "step":
                 return agent.encode_transitions(self.transitions(which))
             case "trial":
                 segment = replay.sample_segments(which, config.segment or replay.length, rng)
-                moves, aux = agent.encode_segment(segment)
-                if config.batch < moves.mask.shape[1]:
-                    moves = moves.at(some_steps(moves.mask.sum(1), config.batch, rng))
-                return moves, aux
+                batch, aux = agent.encode_segment(segment)
+                if config.batch < batch.mask.shape[1]:
+                    batch = batch.at(some_steps(batch.mask.sum(1), config.batch, rng))
+                return batch, aux
             case "set":
-                evidence = self.context_for(which)
-                return agent.encode_given_context(self.transitions(which), evidence, rng)
+                context = self.context_for(which)
+                return agent.encode_given_context(self.transitions(which), context, rng)

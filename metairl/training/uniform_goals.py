@@ -1,8 +1,4 @@
-"""Goals drawn evenly from the free space of the world.
-
-g      ~ U(free space)
-ways   none
-"""
+"""Goals uniform over the free space of the environment; nothing is cloned."""
 
 from torch import Tensor
 
@@ -14,4 +10,4 @@ Config = goal_reaching.Config
 
 class UniformGoals(goal_reaching.GoalReaching):
     def propose(self) -> tuple[Tensor, Trial | None]:
-        return self.somewhere().anywhere(self.streams["propose"]), None
+        return self.any_env().anywhere(self.streams["propose"]), None

@@ -1,7 +1,8 @@
-"""Goals where the reacher was itself, and its failures seen as ways to where they ended.
+"""Goals among the states that the policy visited, and hindsight relabelling of its failures.
 
-g      any of the places that its newest trials visited
-ways   its trials as ways to where they ended, where it failed and that end is away
+g       any of the newest visited states
+cloned  the policy's own trials, relabelled with where they ended, if that is away from the start
+        and their own goal was not reached (hindsight: Andrychowicz et al. 2017, arXiv:1707.01495)
 """
 
 from dataclasses import dataclass
@@ -15,12 +16,12 @@ from metairl.agents.rl.ppo import PPO
 from metairl.core.types import Trial
 from metairl.data.task_sources import TrainingTasks
 from metairl.training import goal_reaching
-from metairl.training.goal_reaching import Round, ends, towards
+from metairl.training.goal_reaching import Round, last_obs, with_goals
 
 
 @dataclass(frozen=True)
 class Config(goal_reaching.Config):
-    keep: int = 50_000  # newest places that goals are drawn from
+    keep: int = 50_000  # newest visited states that goals are sampled from
 
 
 class VisitedGoals(goal_reaching.GoalReaching):
@@ -32,14 +33,14 @@ class VisitedGoals(goal_reaching.GoalReaching):
         which = torch.randint(len(self.visited), (self.config.trials,), generator=self.streams["propose"])
         return self.visited[which], None
 
-    def ways(self, played: Round) -> tuple[Trial, Tensor]:
-        end = ends(played.trial)
-        return towards(played.trial, end), self.away(played.trial, end) & ~played.reached
+    def demonstrations(self, played: Round) -> tuple[Trial, Tensor]:
+        end = last_obs(played.trial)
+        return with_goals(played.trial, end), self.away(played.trial, end) & ~played.reached
 
-    def answered(self, played: Round, progress: float) -> dict[str, float]:
-        assert played.trial.next_obs is not None, "what each step led to"
-        places = played.trial.next_obs[played.trial.outcome.mask]
-        self.visited = torch.cat([self.visited, places])[-self.config.keep :]
+    def update_proposer(self, played: Round, progress: float) -> dict[str, float]:
+        assert played.trial.next_obs is not None, "rolled out with next observations"
+        visited = played.trial.next_obs[played.trial.outcome.mask]
+        self.visited = torch.cat([self.visited, visited])[-self.config.keep :]
         return {}
 
     def state(self) -> dict[str, Any]:

@@ -82,8 +82,8 @@ def test_learned_experts_are_what_their_cards_say() -> None:
         alone = catalogue.task(body).score
         assert alone and alone.expert_method == "sac"
         for method, value in (("sac", alone.expert), ("random", alone.random)):
-            measured = returns(method, 1, f"{body}-v1_horizon=1000")
-            assert measured.mean() == pytest.approx(value, abs=0.01)
+            feature = returns(method, 1, f"{body}-v1_horizon=1000")
+            assert feature.mean() == pytest.approx(value, abs=0.01)
 
 
 def better(ours: np.ndarray, theirs: np.ndarray) -> float:
@@ -174,7 +174,7 @@ def test_other_tasks_teach_what_two_demonstrations_mean(method: str, task: str, 
 # imitation without a chart
 
 
-def imitated(method: str, task: str, measure: str | None = None) -> np.ndarray:
+def demonstrated_tasks(method: str, task: str, measure: str | None = None) -> np.ndarray:
     """Returns, or a measure, of every seed, [seeds, tasks]."""
     tested = [r for r in judged(method, task) if r.split == "test"]
     return np.array([(r.measures or {})[measure] if measure else r.returns for r in tested], dtype=float)
@@ -184,7 +184,10 @@ def imitated(method: str, task: str, measure: str | None = None) -> np.ndarray:
 def test_other_tasks_teach_what_one_demonstration_means(encoder: str) -> None:
     """Of the same ten held-out tasks."""
     task = "half-cheetah-vel-v1_data=expert,demos=1,episodes=1"
-    taught, alone = imitated(f"pi-v+{encoder}", task)[:, :10], imitated("pi-v-alone", task)
+    taught, alone = (
+        demonstrated_tasks(f"pi-v+{encoder}", task)[:, :10],
+        demonstrated_tasks("pi-v-alone", task),
+    )
     assert taught.shape == alone.shape == (3, 10)
     assert better(taught.ravel(), alone.ravel()) < 0.01
 
@@ -213,7 +216,10 @@ def test_more_often_by_hand() -> None:
 def test_one_demonstration_says_more_beside_other_tasks(method: str, encoder: str) -> None:
     """Of the same ten held-out tasks. One episode of cloning's thirty fell to -622, so its mean says less."""
     task = "half-cheetah-vel-v1_data=expert,demos=1,episodes=1"
-    taught, alone = imitated(f"{method}+{encoder}", task)[:, :10], imitated(f"{method}-alone", task)
+    taught, alone = (
+        demonstrated_tasks(f"{method}+{encoder}", task)[:, :10],
+        demonstrated_tasks(f"{method}-alone", task),
+    )
     often, chance = more_often(taught, alone)
     assert often > 0.75 and chance < 0.01
 
@@ -230,14 +236,14 @@ def test_one_demonstration_says_more_beside_other_tasks(method: str, encoder: st
 def test_every_run_of_clare_is_above_every_one_of(env: str, method: str) -> None:
     """p = 1 / 20, the least that three seeds and three can have."""
     task = f"{env}-v1_data=expert,demos=1,horizon=1000"
-    ours, theirs = imitated("clare", task), imitated(method, task)
+    ours, theirs = demonstrated_tasks("clare", task), demonstrated_tasks(method, task)
     assert ours.shape == theirs.shape == (3, 20)
     assert ours.mean(1).min() > theirs.mean(1).max()
 
 
 def test_a_reward_apart_from_its_shaping_is_worth_more_in_wind() -> None:
     airl, gail = (
-        imitated(f"{name}-alone", "gridworld-v1_data=expert,demos=64,horizon=20", "in-wind")
+        demonstrated_tasks(f"{name}-alone", "gridworld-v1_data=expert,demos=64,horizon=20", "in-wind")
         for name in ("airl", "gail")
     )
     assert airl.shape == gail.shape == (3, 10)
@@ -250,10 +256,10 @@ def test_one_demonstration_is_enough_on_the_classics() -> None:
         "cartpole-v1_data=expert,demos=1,horizon=500",
         "acrobot-v1_data=expert,demos=1,horizon=500",
     )
-    inverse = imitated("iq-learn-discrete", pole)
+    inverse = demonstrated_tasks("iq-learn-discrete", pole)
     assert inverse.shape == (5, 100) and inverse.mean() > 490
-    assert better(inverse.ravel(), imitated("bc-demos", pole).ravel()) < 0.01
-    assert imitated("iq-learn-discrete", swing).mean() > -83 - 4
+    assert better(inverse.ravel(), demonstrated_tasks("bc-demos", pole).ravel()) < 0.01
+    assert demonstrated_tasks("iq-learn-discrete", swing).mean() > -83 - 4
 
 
 # rewards from comparisons
@@ -262,7 +268,8 @@ def test_one_demonstration_is_enough_on_the_classics() -> None:
 def of_the_truth(method: str) -> float:
     """How much of what the true reward leads to, over random actions, a thousand answers do."""
     ours, truth, random = (
-        imitated(name, "half-cheetah-vel-v1_episodes=1").mean() for name in (method, "sac+oracle", "random")
+        demonstrated_tasks(name, "half-cheetah-vel-v1_episodes=1").mean()
+        for name in (method, "sac+oracle", "random")
     )
     return float((ours - random) / (truth - random))
 
@@ -274,7 +281,7 @@ def test_a_thousand_answers_are_worth_most_of_the_true_reward() -> None:
 
 def test_more_answers_lead_further() -> None:
     scores = [
-        imitated("preferences", f"point-robot-v1_episodes=1,questions={count}").mean()
+        demonstrated_tasks("preferences", f"point-robot-v1_episodes=1,questions={count}").mean()
         for count in (10, 30, 100, 300, 1000)
     ]
     assert scores == sorted(scores)
@@ -285,7 +292,7 @@ def test_more_answers_lead_further() -> None:
 
 def labelled(method: str, labels: int) -> np.ndarray:
     """Returns of the same ten held-out tasks, [seeds, tasks]."""
-    return imitated(method, f"point-robot-v1_data=replay,episodes=1,labels={labels}")
+    return demonstrated_tasks(method, f"point-robot-v1_data=replay,episodes=1,labels={labels}")
 
 
 def better_in_pairs(ours: np.ndarray, theirs: np.ndarray) -> float:
@@ -312,4 +319,4 @@ def test_what_knows_how_to_reach_goals_needs_a_sixteenth_of_the_labels(method: s
 @pytest.mark.parametrize("method", ["gc-iql", "gc-cql"])
 def test_values_of_goals_are_worth_more_than_cloning_towards_them(method: str) -> None:
     task = "point-robot-v1_data=replay,episodes=1"
-    assert better(imitated(method, task).ravel(), imitated("gc-bc", task).ravel()) < 0.01
+    assert better(demonstrated_tasks(method, task).ravel(), demonstrated_tasks("gc-bc", task).ravel()) < 0.01

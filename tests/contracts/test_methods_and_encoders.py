@@ -42,8 +42,8 @@ SKILLED = "mt10:horizon=20"  # for what works on cards with several skills alone
 LOGGED = "point-robot:data=replay,comparisons=2"
 SPEC = Spec(obs=3, actions=4, discrete=True, horizon=4, episodes=2, params=5)
 FEW: dict[str, dict[str, object]] = {
-    "mopo": {"rollouts": 40, "rounds": 3, "model": dynamics_ensemble.Config(hidden=(8,), passes=1)},
-    "preferences-iql": {"ask": offline_preferences.AtOnce(labels=40, rounds=5, length=4)},
+    "mopo": {"rollouts": 40, "rounds": 3, "model": dynamics_ensemble.Config(hidden=(8,), epochs=1)},
+    "preferences-iql": {"queries": offline_preferences.AtOnce(labels=40, rounds=5, length=4)},
 }
 LANES, STEPS = 6, SPEC.steps
 FEW_QUESTIONS = {"labels": 20, "rounds": 5}
@@ -105,7 +105,7 @@ def named(value: object) -> str | None:
 TRAINED = list(trained())
 
 
-def context(inputs: PolicyInputs = PolicyInputs(task=True)) -> Context:  # noqa: B008
+def context(inputs: PolicyInputs = PolicyInputs(tqueries=True)) -> Context:  # noqa: B008
     rng = stream("contract")
     trial = Trial(
         obs=torch.randn(LANES, STEPS, SPEC.obs, generator=rng),
@@ -115,10 +115,10 @@ def context(inputs: PolicyInputs = PolicyInputs(task=True)) -> Context:  # noqa:
             done=torch.arange(STEPS).expand(LANES, STEPS) % SPEC.horizon == SPEC.horizon - 1,
             terminated=torch.zeros(LANES, STEPS, dtype=torch.bool),
             success=torch.zeros(LANES, STEPS, dtype=torch.bool),
-            mask=torch.ones(LANES, STEPS, dtype=torch.bool),
+            mqueries=torch.ones(LANES, STEPS, dtype=torch.bool),
             diverged=torch.zeros(LANES, STEPS, dtype=torch.bool),
         ),
-        task=torch.randn(LANES, SPEC.params, generator=rng),
+        tqueries=torch.randn(LANES, SPEC.params, generator=rng),
         actions=SPEC.actions,
         noise=torch.randn(LANES, SPEC.episodes, 5, generator=rng).repeat_interleave(SPEC.horizon, 1),
     )
@@ -260,7 +260,7 @@ def test_training_moves_every_network_and_resumes_bit_for_bit(
     tuned = make_request(method, task, encoder, steps=10_000 if method.pretrains else None)
     recipe = replace(tuned.settings.recipe, **SMALL[type(tuned.settings.recipe)])
     if hasattr(recipe, "ask"):
-        recipe = replace(recipe, ask=replace(recipe.ask, **FEW_QUESTIONS))
+        recipe = replace(recipe, queries=replace(recipe.queries, **FEW_QUESTIONS))
     asked = replace(tuned, settings=replace(tuned.settings, recipe=recipe))
     _, straight = build(asked)
     assert straight is not None

@@ -20,7 +20,7 @@ def test_a_setting_that_was_a_name_is_said_and_marked() -> None:
 def test_a_run_s_own_settings_come_before_what_its_name_meant() -> None:
     inner = {"recipe": {"ask": {"choose": "disagreement", "labels": 7}}}
     run = renamed_run({"method": "preferences-sac-uniform", "encoder": "oracle", "config": inner})
-    assert run["config"]["recipe"]["ask"] == {"choose": "disagreement", "labels": 7}
+    assert run["config"]["recipe"]["queries"] == {"selection": "disagreement", "labels": 7}
 
 
 def test_an_encoder_that_became_a_setting() -> None:
@@ -73,5 +73,8 @@ def test_a_record_under_its_old_field() -> None:
 
 
 def test_spellings_are_words_of_a_command() -> None:
-    assert OLD_METHODS["preferences-sac-uniform"].spelling == "preferences-sac --recipe.ask.choose uniform"
+    assert (
+        OLD_METHODS["preferences-sac-uniform"].spelling
+        == "preferences-sac --recipe.queries.selection uniform"
+    )
     assert OLD_METHODS["td3-bc-alone"].spelling == "td3-bc --regime scratch"

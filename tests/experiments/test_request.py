@@ -31,12 +31,12 @@ def test_the_tuned_budget_unless_another_is_asked_for() -> None:
 
 def test_a_card_says_how_many_questions_there_are() -> None:
     request = make_request("preferences", "point-robot:episodes=1,questions=30")
-    assert request.settings.recipe.ask.labels == 30
+    assert request.settings.recipe.queries.labels == 30
 
 
 def test_folders_say_method_regime_encoder_variant_task_and_seed() -> None:
     request = make_request("iql", "point-robot:data=replay", "pearl", seed=3)
-    named = replace(request, variant={"recipe.ask.choose": "uniform"})
+    named = replace(request, variant={"recipe.queries.selection": "uniform"})
     alone = make_request("iql", "point-robot:data=replay", regime="scratch")
     folders = [r.folder(Path("runs")).relative_to("runs").parts for r in (request, named, alone)]
     task = "point-robot-v1_data=replay,episodes=2"

@@ -3,15 +3,18 @@
 from pathlib import Path
 
 OFF_POLICY = "--recipe.tasks 12 --recipe.trials 4 --recipe.ratio 0.02 --recipe.batch-tasks 4 --recipe.batch 8"
-ASKS = "--recipe.ask.labels 40 --recipe.ask.session 7 --recipe.ask.rounds 5 --recipe.ask.length 5"
+ASKS = (
+    "--recipe.queries.labels 40 --recipe.queries.session 7 "
+    "--recipe.queries.gradient-steps 5 --recipe.queries.length 5"
+)
 LOGS = "--recipe.batch-tasks 4 --recipe.batch 4 --recipe.context 8"
-MODEL = "--recipe.rollouts 40 --recipe.rounds 20 --recipe.model.hidden 8 --recipe.model.passes 2"
+MODEL = "--recipe.rollouts 40 --recipe.rounds 20 --recipe.model.hidden 8 --recipe.model.epochs 2"
 LATER = "--adapt.tasks 2 --adapt.points 3"
 ALONE = "--adapt.steps 300 --alone.batch 8"
-AGAINST = "--recipe.trials 16 --recipe.rounds 2 --recipe.rows 4"
-FEW = "--recipe.ask.labels 20 --recipe.ask.rounds 5"
+AGAINST = "--recipe.trials 16 --recipe.rounds 2 --recipe.batch-trials 4"
+FEW = "--recipe.queries.labels 20 --recipe.queries.gradient-steps 5"
 EACH = "--recipe.trials 8 --recipe.each 2"
-GOALS = "--recipe.tasks 16 --recipe.first 5"
+GOALS = "--recipe.tasks 16 --recipe.first-rounds 5"
 REWARD = "--recipe.reward-steps 5 --recipe.reward-hidden 8 --recipe.threshold 5.0"
 SHOWN = "point-robot:data=expert,demos=2"
 CHART = "random-mdp:data=expert,demos=2"

@@ -58,7 +58,7 @@ def test_so_many_transitions_of_support_are_read() -> None:
     assert context_steps(SPEC, config, examples) == 7
     compared = settings_type(find("preferences-iql"), "pearl")().recipe
     card = catalogue.task("point-robot:data=replay,comparisons=3")
-    assert context_steps(SPEC, compared, card) == 2 * 3 * min(compared.ask.length, 20)
+    assert context_steps(SPEC, compared, card) == 2 * 3 * min(compared.queries.length, 20)
 
 
 def test_exact_methods_are_made_of_their_rule_alone() -> None:

@@ -35,7 +35,7 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
 @pytest.mark.parametrize(
     "old, now",
     [
-        ("bc-tenth", "bc --recipe.best"),
+        ("bc-tenth", "bc --recipe.best-share"),
         ("iql-alone", "iql --regime scratch"),
         ("fine-tune", "sac --regime fine-tune"),
         ("rl2-lstm", "rl2 --encoder.cell lstm"),

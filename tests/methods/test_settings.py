@@ -38,9 +38,9 @@ def test_values_replace_defaults_and_lists_become_tuples() -> None:
 def test_values_of_a_part_inside_a_part_are_replaced_alone() -> None:
     method = find("preferences-sac")
     before = settings_type(method, "oracle")()
-    after = changed(before, {"recipe": {"ask": {"choose": "uniform"}}}, "here")
-    assert (before.recipe.ask.choose, after.recipe.ask.choose) == ("disagreement", "uniform")
-    assert after.recipe.ask.labels == before.recipe.ask.labels
+    after = changed(before, {"recipe": {"queries": {"selection": "uniform"}}}, "here")
+    assert (before.recipe.queries.selection, after.recipe.queries.selection) == ("disagreement", "uniform")
+    assert after.recipe.queries.labels == before.recipe.queries.labels
 
 
 @pytest.mark.parametrize(

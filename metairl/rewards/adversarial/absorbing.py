@@ -1,10 +1,13 @@
-"""What was done, by demonstrators or by a policy, as rewards that are learned beside a policy read it.
+"""Batches of expert or policy transitions for discriminators, with an absorbing state after early termination
+(Kostrikov et al. 2019, DAC, arXiv:1809.02925).
 
-An episode that the MDP ends early goes on, for rewards, in a state of rest until its horizon: every step
-there is worth the same, whoever came there, so that neither living long nor ending soon pays by itself.
+An episode that terminates before its horizon H continues in an absorbing state until H. A discriminator
+classifies that state like any other, so neither long nor short episodes are rewarded as such.
 
-    x = [z, a, 0]  of a step,      x = [0, 0, 1]  at rest
-    E_d[f] = Σ_t (f(x_t) + k_t f(rest)) / Σ_t (1 + k_t),    k_t steps of rest after step t
+    x = [z, a, 0]  of a transition,      x = [0, 0, 1]  of the absorbing state
+    E_d[f] = Σ_t (f(x_t) + k_t f(absorbing)) / Σ_t (1 + k_t),    k_t absorbing steps after step t
+
+Departures: absorbing transitions are weighted by their number k_t instead of being stored in a replay buffer.
 """
 
 from dataclasses import dataclass, fields
@@ -19,23 +22,23 @@ from metairl.core.networks import mlp
 
 @dataclass(frozen=True)
 class RewardConfig:
-    """Settings of a reward that is learned beside a policy."""
+    """Settings of a reward that is learned together with a policy."""
 
 
 @dataclass(frozen=True)
 class DiscriminatorBatch:
-    """Of B trials, T steps each, or some of their steps."""
+    """Transitions of B trials: T consecutive steps of each, or T steps in any order."""
 
     z: Tensor  # [B, T, Z]
     action: Tensor  # [B, T, A]
     next_z: Tensor  # [B, T, Z]
     mask: Tensor  # [B, T]
-    ended: Tensor  # [B, T], 1 where the MDP ended
-    rest: Tensor  # [B, T], k, steps of rest that follow; 0 where the MDP went on
-    log_prob: Tensor  # [B, T], of the action by the policy that is judged
+    terminated: Tensor  # [B, T], 1 where the MDP terminated
+    absorbing_steps: Tensor  # [B, T], k, absorbing steps that follow; 0 where the MDP continues
+    log_prob: Tensor  # [B, T], log π(a | z) of the current policy
 
     def at(self, steps: Tensor) -> "DiscriminatorBatch":
-        """These steps of every trial alone, [B, b] int."""
+        """Selected steps of every trial, [B, b] int."""
         rows = torch.arange(len(steps)).unsqueeze(1)
         return DiscriminatorBatch(*(getattr(self, field.name)[rows, steps] for field in fields(self)))
 
@@ -44,35 +47,48 @@ class DiscriminatorBatch:
 
 
 class AdversarialReward(Protocol):
-    """A reward that is learned beside the policy that it pays."""
+    """A discriminator between expert and policy transitions, and the rewards derived from it."""
 
     config: Any
-    whole: bool  # it reads whole trials, else any steps of them
+    whole_trials: bool  # whether its loss needs whole trials, not single transitions
 
-    def losses(self, shown: DiscriminatorBatch, lived: DiscriminatorBatch) -> dict[str, Tensor]: ...
+    def losses(self, expert: DiscriminatorBatch, policy: DiscriminatorBatch) -> dict[str, Tensor]: ...
 
-    def policy_reward(self, deeds: DiscriminatorBatch) -> Tensor:
-        """What the policy is to earn in every step, [B, T]."""
+    def policy_reward(self, batch: DiscriminatorBatch) -> Tensor:
+        """The reward that the policy is trained on, [B, T]."""
         ...
 
     def absorbing_reward(self) -> Tensor:
-        """The same of a step of rest, []."""
+        """The same for one step in the absorbing state, []."""
         ...
 
     def recovered_reward(self, z: Tensor, action: Tensor) -> Tensor:
-        """What the demonstrators seem to be after, [B, T]."""
+        """The estimate of the expert's reward, [B, T]."""
+        ...
+
+    def diagnostics(self, expert: DiscriminatorBatch, policy: DiscriminatorBatch) -> dict[str, Tensor]:
+        """What is logged beside the losses."""
         ...
 
 
-def expected(here: Tensor, at_rest: Tensor, deeds: DiscriminatorBatch) -> Tensor:
-    """E_d of a number a step, [B, T], and of the same at rest, []."""
-    total = (here * deeds.mask).sum() + at_rest * (deeds.rest * deeds.mask).sum()
-    mean: Tensor = total / ((1 + deeds.rest) * deeds.mask).sum()
+def expectation(values: Tensor, absorbing: Tensor, batch: DiscriminatorBatch) -> Tensor:
+    """E_d[f] of f at each step, [B, T], and of f in the absorbing state, []."""
+    total = (values * batch.mask).sum() + absorbing * (batch.absorbing_steps * batch.mask).sum()
+    mean: Tensor = total / ((1 + batch.absorbing_steps) * batch.mask).sum()
     return mean
 
 
+@torch.no_grad()
+def reward_gap(
+    reward: AdversarialReward, expert: DiscriminatorBatch, policy: DiscriminatorBatch
+) -> dict[str, Tensor]:
+    """Mean reward of expert steps minus that of policy steps."""
+    means = [(reward.policy_reward(d) * d.mask).sum() / d.mask.sum() for d in (expert, policy)]
+    return {"reward_gap": means[0] - means[1]}
+
+
 class AbsorbingMLP(nn.Module):
-    """A number of x, which a step and rest have in common."""
+    """MLP over [x, is_absorbing] with a scalar output."""
 
     def __init__(self, width: int, hidden: tuple[int, ...]):
         super().__init__()
@@ -81,9 +97,10 @@ class AbsorbingMLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, T, width] -> [B, T]."""
-        number: Tensor = self.net(pad(x, (0, 1))).squeeze(-1)
-        return number
+        output: Tensor = self.net(pad(x, (0, 1))).squeeze(-1)
+        return output
 
     def absorbing(self) -> Tensor:
-        rest: Tensor = self.net(pad(torch.ones(1), (self.width, 0))).squeeze(-1)
-        return rest
+        """The output for the absorbing state, []."""
+        output: Tensor = self.net(pad(torch.ones(1), (self.width, 0))).squeeze(-1)
+        return output

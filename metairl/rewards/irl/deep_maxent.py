@@ -4,12 +4,13 @@
     L(θ)   = n (V_θ(ρ) − D_E · r_θ) + ½ λ ‖θ − θ₀‖²
     ∇L     = n Σ_s (D_θ(s) − D_E(s)) ∇r_θ(s) + λ (θ − θ₀)
 
-n demonstrations begin as ρ and are D_E(s) times in a state on average; D_θ is how often π_θ is there from ρ.
-θ₀ is where θ begins: fresh weights, or those of one network that explains many other tasks together.
+D_E(s) is the mean number of visits of a state in n demonstrations, ρ the distribution of their initial
+states, and D_θ(s) the expected number of visits of π_θ from ρ. θ starts at θ₀: fresh weights, or those of one
+network fitted to all training tasks (training/irl_prior.py).
 
-It acts by what is best for r_θ, without softness.
+The policy that acts is optimal for r_θ, not soft-optimal.
 
-Departures: θ is found by Adam; layers that read a cell's own features, no convolutions.
+Departures: θ is optimised by Adam; the network reads each cell's own features, without convolutions.
 """
 
 from copy import deepcopy
@@ -27,10 +28,10 @@ from metairl.rewards.irl.solution import IRLSolution
 @dataclass(frozen=True)
 class Config:
     rounds: int = 100  # gradient steps, at most
-    rate: float = 1e-2  # of Adam, at first; falls to nothing
-    tolerance: float = 1e-3  # of the gradient of a demonstration, of every task: where it stops
-    hidden: tuple[int, ...] = (32, 32)
-    decay: float = 10.0  # λ
+    rate: float = 1e-2  # learning rate of Adam, annealed to zero
+    tolerance: float = 1e-3  # largest gradient per demonstration at which it stops
+    hidden: tuple[int, ...] = (32, 32)  # hidden layers of f
+    decay: float = 10.0  # weight of the distance from the initial weights (λ)
 
 
 class DeepMaxEnt(nn.Module):
@@ -39,8 +40,8 @@ class DeepMaxEnt(nn.Module):
         self.config, self.horizon, self.width = config, spec.horizon, spec.features
         self.first = Networks(spec.features, config.hidden)  # θ₀
 
-    def fit(self, chart: FiniteMDP, shown: Demonstrations) -> IRLSolution:
-        return descend(self, self.first.copies(len(chart)), chart, shown)
+    def fit(self, mdps: FiniteMDP, demos: Demonstrations) -> IRLSolution:
+        return descend(self, self.first.copies(len(mdps)), mdps, demos)
 
     def prior(self, networks: "Networks") -> Tensor:
         """½ λ ‖θ − θ₀‖², [B]."""
@@ -52,18 +53,18 @@ class DeepMaxEnt(nn.Module):
         return self.first
 
     def learn(self, networks: "Networks") -> None:
-        """They are θ₀ itself."""
+        """Nothing to do: they are θ₀."""
 
 
 class Networks(nn.Module):
-    """f_θ of B tasks; made for one, which all share."""
+    """f_θ of B tasks; created for one, which all tasks share."""
 
     def __init__(self, features: int, hidden: tuple[int, ...]):
         super().__init__()
         self.net = Members(1, features, *hidden, 1).double()
 
     def copies(self, lanes: int) -> "Networks":
-        """One for each of B tasks."""
+        """A network for each of B tasks."""
         made = deepcopy(self)
         for weight in made.parameters():
             weight.data = weight.data.expand(lanes, *weight.shape[1:]).clone()

@@ -1,16 +1,17 @@
-"""Maximum-entropy IRL in a known world (Ziebart et al. 2008, 2010).
+"""Maximum-entropy IRL with known dynamics (Ziebart et al. 2008, AAAI; Ziebart, Bagnell & Dey 2010, ICML).
 
     r_w(s) = w · φ(s),    π_w the soft-optimal policy for r_w         metairl/agents/exact/planning.py
     L(w)   = n (V_w(ρ) − μ_E · w) + ½ Σ_f λ_f (w_f − m_f)²
     ∇L     = n (μ_w − μ_E) + λ (w − m)
 
-n demonstrations begin as ρ and sum up to μ_E features on average; μ_w is what π_w can expect from ρ. Where
-the world has no chance, V_w(ρ) − μ_E · w is − log π_w(demonstration); else the two differ by what chance
-did, whose mean is 0 whatever w is. m and λ are a prior: 0 and the same for all, or learned on other tasks.
+μ_E is the mean feature sum of n demonstrations, ρ the distribution of their initial states, and μ_w the
+expected feature sum of π_w from ρ. With deterministic dynamics V_w(ρ) − μ_E · w is −log π_w(demonstration);
+otherwise the two differ by a term of mean 0 that does not depend on w. m and λ are a Gaussian prior: m = 0
+and one λ for all features, or both learned on training tasks (training/irl_prior.py).
 
-It acts by what is best for r_w, without softness.
+The policy that acts is optimal for r_w, not soft-optimal.
 
-Departures: w is found by Adam; features are summed in steps of an episode, undiscounted.
+Departures: w is optimised by Adam; feature sums are undiscounted.
 """
 
 from dataclasses import dataclass
@@ -26,9 +27,9 @@ from metairl.rewards.irl.solution import IRLSolution
 @dataclass(frozen=True)
 class Config:
     rounds: int = 100  # gradient steps, at most
-    rate: float = 0.1  # of Adam, at first; falls to nothing
-    tolerance: float = 1e-3  # of the gradient of a demonstration, of every task: where it stops
-    precision: float = 1.0  # λ where nothing was learned
+    rate: float = 0.1  # learning rate of Adam, annealed to zero
+    tolerance: float = 1e-3  # largest gradient per demonstration at which it stops
+    precision: float = 1.0  # of the prior, if it was not learned (λ)
 
 
 class MaxEnt(nn.Module):
@@ -41,8 +42,8 @@ class MaxEnt(nn.Module):
         self.register_buffer("mean", torch.zeros(spec.features, dtype=torch.float64))
         self.register_buffer("precision", torch.full((spec.features,), config.precision, dtype=torch.float64))
 
-    def fit(self, chart: FiniteMDP, shown: Demonstrations) -> IRLSolution:
-        return descend(self, Weights(self.mean, len(chart)), chart, shown)
+    def fit(self, mdps: FiniteMDP, demos: Demonstrations) -> IRLSolution:
+        return descend(self, Weights(self.mean, len(mdps)), mdps, demos)
 
     def prior(self, weights: "Weights") -> Tensor:
         """½ Σ_f λ_f (w_f − m_f)², [B]."""
@@ -52,7 +53,7 @@ class MaxEnt(nn.Module):
         return Weights(self.mean, lanes)
 
     def learn(self, weights: "Weights") -> None:
-        """Under which the weights of N other tasks are likely: m their mean, 1 / λ their variance + 1 / N."""
+        """The prior from the weights of N tasks: m their mean, 1 / λ their variance + 1 / N."""
         w = weights.w.detach()
         self.mean.copy_(w.mean(0))
         self.precision.copy_(1 / (w.var(0, correction=0) + 1 / len(w)))

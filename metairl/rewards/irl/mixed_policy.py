@@ -1,4 +1,4 @@
-"""Policies to begin a search with, and many policies as one."""
+"""The uniform policy, and a mixture of policies as a single one."""
 
 import torch
 from torch import Tensor
@@ -7,19 +7,18 @@ from metairl.agents.exact.planning import visits_by_step
 from metairl.core.types import FiniteMDP
 
 
-def aimless(chart: FiniteMDP, horizon: int) -> Tensor:
-    """Every action alike."""
-    lanes, states, actions = len(chart), chart.successors.shape[1], chart.probs.shape[2]
-    return chart.features.new_full((1, 1, 1, 1), 1 / actions).expand(lanes, horizon, states, actions)
+def uniform_policy(mdps: FiniteMDP, horizon: int) -> Tensor:
+    lanes, states, actions = len(mdps), mdps.successors.shape[1], mdps.probs.shape[2]
+    return mdps.features.new_full((1, 1, 1, 1), 1 / actions).expand(lanes, horizon, states, actions)
 
 
-def mixed(chart: FiniteMDP, found: list[Tensor], shares: Tensor) -> Tensor:
-    """The one policy that visits states as a mixture does, whose policy is drawn before an episode begins.
+def mixed(mdps: FiniteMDP, found: list[Tensor], shares: Tensor) -> Tensor:
+    """The policy with the state visits of a mixture, which draws one policy before each episode.
 
-    π_h(a | s) = Σ_j λ_j d_h^j(s) π_h^j(a | s) / Σ_j λ_j d_h^j(s);  where nobody comes, actions are alike.
+    π_h(a | s) = Σ_j λ_j d_h^j(s) π_h^j(a | s) / Σ_j λ_j d_h^j(s),  uniform in states that are never visited
     """
-    shares = shares.to(chart.start)[:, :, None, None]
-    weights = torch.stack([visits_by_step(chart, policy) for policy in found], 1) * shares
+    shares = shares.to(mdps.start)[:, :, None, None]
+    weights = torch.stack([visits_by_step(mdps, policy) for policy in found], 1) * shares
     acted = torch.zeros_like(found[-1])
     for share, policy in zip(weights.unbind(1), found, strict=True):
         acted = acted + share.unsqueeze(-1) * policy

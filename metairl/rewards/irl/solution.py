@@ -1,4 +1,4 @@
-"""What demonstrations are explained by, for B tasks at once, and how it acts."""
+"""What IRL on finite MDPs returns for B tasks at once: a policy and the reward that it is optimal for."""
 
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
@@ -13,54 +13,54 @@ from metairl.core.types import Context, Demonstrations, FiniteMDP, State
 
 @dataclass(frozen=True)
 class IRLSolution:
-    """A policy that draws its actions from plans, a row a lane."""
+    """A time-dependent tabular policy, one task a lane."""
 
     policy: Tensor  # [B, H, S, A]
-    reward: Tensor | None  # [B, S], what the demonstrations seem to be after; None: not asked
-    rounds: list[dict[str, Tensor]] = field(default_factory=list)  # what every round found, [B] each
+    reward: Tensor | None  # [B, S]; None: the method recovers none
+    rounds: list[dict[str, Tensor]] = field(default_factory=list)  # metrics of every iteration, [B] each
 
     def initial(self, lanes: int) -> State:
-        assert lanes == len(self.policy), "a lane each for the tasks whose demonstrations were seen"
+        assert lanes == len(self.policy), "one lane for each task that was fitted"
         return (torch.zeros(lanes, dtype=torch.int64),)
 
     def act(self, context: Context, state: State, rng: Generator) -> tuple[Tensor, State]:
-        clock = state[0].where(context.prev_done[:, 0] == 0, 0)
-        now = context.obs[:, 0].argmax(1)
-        probs = self.policy[torch.arange(len(now)), clock, now]
-        u = torch.rand(len(now), 1, generator=rng, dtype=probs.dtype)
-        return (u >= probs.cumsum(1)[:, :-1]).sum(1), (clock + 1,)
+        step = state[0].where(context.prev_done[:, 0] == 0, 0)
+        position = context.obs[:, 0].argmax(1)
+        probs = self.policy[torch.arange(len(position)), step, position]
+        u = torch.rand(len(position), 1, generator=rng, dtype=probs.dtype)
+        return (u >= probs.cumsum(1)[:, :-1]).sum(1), (step + 1,)
 
 
 @runtime_checkable
 class IRLMethod(Protocol):
-    """It is no policy before it has seen demonstrations of the tasks that it acts in."""
+    """Becomes a policy by fitting demonstrations of the tasks that it acts in."""
 
-    def fit(self, chart: FiniteMDP, shown: Demonstrations) -> IRLSolution: ...
+    def fit(self, mdps: FiniteMDP, demos: Demonstrations) -> IRLSolution: ...
 
 
 Evaluable = Policy | IRLMethod
 
 
-def check_width(chart: FiniteMDP, width: int) -> None:
-    if chart.features.shape[2] != width:
-        raise UsageError(f"features have {chart.features.shape[2]} numbers, not {width}")
+def check_width(mdps: FiniteMDP, width: int) -> None:
+    if mdps.features.shape[2] != width:
+        raise UsageError(f"features have {mdps.features.shape[2]} numbers, not {width}")
 
 
-def from_shown_starts(chart: FiniteMDP, shown: Demonstrations) -> FiniteMDP:
-    """The same where episodes begin as the demonstrated ones did, so that this is no difference to them."""
-    first, count = shown.states[:, :, 0], shown.states.shape[1]
-    share = chart.start.new_full(first.shape, 1 / count)
-    start = torch.zeros_like(chart.start).scatter_add(1, first, share)
-    return FiniteMDP(chart.successors, chart.probs, chart.features, start)
+def with_demo_starts(mdps: FiniteMDP, demos: Demonstrations) -> FiniteMDP:
+    """The MDPs with the demonstrations' initial states as ρ, so that sampled starts bias no comparison."""
+    first, count = demos.states[:, :, 0], demos.states.shape[1]
+    share = mdps.start.new_full(first.shape, 1 / count)
+    start = torch.zeros_like(mdps.start).scatter_add(1, first, share)
+    return FiniteMDP(mdps.successors, mdps.probs, mdps.features, start)
 
 
-def shown_visits(chart: FiniteMDP, shown: Demonstrations) -> Tensor:
-    """[B, S], how often a demonstration acts in each state, on average."""
-    states = shown.states.flatten(1)
-    share = chart.start.new_full(states.shape, 1 / shown.states.shape[1])
-    return torch.zeros_like(chart.start).scatter_add(1, states, share)
+def demo_visits(mdps: FiniteMDP, demos: Demonstrations) -> Tensor:
+    """D_E [B, S]: visits of each state in a demonstration, on average."""
+    states = demos.states.flatten(1)
+    share = mdps.start.new_full(states.shape, 1 / demos.states.shape[1])
+    return torch.zeros_like(mdps.start).scatter_add(1, states, share)
 
 
-def feature_sums(chart: FiniteMDP, visits: Tensor) -> Tensor:
+def feature_sums(mdps: FiniteMDP, visits: Tensor) -> Tensor:
     """μ [B, F] = Σ_s visits(s) φ(s)."""
-    return torch.einsum("bs,bsf->bf", visits, chart.features)
+    return torch.einsum("bs,bsf->bf", visits, mdps.features)

@@ -1,8 +1,8 @@
-"""Behavioural cloning by counting: in every state what was done there most; elsewhere every action alike.
+"""Behavioural cloning by counting.
 
-    π(a | s) = 1 for the action that was shown most in s, ties in equal parts
+    π(a | s) = 1 for the action demonstrated most often in s, shared among ties
 
-It asks for no reward, and knows nothing of states that no demonstration was in.
+In states without demonstrations all actions are equally likely. No reward is recovered.
 """
 
 import torch
@@ -15,12 +15,12 @@ class TabularBC:
     def __init__(self, spec: Spec, config: NoConfig):
         self.horizon = spec.horizon
 
-    def fit(self, chart: FiniteMDP, shown: Demonstrations) -> IRLSolution:
-        lanes, states, actions = len(chart), chart.successors.shape[1], chart.probs.shape[2]
-        pairs = (shown.states * actions + shown.actions).flatten(1)
-        counts = chart.features.new_zeros(lanes, states * actions)
+    def fit(self, mdps: FiniteMDP, demos: Demonstrations) -> IRLSolution:
+        lanes, states, actions = len(mdps), mdps.successors.shape[1], mdps.probs.shape[2]
+        pairs = (demos.states * actions + demos.actions).flatten(1)
+        counts = mdps.features.new_zeros(lanes, states * actions)
         counts = counts.scatter_add(1, pairs, torch.ones_like(pairs, dtype=counts.dtype))
-        most = counts.view(lanes, states, actions)
-        most = (most == most.amax(-1, keepdim=True)).to(counts)
+        counts = counts.view(lanes, states, actions)
+        most = (counts == counts.amax(-1, keepdim=True)).to(counts)
         policy = (most / most.sum(-1, keepdim=True)).unsqueeze(1)
         return IRLSolution(policy.expand(-1, self.horizon, -1, -1), None)

@@ -1,11 +1,11 @@
-"""Traits of clips that principles speak of, one number a segment, [n, 2].
+"""Features of segments that the principles of a constitution are about, [n, 2].
 
-    distance    mean over its steps of |o_of − c|, c the task's parameters
+    distance    mean of |o_of − c|, c the task's parameters
     level       mean of o_of
     effort      mean of |a|²
     jerk        mean of |a_t − a_{t−1}|²
 
-Steps after a trial's end do not count.
+Means are over the steps before a trial's end.
 """
 
 from collections.abc import Callable
@@ -18,8 +18,8 @@ from metairl.tasks.constitution_card import Principle, Trait
 
 
 def distance(pairs: Pairs, of: list[int]) -> Tensor:
-    wanted = pairs.task[:, None, None, : len(of)]
-    return _mean((pairs.obs[..., of] - wanted).norm(dim=-1), pairs.mask)
+    target = pairs.task[:, None, None, : len(of)]
+    return _mean((pairs.obs[..., of] - target).norm(dim=-1), pairs.mask)
 
 
 def level(pairs: Pairs, of: list[int]) -> Tensor:
@@ -43,11 +43,11 @@ TRAITS: dict[Trait, Callable[[Pairs, list[int]], Tensor]] = {
 }
 
 
-def measured(principle: Principle, pairs: Pairs) -> Tensor:
+def feature(principle: Principle, pairs: Pairs) -> Tensor:
     return TRAITS[principle.trait](pairs, principle.of)
 
 
 def _mean(x: Tensor, mask: Tensor) -> Tensor:
-    """Over the steps that count, [n, 2, L] -> [n, 2]."""
-    total: Tensor = (x * mask).sum(-1) / mask.sum(-1).clamp(min=torch.finfo().tiny)
-    return total
+    """Over the unmasked steps, [n, 2, L] -> [n, 2]."""
+    average: Tensor = (x * mask).sum(-1) / mask.sum(-1).clamp(min=torch.finfo().tiny)
+    return average

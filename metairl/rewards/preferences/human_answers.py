@@ -1,10 +1,10 @@
-"""Answers of a person about pairs of segments of logs, one line each, appended as they are given.
+"""A person's answers about pairs of segments of a dataset: a file of lines, appended as they are given.
 
     {"task": 3, "trials": [0, 4], "first": [0, 25], "steps": 25, "answer": "left", "crc": "…"}
 
-`task` and `trials` count within the logs, `first` is the step that a segment begins with. `left` is the first
-one of the pair; `right`, `equal` and `skip` are the other answers. A line ends with a CRC of its own text, as
-records do. A file is taken as a whole or not at all: the first line that cannot be right is named.
+`task` and `trials` are indices into the dataset, `first` the steps at which the segments start. `left` is the
+first segment of the pair; `right`, `equal` and `skip` are the other answers. A line ends with a CRC of its
+own text, as records do. A damaged file is refused as a whole; the error names the first bad line.
 """
 
 import json
@@ -36,19 +36,19 @@ class Answer:
 
     @property
     def question(self) -> tuple[Any, ...]:
-        """The same whichever of the two is on the left."""
+        """An identity that does not depend on which segment is on the left."""
         return (self.task, self.steps, *sorted(zip(self.trials, self.first, strict=True)))
 
     @property
     def leftmost(self) -> Word:
-        """The answer as it is when the segment that comes first in the logs is on the left."""
+        """The answer with the segment that comes first in the dataset on the left."""
         turned: dict[Word, Word] = {"left": "right", "right": "left"}
         sides = list(zip(self.trials, self.first, strict=True))
         return self.answer if sides == sorted(sides) else turned.get(self.answer, self.answer)
 
 
 def append(path: Path, answer: Answer) -> None:
-    """On the disk when this returns."""
+    """On disk when this returns."""
     with writing(path), path.open("a") as file:
         file.write(sealed(json.dumps(asdict(answer), separators=(",", ":"))) + "\n")
         file.flush()
@@ -56,7 +56,7 @@ def append(path: Path, answer: Answer) -> None:
 
 
 def read(path: Path) -> Iterator[tuple[str, Answer]]:
-    """Every answer with the line that it stands in."""
+    """Every answer and its place in the file."""
     try:
         lines = path.read_text().splitlines()
     except OSError as fault:
@@ -72,7 +72,7 @@ def read(path: Path) -> Iterator[tuple[str, Answer]]:
 
 
 def answered(path: Path, replay: Replay) -> tuple[Places, torch.Tensor, int]:
-    """Where the pairs lie that were not skipped, y of each, and how long their segments are."""
+    """The pairs that were not skipped, y of each, and the length of their segments."""
     known: dict[tuple[Any, ...], tuple[str, Word]] = {}
     answers: list[Answer] = []
     for where, answer in read(path):
@@ -87,14 +87,14 @@ def answered(path: Path, replay: Replay) -> tuple[Places, torch.Tensor, int]:
         answers.append(answer)
     given = [answer for answer in answers if answer.answer in FIRST]
     if not given:
-        raise DamagedFile(f"{path}: there is no answer in it")
+        raise DamagedFile(f"{path}: no answers")
     columns = ([a.task for a in given], [a.trials for a in given], [a.first for a in given])
     places = Places(*(torch.tensor(column) for column in columns))
     return places, torch.tensor([FIRST[a.answer] for a in given]), given[0].steps
 
 
 def check_inside(answer: Answer, replay: Replay, where: str) -> None:
-    """Both segments are in the logs."""
+    """Both segments lie in the dataset."""
     if not 0 <= answer.task < len(replay.num_trials):
         raise DamagedFile(f"{where}: task {answer.task} is not one of {len(replay.num_trials)}")
     trials = int(replay.num_trials[answer.task].clamp(max=replay.capacity))

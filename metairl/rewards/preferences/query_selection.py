@@ -1,7 +1,7 @@
-"""Which of many pairs to ask about, by what an ensemble foretells: the highest scores are asked.
+"""Which candidate pairs to compare, by a score of the ensemble's predictions; the highest are chosen.
 
-uniform         all alike: the first ones, of candidates that come in no order
-disagreement    how far members are apart in their chances: std_i P_i(σ ≻ σ′) (Christiano et al. 2017)
+uniform         0 for all: the first candidates, which come in random order
+disagreement    std_i P_i(σ ≻ σ′) over members i (Christiano et al. 2017, arXiv:1706.03741)
 """
 
 from collections.abc import Callable
@@ -21,9 +21,9 @@ def disagreement(probs: Tensor) -> Tensor:
     return probs.std(0, correction=0)
 
 
-SELECT: dict[Name, Callable[[Tensor], Tensor]] = {"uniform": uniform, "disagreement": disagreement}
+SCORES: dict[Name, Callable[[Tensor], Tensor]] = {"uniform": uniform, "disagreement": disagreement}
 
 
-def chosen(probs: Tensor, count: int, score: Callable[[Tensor], Tensor]) -> Tensor:
-    """Rows of so many pairs, from chances by member, [M, n]."""
+def select(probs: Tensor, count: int, score: Callable[[Tensor], Tensor]) -> Tensor:
+    """Rows of the `count` pairs with the highest scores, from P by member, [M, n]."""
     return score(probs).argsort(descending=True, stable=True)[:count]

@@ -1,15 +1,13 @@
-"""Who compares two segments: a teacher is shown pairs and answers some of them.
+"""Teachers, who compare pairs of segments; and the simulated teachers of B-Pref (Lee et al. 2021, arXiv:2111.03026).
 
-TrueReward prefers what its task pays more for, as far as its faults let it (B-Pref, arXiv:2111.03026):
+    R(σ)   = Σ_t γ^(L − 1 − t) r_t                       γ < 1: a myopic teacher
+    y      = 1 with probability sigmoid((R(σ) − R(σ′)) / noise)      noise = 0: always the better one
+    y      = ½ where |R(σ) − R(σ′)| < equal · std        of all R at hand
+    y      ← 1 − y with probability mistake
+    skipped where both R are among the lowest share `skip`
 
-    R(σ)   = Σ_t γ^(L − 1 − t) r_t                       γ < 1: short-sighted, the end counts most
-    y      = 1 with chance σ((R(σ) − R(σ′)) / noise)     noise = 0: always the better one
-    y      = ½ where |R(σ) − R(σ′)| < equal · spread     as good as each other
-    y      ← 1 − y with chance mistake
-    skipped where both R are among the share `skip` that is lowest
-
-Departures: both thresholds are of the sums at hand, where the paper's are shares of the mean return, which
-may be negative.
+Departures: B-Pref's thresholds for ties and skips are shares of the policy's mean return, which may be
+negative; here they are relative to the returns of the segments at hand.
 """
 
 from dataclasses import dataclass
@@ -24,51 +22,51 @@ from metairl.rewards.preferences.segment_pairs import Pairs
 
 @dataclass(frozen=True)
 class Answers:
-    """To n questions."""
+    """To n queries."""
 
     first: Tensor  # [n], y: 1 where the first is preferred, 0 the second, ½ neither
     given: Tensor  # [n] bool, else skipped
 
 
 class Teacher(Protocol):
-    def answer(self, pairs: Pairs, paid: Tensor, rng: Generator) -> Answers:
-        """`paid` is what the task paid, [n, 2, L], for whoever knows it."""
+    def answer(self, pairs: Pairs, reward: Tensor, rng: Generator) -> Answers:
+        """`reward` is the true one, [n, 2, L], for simulated teachers."""
         ...
 
 
 @dataclass(frozen=True)
 class TeacherConfig:
-    """Settings of whoever answers comparisons."""
+    """Settings of a teacher."""
 
 
 @dataclass(frozen=True)
 class Config(TeacherConfig):
-    gamma: float = 1.0  # γ
-    noise: float = 0.0  # 1 / β
-    equal: float = 0.0  # gap between sums, in their spread, below which both are as good
-    mistake: float = 0.0  # chance of the wrong answer
-    skip: float = 0.0  # share of segments, the worst, two of which are not compared
+    gamma: float = 1.0  # discount towards the end of a segment (γ)
+    noise: float = 0.0  # temperature of the answers (1 / β)
+    equal: float = 0.0  # difference of returns below which segments tie, in standard deviations
+    mistake: float = 0.0  # probability of the wrong answer
+    skip: float = 0.0  # share of segments, those of lowest return, that are not compared with each other
 
 
 class TrueReward:
     def __init__(self, config: Config, spec: Spec):
         self.config = config
 
-    def answer(self, pairs: Pairs, paid: Tensor, rng: Generator) -> Answers:
+    def answer(self, pairs: Pairs, reward: Tensor, rng: Generator) -> Answers:
         config = self.config
-        ago = torch.arange(paid.shape[-1]).flip(0)
-        sums = (paid * pairs.mask * config.gamma**ago).sum(-1)  # [n, 2]
-        gap = sums[:, 0] - sums[:, 1]
-        luck = torch.rand(2, len(gap), generator=rng)
-        first = luck[0] < (gap / config.noise).sigmoid() if config.noise else gap > 0
-        wrong = luck[1] < config.mistake
-        alike = (gap == 0) | (gap.abs() < config.equal * sums.std(correction=0))
-        poor = (sums < sums.quantile(config.skip)).all(1)
-        return Answers((first ^ wrong).float().where(~alike, 0.5), ~poor)
+        steps_before_end = torch.arange(reward.shape[-1]).flip(0)
+        returns = (reward * pairs.mask * config.gamma**steps_before_end).sum(-1)  # [n, 2]
+        difference = returns[:, 0] - returns[:, 1]
+        u = torch.rand(2, len(difference), generator=rng)
+        first = u[0] < (difference / config.noise).sigmoid() if config.noise else difference > 0
+        mistaken = u[1] < config.mistake
+        tie = (difference == 0) | (difference.abs() < config.equal * returns.std(correction=0))
+        skipped = (returns < returns.quantile(config.skip)).all(1)
+        return Answers((first ^ mistaken).float().where(~tie, 0.5), ~skipped)
 
 
 def agreement(first: Tensor, other: Tensor) -> Tensor:
-    """Share of answers that are on one side of ½, of those where both take one; 1 where none does."""
-    sides = (first - 0.5) * (other - 0.5)
-    taken = sides != 0
-    return (sides[taken] > 0).float().mean() if taken.any() else torch.ones(())
+    """Share of equal preferences among the pairs in which neither is a tie; 1 if there are none."""
+    product = (first - 0.5) * (other - 0.5)
+    decided = product != 0
+    return (product[decided] > 0).float().mean() if decided.any() else torch.ones(())

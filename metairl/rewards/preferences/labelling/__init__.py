@@ -1,6 +1,6 @@
-"""A page on this machine where a person compares clips of logs, two at a time.
+"""A local web page on which a person compares segments of a dataset, two at a time.
 
-questions    which pairs are shown, and the file that answers are appended to
-drawing      a clip as a picture that moves
-server       what a browser on this machine gets, and nobody else
+questions    the pairs to compare, and the file that answers are appended to
+drawing      a segment as an animated SVG
+server       the HTTP server, which answers this machine alone
 """

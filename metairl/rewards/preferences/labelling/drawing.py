@@ -1,17 +1,17 @@
-"""A clip of a point as a picture that moves: its path, where it is, and where it should go."""
+"""A segment of the point environment as an animated SVG: its path, the moving point and the goal."""
 
 from torch import Tensor
 
 from metairl.envs.point_maze import EDGE, WALL
 
-SECONDS = 0.12  # of the clip's time for a step
-REACH = 1.6  # how far from the middle the picture shows
+SECONDS = 0.12  # of the animation for each step
+REACH = 1.6  # the picture shows −REACH … REACH
 COLOURS = {"path": "#8aa0c0", "point": "#1d4ed8", "goal": "#dc2626", "wall": "#404040"}
 
 
-def svg(seen: Tensor, goal: Tensor, walled: bool) -> str:
-    """Of places, [L, 2]."""
-    places = [f"{x:.4f},{-y:.4f}" for x, y in seen[:, :2].tolist()]
+def svg(obs: Tensor, goal: Tensor, walled: bool) -> str:
+    """Of observed positions, [L, 2]."""
+    places = [f"{x:.4f},{-y:.4f}" for x, y in obs[:, :2].tolist()]
     path = "M" + " L".join(places)
     x, y = goal[:2].tolist()
     wall = f'<path d="M{EDGE},{-WALL} H1" stroke="{COLOURS["wall"]}" stroke-width="0.03"/>' if walled else ""

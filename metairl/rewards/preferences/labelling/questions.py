@@ -1,4 +1,4 @@
-"""Pairs of clips of logs in an order of their own, and the file of answers: what it has is not asked."""
+"""Pairs of segments in an order fixed by the seed, without those that the file of answers already has."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +13,12 @@ from metairl.rewards.preferences import segment_pairs as segments
 from metairl.rewards.preferences.human_answers import Answer, Word, append, check_inside, read
 from metairl.rewards.preferences.segment_pairs import Pairs
 
-TRIES = 10  # pairs drawn for every one that is shown: some are too short, some were drawn before
+TRIES = 10  # pairs drawn for every question: some are too short, some repeat
 
 
 @dataclass(frozen=True)
 class Question:
-    """Two segments of one task, not compared yet."""
+    """Two segments of one task, to be compared."""
 
     task: int
     trials: tuple[int, int]
@@ -36,7 +36,7 @@ class Questions:
         for where, answer in read(path) if path.exists() else ():
             check_inside(answer, replay, where)
             known.add(answer.question)
-        self.before = len(known)  # answers that the file had
+        self.before = len(known)  # answers in the file at the start
         self.open = [q for q in self._drawn(name, count, seed) if q.answered("skip").question not in known]
         self.given = 0
 
@@ -44,19 +44,19 @@ class Questions:
     def current(self) -> Question | None:
         return self.open[self.given] if self.given < len(self.open) else None
 
-    def shown(self, number: str) -> Question | None:
-        """The question of a clip's address: at hand, or answered before its pictures had come."""
+    def numbered(self, number: str) -> Question | None:
+        """The current question or an earlier one, by the number in a picture's address."""
         last = min(self.given, len(self.open) - 1)
         return self.open[int(number)] if number.isdecimal() and int(number) <= last else None
 
     def give(self, word: Word) -> None:
-        """An answer to the current one, on the disk before the next is shown."""
+        """Saves an answer to the current question, on disk before the next one is served."""
         assert self.current is not None, "a question"
         append(self.path, self.current.answered(word))
         self.given += 1
 
     def clips(self, question: Question) -> tuple[Tensor, Tensor]:
-        """What was seen in both, [2, L, O], and the task, [P]."""
+        """The observations of both segments, [2, L, O], and the task, [P]."""
         places = segments.Places(
             torch.tensor([question.task]), torch.tensor([question.trials]), torch.tensor([question.first])
         )
@@ -64,7 +64,7 @@ class Questions:
         return pairs.obs[0], pairs.task[0]
 
     def _drawn(self, name: str, count: int, seed: int) -> list[Question]:
-        """The same for the same seed, whatever was answered."""
+        """Depends on the seed alone, not on the answers."""
         places = segments.draw(self.replay, TRIES * count, self.steps, stream("prefer", name, seed))
         found: dict[tuple[object, ...], Question] = {}
         for task, (a, b), (s, t) in zip(
@@ -75,5 +75,5 @@ class Questions:
             if not short and (a, s) != (b, t):
                 found.setdefault(question.answered("skip").question, question)
         if len(found) < count:
-            raise UsageError(f"these logs have no {count} different pairs of {self.steps} steps")
+            raise UsageError(f"this dataset has fewer than {count} different pairs of {self.steps} steps")
         return list(found.values())[:count]

@@ -1,12 +1,12 @@
-"""What a browser on this machine gets: the page, the clips of the question at hand, and a place to answer.
+"""The HTTP server of the labelling page.
 
-    GET  /                     the page, with page.js and page.css; nothing of it comes from elsewhere
-    GET  /question             {"number", "of", "left", "right"}, without clips once all are answered
+    GET  /                     the page, with page.js and page.css; no third-party content
+    GET  /question             {"number", "of", "left", "right"}; without pictures once all are answered
     GET  /clip/NUMBER/SIDE.svg
-    POST /answer               {"number", "answer"}: kept, then the next question; 409 if it is not at hand
+    POST /answer               {"number", "answer"}: saved, then the next question; 409 if it is not the current one
 
-It listens at 127.0.0.1 alone and answers requests that name it so: a page from elsewhere that a browser on
-this machine has open can neither read clips nor answer.
+It listens on 127.0.0.1 alone and checks the Host and Origin of every request, so that a foreign page open in
+the same browser can neither read segments nor answer.
 """
 
 import json
@@ -53,60 +53,60 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        if not self._ours():
-            return self._say(HTTPStatus.FORBIDDEN)
+        if not self._is_local():
+            return self._send(HTTPStatus.FORBIDDEN)
         if self.path in ASSETS:
             file = Path(__file__).parent / "assets" / ASSETS[self.path]
-            return self._say(HTTPStatus.OK, file.read_bytes(), file.suffix)
+            return self._send(HTTPStatus.OK, file.read_bytes(), file.suffix)
         if self.path == "/question":
-            return self._ask()
+            return self._send_question()
         if self.path == "/favicon.ico":  # browsers ask for one
-            return self._say(HTTPStatus.NO_CONTENT)
-        return self._show(self.path.split("/"))
+            return self._send(HTTPStatus.NO_CONTENT)
+        return self._picture(self.path.split("/"))
 
     def do_POST(self) -> None:
         length = int(self.headers.get("Content-Length", 0))
         kind = self.headers.get("Content-Type", "")
-        if not self._ours() or self.path != "/answer" or kind != KINDS[".json"] or length > LONGEST:
-            return self._say(HTTPStatus.FORBIDDEN)
+        if not self._is_local() or self.path != "/answer" or kind != KINDS[".json"] or length > LONGEST:
+            return self._send(HTTPStatus.FORBIDDEN)
         try:
-            said = json.loads(self.rfile.read(length))
-            number, word = said["number"], said["answer"]
+            body = json.loads(self.rfile.read(length))
+            number, word = body["number"], body["answer"]
         except (ValueError, LookupError, TypeError):
-            return self._say(HTTPStatus.BAD_REQUEST)
+            return self._send(HTTPStatus.BAD_REQUEST)
         if word not in get_args(Word):
-            return self._say(HTTPStatus.BAD_REQUEST)
+            return self._send(HTTPStatus.BAD_REQUEST)
         with self.server.lock:
             questions = self.server.questions
             if questions.current is None or number != questions.given:
-                return self._say(HTTPStatus.CONFLICT)
+                return self._send(HTTPStatus.CONFLICT)
             questions.give(word)
-        return self._ask()
+        return self._send_question()
 
     def log_message(self, *words: object) -> None:
-        """Nothing: answers are in the file."""
+        """Silent: answers are in the file."""
 
-    def _ours(self) -> bool:
+    def _is_local(self) -> bool:
         own = f"{HOST}:{self.server.server_port}"
         return self.headers.get("Host") == own and self.headers.get("Origin") in (None, f"http://{own}")
 
-    def _ask(self) -> None:
+    def _send_question(self) -> None:
         questions = self.server.questions
-        said: dict[str, Any] = {"number": questions.given, "of": len(questions.open)}
+        body: dict[str, Any] = {"number": questions.given, "of": len(questions.open)}
         if questions.current is not None:
-            said |= {side: f"/clip/{questions.given}/{side}.svg" for side in ("left", "right")}
-        self._say(HTTPStatus.OK, json.dumps(said).encode(), ".json")
+            body |= {side: f"/clip/{questions.given}/{side}.svg" for side in ("left", "right")}
+        self._send(HTTPStatus.OK, json.dumps(body).encode(), ".json")
 
-    def _show(self, parts: list[str]) -> None:
+    def _picture(self, parts: list[str]) -> None:
         sides = ["left.svg", "right.svg"]
         here = len(parts) == 4 and parts[1] == "clip" and parts[3] in sides
-        question = self.server.questions.shown(parts[2]) if here else None
+        question = self.server.questions.numbered(parts[2]) if here else None
         if question is None:
-            return self._say(HTTPStatus.NOT_FOUND)
+            return self._send(HTTPStatus.NOT_FOUND)
         picture = self.server.draw(question, sides.index(parts[3]))
-        return self._say(HTTPStatus.OK, picture.encode(), ".svg")
+        return self._send(HTTPStatus.OK, picture.encode(), ".svg")
 
-    def _say(self, status: HTTPStatus, body: bytes = b"", kind: str = ".json") -> None:
+    def _send(self, status: HTTPStatus, body: bytes = b"", kind: str = ".json") -> None:
         self.send_response(status)
         for name, value in (
             ("Content-Type", KINDS[kind]),
