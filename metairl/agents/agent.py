@@ -70,7 +70,7 @@ class Agent(Generic[Learns]):
         return read
 
     def embed(self, obs: Tensor, task: Tensor, evidence: Batch | None) -> Tensor:
-        """z of observations, [B, T, O], of tasks that are told or inferred from evidence, without a past."""
+        """z of observations, [B, T, O], of tasks that are observed or inferred from context, without history."""
         if evidence is None:
             return self.encoder(_without_past(obs, task), ()).z
         posterior, _ = self.set_encoder.infer_posterior(evidence)

@@ -7,7 +7,7 @@
     plausible   lengths, steps, budgets, clocks and successes that can have been
     claims      recomputed from the episodes, to 1e-9
 
-A check proves that the numbers hang together, not that they were lived: that is what rerun.py is for.
+A check proves that the numbers are consistent, not that the episodes were run: for that see rerun.py.
 """
 
 import math
@@ -109,7 +109,7 @@ def _sheet(submission: Submission, board: BoardCard) -> Iterator[Finding]:
 
 
 def _alike(submission: Submission) -> Iterator[Finding]:
-    """One method, told once; seeds of a task differ in their seed alone."""
+    """One method, named once; runs of a task differ in their seed alone."""
     if not submission.runs:
         yield Finding("runs", SHEET, "there is no run in it")
     settings: dict[str, set[str]] = defaultdict(set)
@@ -203,15 +203,15 @@ def _judgement(e: Evaluation, card: TaskCard, steps: int) -> Iterator[str]:
 
 def _claims(submission: Submission, board: BoardCard) -> Iterator[Finding]:
     sheet, own = submission.sheet, claimed(submission.runs, board)
-    told = {claim.column: claim for claim in sheet.claims}
-    if len(told) != len(sheet.claims) or set(told) != set(own):
-        yield Finding("claims", SHEET, f"claims {sorted(told)}; its runs are of {sorted(own)}")
-    for name in told.keys() & own.keys():
-        if (told[name].seeds, told[name].tasks) != (own[name].seeds, own[name].tasks):
+    claims = {claim.column: claim for claim in sheet.claims}
+    if len(claims) != len(sheet.claims) or set(claims) != set(own):
+        yield Finding("claims", SHEET, f"claims {sorted(claims)}; its runs are of {sorted(own)}")
+    for name in claims.keys() & own.keys():
+        if (claims[name].seeds, claims[name].tasks) != (own[name].seeds, own[name].tasks):
             has = f"{own[name].seeds} seeds and {own[name].tasks} tasks"
             yield Finding("claims", SHEET, f"'{name}': the episodes are of {has}")
-        if not _equal(told[name].score, own[name].score):
-            what = f"'{name}': claimed {told[name].score}, the episodes say {own[name].score}"
+        if not _equal(claims[name].score, own[name].score):
+            what = f"'{name}': claimed {claims[name].score}, the episodes say {own[name].score}"
             yield Finding("claims", SHEET, what)
     whole = aggregate(submission.runs, board)
     if not _equal(whole, sheet.aggregate):

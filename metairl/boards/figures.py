@@ -109,25 +109,25 @@ def profiles(standings: Standings) -> Figure | None:
 
 def curves(rows: list[Standing]) -> Figure | None:
     """Scores while learning, a panel a column."""
-    shown = [row for row in rows if row.curves][:MOST_LINES]
-    if not shown:
+    plotted = [row for row in rows if row.curves][:MOST_LINES]
+    if not plotted:
         return None
-    columns = list(dict.fromkeys(curve.column for row in shown for curve in row.curves))
+    columns = list(dict.fromkeys(curve.column for row in plotted for curve in row.curves))
     panels = columns[:MOST_PANELS]
     wide = min(3, len(panels))
     tall = -(-len(panels) // wide)
-    foot = 0.65 + 0.2 * -(-len(shown) // 3)  # inches below the panels: numbers, words, names
+    foot = 0.65 + 0.2 * -(-len(plotted) // 3)  # inches below the panels: numbers, words, names
     size = 8.0, 1.75 * tall + foot
 
     def draw(sheet: Any) -> None:
         sheet.subplots_adjust(0.07, foot / size[1], 0.98, 1 - 0.25 / size[1], wspace=0.22, hspace=0.55)
         for index, column in enumerate(panels):
-            _panel(sheet.add_subplot(tall, wide, index + 1), column, shown)
-        looks = [sheet.axes[0].plot([], [], label=_name(row), **_line(i))[0] for i, row in enumerate(shown)]
-        sheet.legend(handles=looks, loc="lower center", ncols=min(3, len(shown)), frameon=False)
+            _panel(sheet.add_subplot(tall, wide, index + 1), column, plotted)
+        looks = [sheet.axes[0].plot([], [], label=_name(row), **_line(i))[0] for i, row in enumerate(plotted)]
+        sheet.legend(handles=looks, loc="lower center", ncols=min(3, len(plotted)), frameon=False)
         sheet.text(0.5, (foot - 0.45) / size[1], "training steps", ha="center", fontsize=8)
 
-    last = [f"{row.name} {decimal(_last(row.curves))}" for row in shown]
+    last = [f"{row.name} {decimal(_last(row.curves))}" for row in plotted]
     words = _listed("Last validation score of every curve, averaged over a row's columns", last)
     title = "Validation score while learning" + _first(len(panels), len(columns), "column")
     return _figure("curves", title, words, size, draw)
@@ -209,8 +209,8 @@ def _name(row: Standing) -> str:
     return label(row.name, LONGEST_NAME)
 
 
-def _first(shown: int, number: int, what: str) -> str:
-    return f", first {shown} of {several(number, what)}" if shown < number else ""
+def _first(plotted: int, number: int, what: str) -> str:
+    return f", first {plotted} of {several(number, what)}" if plotted < number else ""
 
 
 def _listed(what: str, said: list[str]) -> str:

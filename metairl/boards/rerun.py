@@ -1,7 +1,7 @@
 """Whether a submission's networks do what its episodes say: fresh episodes, drawn after it was handed in.
 
     seed       of hash(submission, nonce): nobody could know the episodes before
-    tasks      new ones from the card's law where nothing is shown of a task beforehand, else its test tasks
+    tasks      new ones from the card's distribution if methods get no support, else its test tasks
     p          share of permutations within columns whose difference (claimed − seen) is at least as large
 
     p = (1 + #{d* ≥ d}) / (1 + R),   d = mean over columns of (mean claimed score − mean seen score)
@@ -120,8 +120,8 @@ def _lived(
         else _outside(ran, agent)
     )
     seed = seed_of("rerun", submission.digest, nonce, ran.path)
-    shown = request is not None and not request.problem.transfers
-    if shown or not sampling.endless(card):
+    has_support = request is not None and not request.problem.transfers
+    if has_support or not sampling.endless(card):
         tasks = sampling.task_set(card, "test")
     else:
         fresh = sampling.draw(card, trials * sampling.turns(card), stream("fresh", seed), "test")

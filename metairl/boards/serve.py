@@ -1,4 +1,4 @@
-"""A built site, shown on this machine: for looking, not for the world."""
+"""A local server for a built site."""
 
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer

@@ -96,7 +96,7 @@ def _order(row: Standing) -> tuple[bool, float]:
 def of_accepted(
     boards: Sequence[BoardCard], accepted: Sequence[Accepted], previews: Sequence[Submission] = ()
 ) -> list[Standings]:
-    """Of these boards every one with a row on it. Previews are shown as their authors say."""
+    """Of these boards every one with a row on it. Previews appear as their authors claim them."""
     found: list[Standings] = []
     for board in boards:
         rows: list[tuple[Submission, Tier]] = [

@@ -63,8 +63,8 @@ def main(words: list[str]) -> int:
     if args.json:
         print_json(made[0] if len(made) == 1 else {"datasets": made})
     else:
-        shown = ("split", "tasks", "episodes", "return", "folder")
-        print_rows([{name: one[name] for name in shown} for one in made])
+        columns = ("split", "tasks", "episodes", "return", "folder")
+        print_rows([{name: one[name] for name in columns} for one in made])
     return 0
 
 
@@ -95,10 +95,10 @@ def _saved(
     kept = Parts(root, f"{name}-{digest(about)[:12]}")  # other words begin anew
     sums = Sums(card)
     terminal = Terminal(stderr=True)
-    shown = track(
+    parts = track(
         pieces.items(), f"collecting {split}", len(pieces), console=terminal, disable=not terminal.is_terminal
     )
-    episodes = (episode for part, make in shown for episode in kept.keep(part, make))
+    episodes = (episode for part, make in parts for episode in kept.keep(part, make))
     folder = minari.save(root, name, spec_of(card), sums.counted(episodes), about)
     kept.clear()
     return {
@@ -163,8 +163,8 @@ class Sums:
     def said(self) -> dict[str, Any]:
         rates = {kind: sum(found) / len(found) for kind, found in sorted(self.successes.items())}
         mean = sum(self.returns) / len(self.returns)
-        told = rates if self.card.reports_success else None
-        return {"tasks": len(self.tasks), "episodes": len(self.returns), "return": mean, "success": told}
+        success = rates if self.card.reports_success else None
+        return {"tasks": len(self.tasks), "episodes": len(self.returns), "return": mean, "success": success}
 
     def _kind(self, episode: Episode) -> str:
         """The skill, where there are skills."""

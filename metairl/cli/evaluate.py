@@ -79,8 +79,12 @@ def _print_matrix(found: Matrix) -> None:
         seeds = f"{len(row.seeds)} seed{'s' * (len(row.seeds) > 1)}"
         print(f"{row.name}, {seeds}, after {row.steps:,} steps")
         for column, cell in row.cells.items():
-            told = transfer_matrix.whole_text(cell) if cell else ["cannot be judged: nothing is logged of it"]
-            print(f"  {column:<40} " + ", ".join(told))
+            texts = (
+                transfer_matrix.whole_text(cell)
+                if cell
+                else ["cannot be evaluated: there is no dataset of it"]
+            )
+            print(f"  {column:<40} " + ", ".join(texts))
             if cell and cell.episodes > 1:
                 curve = "  ".join(f"{cell.at(k)[0]:.2f}" for k in range(1, cell.episodes + 1))
                 print(f"  {'':<40} by episode: {curve}")

@@ -27,7 +27,7 @@ class Prefer:
     out: Path = Path("answers.jsonl")  # that answers are appended to
     questions: int = 100
     steps: int = 15  # of a clip
-    seed: int = 0  # of which pairs are shown
+    seed: int = 0  # of the selection of pairs
     port: int = 8765  # at 127.0.0.1; 0: any that is free
 
 

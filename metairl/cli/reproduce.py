@@ -124,8 +124,8 @@ def _show(table: tables.Filled) -> None:
     for cell in table.cells[0]:
         grid.add_column(cell.column.name, justify="right")
     for cells in table.cells:
-        shown = [f"{tables.ours_text(cell)}\n[dim]{tables.published_text(cell)}[/dim]" for cell in cells]
-        grid.add_row(tables.row_title(cells[0].row, marks).replace("[", r"\["), *shown)
+        texts = [f"{tables.ours_text(cell)}\n[dim]{tables.published_text(cell)}[/dim]" for cell in cells]
+        grid.add_row(tables.row_title(cells[0].row, marks).replace("[", r"\["), *texts)
     screen = Screen(width=None if sys.stdout.isatty() else max(100, 18 * len(table.cells[0]) + 30))
     screen.print(grid)
     screen.print(

@@ -73,13 +73,13 @@ class SuccessExampleEnv(Env, Protocol):
     """A world that can say what success looks like."""
 
     def examples(self, count: int, rng: Generator) -> Tensor:
-        """So many states of success of every task, [B, n, O], none of them lived."""
+        """So many success states of every task, [B, n, O], not collected by any policy."""
         ...
 
 
 @runtime_checkable
 class GoalEnv(Env, Protocol):
-    """A world whose tasks are places to be at, told as what is seen there."""
+    """An environment whose tasks are goals, given as the observation there."""
 
     def anywhere(self, rng: Generator) -> Tensor:
         """A place for every lane, drawn evenly from those that are free, [B, O]."""
@@ -104,7 +104,7 @@ class Encoder(Protocol):
 
 @runtime_checkable
 class SetEncoder(Encoder, Protocol):
-    """One that can also infer a task from transitions of it, in any order or as they were lived."""
+    """One that can also infer a task from transitions of it, in any order or in time order."""
 
     reads_in_order: bool
 
@@ -129,7 +129,7 @@ class Learner(Protocol):
 
 @runtime_checkable
 class StatefulLearner(Protocol):
-    """One that acts by what it lived in the trial so far."""
+    """An encoder of the trial so far."""
 
     def initial(self, lanes: int) -> State: ...
 
@@ -139,7 +139,7 @@ class StatefulLearner(Protocol):
 
 
 class OnPolicyLearner(Learner, Protocol):
-    """Improves on trials it has just lived. `targets` is what one iteration holds fixed.
+    """Learns from trials of its current policy. `targets` are fixed within an iteration.
 
     `progress` in [0, 1) is the share of the training budget already spent.
     """

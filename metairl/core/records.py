@@ -35,7 +35,7 @@ class Training:
 
     @property
     def clock(self) -> int:
-        """What the budget is counted in: steps in worlds, or gradient steps where nothing is lived."""
+        """What the budget is counted in: environment steps, or gradient steps of methods without an environment."""
         return self.env_steps or self.gradient_steps
 
 
@@ -59,7 +59,7 @@ class Evaluation:
 
     @property
     def clock(self) -> int:
-        """What the budget is counted in: steps in worlds, or gradient steps where nothing is lived."""
+        """What the budget is counted in: environment steps, or gradient steps of methods without an environment."""
         return self.env_steps or self.gradient_steps
 
     @property

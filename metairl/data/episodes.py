@@ -98,8 +98,8 @@ def content(episode: Episode) -> bytes:
     numbers = (np.float32(episode.obs), np.float32(episode.action), np.float32(episode.reward))
     flags = (episode.terminated, episode.truncated, episode.success)
     arrays = (*numbers, *(np.asarray(flag, dtype=np.bool_) for flag in flags))
-    told = f"{episode.task} {episode.seed} {len(episode.reward)}".encode()
-    return told + b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)
+    header = f"{episode.task} {episode.seed} {len(episode.reward)}".encode()
+    return header + b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)
 
 
 def check_sound(episode: Episode, spec: Spec, where: str) -> None:

@@ -1,8 +1,8 @@
 """Episodes on disk: Minari datasets, the format in which others' learners read them too.
 
     one episode     T + 1 observations, T actions, rewards, ends; info `success` of every step
-    told of each    its task's parameters and their hash, its seed
-    told of all     task, card hash, split, who acted, seed, versions
+    of each    its task's parameters and their hash, its seed
+    of all     task, card hash, split, who acted, seed, versions
 
 A dataset lies in a folder of its own, ROOT/NAME-v0, and holds numbers and JSON only. It gets its name when it
 is complete: what is still being collected lies beside it, a file a part, so that a kill costs one part.
@@ -49,8 +49,8 @@ def save(root: Path, name: str, spec: Spec, episodes: Iterable[Episode], about: 
                 dataset = _new(minari, name, spec, buffers, about)
             else:
                 dataset.storage.update_episodes(buffers)
-            told = [{"task": episode.task, "parameters": episode.parameters} for episode in some]
-            dataset.storage.update_episode_metadata(told, numbers)
+            metadata = [{"task": episode.task, "parameters": episode.parameters} for episode in some]
+            dataset.storage.update_episode_metadata(metadata, numbers)
             for episode in some:
                 hashed.update(content(episode))
         if dataset is None:
@@ -108,7 +108,7 @@ def _of_one_task(one: Any, task: str, parameters: list[float]) -> Episode:
 
 
 def about(folder: Path) -> dict[str, Any]:
-    """What was told of all of a dataset that this suite wrote."""
+    """The metadata of a dataset that this suite wrote."""
     try:
         said: dict[str, Any] = json.loads((folder / "data" / "metadata.json").read_bytes())["metairl"]
     except (OSError, ValueError):
@@ -122,7 +122,7 @@ def about(folder: Path) -> dict[str, Any]:
 
 def load(folder: Path) -> tuple[list[Episode], dict[str, Any]]:
     """What `save` wrote, by its columns: Minari reads an episode at a time."""
-    told = about(folder)
+    metadata = about(folder)
     try:
         episodes = unpacked(folder / COLUMNS)
     except (OSError, ValueError, KeyError, BadZipFile):
@@ -130,9 +130,9 @@ def load(folder: Path) -> tuple[list[Episode], dict[str, Any]]:
     hashed = hashlib.sha256()
     for episode in episodes:
         hashed.update(content(episode))
-    if hashed.hexdigest() != told["sha256"]:
+    if hashed.hexdigest() != metadata["sha256"]:
         raise DamagedFile(f"{folder}: its numbers are not the ones that were written (SHA-256 differs)")
-    return episodes, told
+    return episodes, metadata
 
 
 def _new(minari: Any, name: str, spec: Spec, first: list[Any], about: dict[str, Any]) -> Any:

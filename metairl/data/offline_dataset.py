@@ -23,7 +23,7 @@ from metairl.data.episodes import Episode, check_sound
 from metairl.data.replay import Replay
 from metairl.envs.termination import Ends, ends_of
 from metairl.tasks import sampling
-from metairl.tasks.cards import SHOWN, TaskCard
+from metairl.tasks.cards import SUPPORT_SIZES, TaskCard
 from metairl.tasks.metaworld_boxes import NAMES
 
 
@@ -41,7 +41,7 @@ def name(card: TaskCard, quality: str, split: str) -> str:
 
 def env_sha256(card: TaskCard) -> str:
     """Hash of the part of a card that determines logged data."""
-    return card.model_copy(update=dict.fromkeys(SHOWN) | {"data": None, "episodes": 1}).sha256
+    return card.model_copy(update=dict.fromkeys(SUPPORT_SIZES) | {"data": None, "episodes": 1}).sha256
 
 
 @dataclass(frozen=True)

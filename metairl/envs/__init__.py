@@ -52,6 +52,6 @@ def make(card: TaskCard, tasks: Tasks, rng: Generator, engine: Kind = "cpu") -> 
 
 
 def spec_of(card: TaskCard) -> Spec:
-    """What a method is told about the environments of a card."""
+    """The sizes of a card's environments."""
     one = sampling.draw(card, 1, torch.Generator())
     return replace(make(card, one, torch.Generator()).spec, skills=sampling.skills(card))

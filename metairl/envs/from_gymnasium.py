@@ -80,8 +80,8 @@ class Foreign:
         return _tensor(self.env.reset(options={"reset_mask": lanes})[0])
 
     def _success(self, infos: dict[str, Any]) -> Array:
-        told = infos.get("success", infos.get("is_success"))
-        return np.zeros(self.lanes, dtype=bool) if told is None else np.asarray(told).astype(bool)
+        success = infos.get("success", infos.get("is_success"))
+        return np.zeros(self.lanes, dtype=bool) if success is None else np.asarray(success).astype(bool)
 
 
 def _tensor(obs: Array) -> Tensor:

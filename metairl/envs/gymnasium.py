@@ -6,7 +6,7 @@
     gymnasium.make_vec("metairl/half-cheetah-vel-v1", num_envs=64)    one batched world; see `gym_vector`
 
 One Gymnasium episode is one trial: K episodes of the card on one task, truncated at its end. An inner
-episode's end is told in `info`, so that whoever adapts can read it:
+episode's end is reported in `info`, where adaptive agents can read it:
 
     episode_index   of the episode that the step was in, from 0
     episode_done    the step ended it

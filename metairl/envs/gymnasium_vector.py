@@ -97,7 +97,7 @@ class TrialVectorEnv(VectorEnv[Obs, Any, NDArray[Any]]):
         return obs, step.reward.numpy().astype(np.float64), np.zeros_like(over), over, infos
 
     def _next_trials(self, over: Mask) -> tuple[Obs, Info]:
-        """New tasks in lanes that are over: what those see first, and what is told about them."""
+        """New tasks in lanes that are over: their first observations and their info."""
         which, tasks = self._draw(int(over.sum()), None)
         self.episode[over] = 0
         if isinstance(self.env, LaneResetEnv):

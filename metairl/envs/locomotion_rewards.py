@@ -24,7 +24,7 @@ def velocity(speed: Tensor, place: Tensor, wanted: Tensor) -> Tensor:
 
 
 def direction(speed: Tensor, place: Tensor, angle: Tensor) -> Tensor:
-    """As fast as it can along a direction, told by its angle."""
+    """Speed along a direction, given by its angle."""
     return (speed * torch.cat([angle.cos(), angle.sin()], dim=1)).sum(1)
 
 

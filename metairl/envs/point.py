@@ -5,7 +5,7 @@
     r = 1 − |p − goal| where |p − goal| ≤ 0.2, else 0      sparse: the goal must be searched for
 
 The goal is never seen. Every episode begins at the origin. A step within 0.2 of a sparse goal is a
-success, and the dense reward is told beside the sparse one, for methods that train on it as PEARL does.
+success, and the dense reward is given beside the sparse one, for methods that train on it as PEARL does.
 """
 
 import torch

@@ -21,7 +21,7 @@ from metairl.core.records import Evaluation, Record
 
 @dataclass(frozen=True)
 class Curve:
-    steps: Floats  # [P], lived in each task before
+    steps: Floats  # [P], of training in each task
     returns: Floats  # [P, tasks]
 
     def area(self) -> Floats:

@@ -44,7 +44,7 @@ class Recipe(Protocol):
 
     @property
     def clock(self) -> int:
-        """What its budget is counted in: steps in worlds, or gradient steps where nothing is lived."""
+        """What its budget is counted in: environment steps, or gradient steps of methods without an environment."""
         ...
 
     def iterate(self, progress: float) -> dict[str, float]: ...
@@ -147,24 +147,24 @@ def meta_test_each(
     inputs: PolicyInputs,
     seed: int,
     spent: StepCounts,
-    lived: int,
+    trained_steps: int,
     engine: Kind = "cpu",
 ) -> list[Evaluation]:
-    """The same where every task has a policy of its own, which has lived so many steps in it before."""
+    """The same with a policy for each task, which was trained on it for so many steps."""
     alone = [
         meta_test(policy, card, tasks.select(index), inputs, seed, spent, engine)
         for index, policy in enumerate(policies)
     ]
-    return [_together(parts, tasks.sha256, lived) for parts in zip(*alone, strict=True)]
+    return [_together(parts, tasks.sha256, trained_steps) for parts in zip(*alone, strict=True)]
 
 
-def _together(parts: Sequence[Evaluation], sha256: str, lived: int) -> Evaluation:
+def _together(parts: Sequence[Evaluation], sha256: str, trained_steps: int) -> Evaluation:
     """Evaluations of one task each, as one of them all."""
     successes = [flag for part in parts for flag in part.success or ()]
     return replace(
         parts[0],
         tasks_sha256=sha256,
-        adapt_steps=sum(part.adapt_steps + lived for part in parts),
+        adapt_steps=sum(part.adapt_steps + trained_steps for part in parts),
         eval_steps=sum(part.eval_steps for part in parts),
         returns=[value for part in parts for value in part.returns],
         lengths=_one_if_equal([length for part in parts for length in part.all_lengths]),

@@ -10,10 +10,10 @@
                         (Gleave et al. 2021, arXiv:2006.13900); 0 the same, 1 the opposite
     starc               √((1 − ρ) / 2), ρ the correlation of the advantages A(s, a) of acting at random under
                         both rewards, γ the method's: no shaping by that γ moves it, nor for which s′ a reward
-                        pays what it pays on average (Skalse et al. 2024, arXiv:2309.15257)
+                        has its mean reward (Skalse et al. 2024, arXiv:2309.15257)
 
 A reward that is of states alone correlates as its canonical form does: its epic is a function of correlation.
-One of states and actions is averaged over actions before, so its epic does not see what actions are paid. One
+One of states and actions is averaged over actions before, so its epic does not see rewards of actions. One
 that reads s′ too, Q(s, a) − γ V(s′), is taken of every triple for epic, on average over s′ for correlation
 and starc, as the wind leads for in-wind. So epic takes V away altogether, and what is left is by how much one
 action is preferred to another. Plans are of an episode, undiscounted.
@@ -93,16 +93,16 @@ def _recovered(
     """Of a reward that was learned beside a policy, in every state of the chart."""
     lanes, states, actions = len(true.chart), true.reward.shape[1], true.chart.probs.shape[2]
     seen = torch.eye(states).expand(lanes, -1, -1)
-    told = make(card, tasks[:], torch.Generator()).task
-    table = policy.table(seen, told, actions).to(true.reward)
-    paid = table.expected(true.chart)
-    alike = correlation(paid.mean(-1), true.reward)
+    task = make(card, tasks[:], torch.Generator()).task
+    table = policy.table(seen, task, actions).to(true.reward)
+    recovered = table.expected(true.chart)
+    alike = correlation(recovered.mean(-1), true.reward)
     chart = windy(true.chart)
     rewards = (true.reward, table.expected(chart))
     best, own = (plan(chart, reward, card.horizon, HARD).policy for reward in rewards)
     lost = value_of(chart, true.reward, best) - value_of(chart, true.reward, own)
     far = distance(alike) if table.then is None else _epic_each(table, true.reward)
-    apart = starc(true.chart, paid, true.reward, table.discount)
+    apart = starc(true.chart, recovered, true.reward, table.discount)
     return {"in-wind": lost, "correlation": alike, "epic": far, "starc": apart}
 
 

@@ -148,10 +148,10 @@ def as_markdown(table: Filled) -> str:
     ]
     marks = footnote_marks(card)
     for cells in table.cells:
-        shown = [
+        texts = [
             f"{ours_text(c)}<br>{published_text(c)}" if ours_text(c) else published_text(c) for c in cells
         ]
-        lines.append(f"| {row_title(cells[0].row, marks)} | " + " | ".join(shown) + " |")
+        lines.append(f"| {row_title(cells[0].row, marks)} | " + " | ".join(texts) + " |")
     lines += ["", *(f"{mark} {card.footnotes[key]}  " for key, mark in marks.items()), ""]
     return "\n".join(lines)
 
@@ -161,9 +161,9 @@ def as_latex(table: Filled) -> str:
     head = r"\begin{tabular}{l" + "r" * len(names) + "}"
     lines = [f"% {table.card.paper}", head, r"\toprule", " & " + " & ".join(names) + r" \\", r"\midrule"]
     for cells in table.cells:
-        shown = [f"${c.ours.mean:.1f} \\pm {c.ours.standard_error:.1f}$" if c.ours else "" for c in cells]
-        if any(shown):
-            lines.append(f"{_latex(cells[0].row.name)} & " + " & ".join(shown) + r" \\")
+        texts = [f"${c.ours.mean:.1f} \\pm {c.ours.standard_error:.1f}$" if c.ours else "" for c in cells]
+        if any(texts):
+            lines.append(f"{_latex(cells[0].row.name)} & " + " & ".join(texts) + r" \\")
         if cells[0].row.published:
             printed = ["" if c.published is None else f"{c.published}" for c in cells]
             lines.append("\\quad published & " + " & ".join(printed) + r" \\")

@@ -109,8 +109,8 @@ def as_csv(matrix: Matrix) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(FIELDS + NUMBERS)
     for line in lines(matrix):
-        shown = line | {"seeds": " ".join(map(str, line["seeds"]))}
-        writer.writerow([f"{value:.4f}" if isinstance(value, float) else value for value in shown.values()])
+        fields = line | {"seeds": " ".join(map(str, line["seeds"]))}
+        writer.writerow([f"{value:.4f}" if isinstance(value, float) else value for value in fields.values()])
     return text.getvalue()
 
 
@@ -141,10 +141,10 @@ def whole_text(cell: Cell) -> list[str]:
     """What the matrix says in a cell, line by line."""
     mean, error = cell.whole()
     worth = cell.score(mean, cell.episodes)
-    told = [f"{mean:.2f} ± {error:.2f}"]
+    texts = [f"{mean:.2f} ± {error:.2f}"]
     if worth is not None:
-        told.append(f"score {worth:.3f}")
-    return told if cell.relation in (OWN, TRAINING) else [*told, cell.relation]
+        texts.append(f"score {worth:.3f}")
+    return texts if cell.relation in (OWN, TRAINING) else [*texts, cell.relation]
 
 
 def draw(matrix: Matrix, path: Path) -> None:
@@ -196,8 +196,8 @@ def _panel(axis: Any, matrix: Matrix, column: str) -> None:
 
 def _shown(matrix: Matrix, row: Row) -> list[str]:
     cells = [row.cells[column] for column in matrix.columns]
-    told = ["<br>".join(whole_text(cell)) if cell else "" for cell in cells]
-    return [row.name, f"{row.steps:,}", str(len(row.seeds)), *told]
+    texts = ["<br>".join(whole_text(cell)) if cell else "" for cell in cells]
+    return [row.name, f"{row.steps:,}", str(len(row.seeds)), *texts]
 
 
 def _curve(cell: Cell, wide: int) -> list[str]:

@@ -70,7 +70,7 @@ def copy_for_task(
 
 
 def alike(card: TaskCard, other: TaskCard, task_observed: bool) -> bool:
-    """Whether a policy trained on one card can act on the other; one that is told the task needs equal
+    """Whether a policy trained on one card can act on the other; one that observes the task needs equal
     task parameters too."""
     here, there = spec_of(card), spec_of(other)
     same = (here.obs, here.actions, here.discrete) == (there.obs, there.actions, there.discrete)

@@ -84,8 +84,8 @@ def expert_for(card: TaskCard, method: str | None, encoder: str | None) -> tuple
         return method, encoder
     if card.world not in OF_WORLD:
         raise UsageError(f"no expert is known for a {card.world} world: name a method with --expert")
-    usual, told = OF_WORLD[card.world]
-    return usual, encoder or (None if card.split.train == 1 else told)
+    usual, for_task = OF_WORLD[card.world]
+    return usual, encoder or (None if card.split.train == 1 else for_task)
 
 
 def policies(

@@ -48,7 +48,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Support:
-    """What is shown of one held-out task: steps in a row, T of them."""
+    """The support of one held-out task: T consecutive steps."""
 
     obs: Array  # [T, O]
     action: Array  # [T, A]
@@ -134,7 +134,7 @@ def load(where: str, task: str, seed: int) -> Outside:
 
 
 def inputs(card: TaskCard) -> PolicyInputs:
-    """Rewards are seen inside a trial, unless something was shown before it."""
+    """Rewards are observed inside a trial, unless the agent had support before it."""
     return PolicyInputs(reward=card.data is None)
 
 

@@ -104,7 +104,7 @@ def _judged(folder: RunFolder, elsewhere: Sequence[str], split: str, threads: in
 
 
 def _retained(request: Request, policy: Evaluable, spent: protocol.StepCounts) -> Column:
-    """None for what is shown of a task before the trial: of this sample nothing was logged."""
+    """None for methods with support before the trial: there is no dataset of this sample."""
     if isinstance(policy, IRLMethod) or infers_from_support(request, policy):
         return None
     tasks = training_sample(request.card)

@@ -59,10 +59,12 @@ class Score(Strict):
     source: str  # where the two numbers come from
 
 
-Shown = Literal["demos", "examples", "comparisons", "labels", "questions"]  # how much of a task is told
-Setting = Literal["horizon", "episodes", "skill", "goals", "data"] | Shown
-SHOWN: tuple[Shown, ...] = get_args(Shown)
-OPTIONAL_IN_HASH = ("physics", "arm", "data", *SHOWN)  # than some records
+SupportSize = Literal[
+    "demos", "examples", "comparisons", "labels", "questions"
+]  # how much support methods get
+Setting = Literal["horizon", "episodes", "skill", "goals", "data"] | SupportSize
+SUPPORT_SIZES: tuple[SupportSize, ...] = get_args(SupportSize)
+OPTIONAL_IN_HASH = ("physics", "arm", "data", *SUPPORT_SIZES)  # than some records
 
 
 class TaskCard(Strict):
@@ -82,8 +84,8 @@ class TaskCard(Strict):
     physics: Physics | None = None  # of bodies that MuJoCo steps
     arm: Arm | None = None  # of Meta-World, which MuJoCo steps too
     data: str | None = None  # quality of the logs that come with its tasks; None: there are none
-    demos: Count | None = None  # episodes of them that are shown of a held-out task; None: not said
-    examples: Count | None = None  # states of success that are shown of a task; None: not said
+    demos: Count | None = None  # demonstrations of a held-out task; None: not set
+    examples: Count | None = None  # success states of a task; None: not set
     comparisons: Count | None = None  # answers about its logs that a task is inferred from; None: not said
     questions: Count | None = None  # that may be asked about training tasks; None: as the method says
     labels: Count | None = None  # transitions of a held-out task's logs that tell their reward; None: all
@@ -270,7 +272,7 @@ class BoardCard(Strict):
     metric: Metric  # from 0 to 100: scores and success
     columns: list[Column] = Field(min_length=1)
     seeds: Count = 3  # a row with fewer in a column has no interval there
-    max_steps: Count | None = None  # of training, in any run; None: the budget is shown, not bounded
+    max_steps: Count | None = None  # training budget of any run; None: reported, not bounded
     notes: str = ""
 
     @model_validator(mode="after")

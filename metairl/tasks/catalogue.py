@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from metairl.core.errors import CardError, UsageError, nearest
-from metairl.tasks.cards import SHOWN, BoardCard, Card, TableCard, TaskCard, read, read_toml
+from metairl.tasks.cards import SUPPORT_SIZES, BoardCard, Card, TableCard, TaskCard, read, read_toml
 from metairl.tasks.constitution_card import Constitution
 from metairl.tasks.metaworld_boxes import NAMES
 from metairl.tasks.search_space_card import Space
@@ -95,7 +95,7 @@ def tuned(method: str, asked: str) -> tuple[dict[str, Any], Path | None]:
 
 
 def _tuned_name(asked: str) -> str:
-    return _full_name(task(asked).model_copy(update=dict.fromkeys(SHOWN)))
+    return _full_name(task(asked).model_copy(update=dict.fromkeys(SUPPORT_SIZES)))
 
 
 def _files(folder: str) -> dict[str, Path]:

@@ -1,10 +1,11 @@
 """Numbers worked out by hand."""
 
+import pytest
 import torch
 from torch import tensor
 from torch.testing import assert_close
 
-from metairl.core.losses import categorical_entropy, clipped_surrogate, gae, mean, standardised
+from metairl.core.losses import categorical_entropy, clipped_surrogate, expectile, gae, mean, standardised
 from metairl.core.networks import RescaledValueHead, sample_categorical
 from metairl.core.rng import stream
 
@@ -67,3 +68,17 @@ def test_steps_that_do_not_count_change_nothing() -> None:
     assert_close(head.mean, tensor([2.0, 2.0, 0.0]))
     head.follow(tensor([[5.0, 5.0]]), tensor([[1.0, 0.0]]))
     assert_close(head.mean, tensor([5.0, 2.0, 0.0]))
+
+
+def test_expectile_by_hand() -> None:
+    u = torch.tensor([1.0, -2.0, 0.0, 0.5])
+    torch.testing.assert_close(expectile(u, 0.7), torch.tensor([0.7, 1.2, 0.0, 0.175]))
+    torch.testing.assert_close(expectile(u, 0.5), u.square() / 2)  # the mean, as in plain regression
+
+
+@pytest.mark.parametrize("tau, value", [(0.5, 2.0), (0.8, 3.2)])
+def test_the_expectile_of_two_numbers(tau: float, value: float) -> None:
+    """Of 0 and 4: τ (4 − v) = (1 − τ) v, so v = 4 τ."""
+    v = torch.tensor(value, requires_grad=True)
+    expectile(torch.tensor([0.0, 4.0]) - v, tau).sum().backward()
+    assert v.grad is not None and abs(v.grad.item()) < 1e-6

@@ -325,7 +325,7 @@ def test_expanded_intervals_of_ten_seeds_hold_the_truth(statistic: Statistic) ->
 @pytest.mark.parametrize("statistic", [iqm, mean])
 @pytest.mark.parametrize("seeds", [5, 10])
 def test_coverage(draw: Draw, statistic: Statistic, seeds: int) -> None:
-    """The figures of docs/statistics.md: `pytest -m slow tests/evaluation/test_confidence_intervals.py -s` prints them."""
+    """The figures of docs/statistics.md; run this file with `pytest -m slow -s` to print them."""
     plain, expanded = coverage(draw, statistic, seeds, repeated=10_000, resamples=5000)
     print(f"\n{statistic.__name__}, {draw.__name__}, {seeds} seeds: {plain:.1f} {expanded:.1f}")
     if seeds == 10:

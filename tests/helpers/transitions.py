@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from metairl.core.types import EncodedTransitions, Spec
 
@@ -33,3 +34,9 @@ def constant(network: torch.nn.Module, to: float) -> None:
     for weight in network.parameters():
         weight.data.zero_()
     list(network.parameters())[-1].data.fill_(to)
+
+
+def embedded() -> tuple[EncodedTransitions, Tensor]:
+    """The same transitions as from an encoder that is trained, and their z."""
+    z = moves().z.clone().requires_grad_()
+    return replace(moves(), z=z), z

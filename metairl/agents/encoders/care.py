@@ -1,4 +1,4 @@
-"""CARE: the told task chooses among shared representations (Sodhani et al. 2021, arXiv:2102.06177).
+"""CARE: the observed task selects among shared representations (Sodhani et al. 2021, arXiv:2102.06177).
 
     e     = W c
     α     = softmax(f_α(e)),    h = Σ_k α_k f_k([o, e])

@@ -27,10 +27,10 @@ class SupportEncoder(nn.Module):
         self.width = self.inner.obs_encoder.width + self.inner.width  # Z
 
     def initial(self, lanes: int) -> State:
-        raise NotImplementedError("acts by what it is told of a task before, not by what it lives")
+        raise NotImplementedError("conditioned on support before it acts, not on its own history")
 
     def forward(self, context: Context, state: State) -> Encoding:
-        raise NotImplementedError("acts by what it is told of a task before, not by what it lives")
+        raise NotImplementedError("conditioned on support before it acts, not on its own history")
 
     def infer_posterior(self, evidence: Batch) -> tuple[Tensor, Tensor]:
         """h of consecutive transitions a task, [B, Z], and the encoder's own loss."""

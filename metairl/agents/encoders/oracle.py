@@ -1,4 +1,4 @@
-"""The task is told: the learner reads the observation and the task's own parameters.
+"""The oracle: the learner reads the observation and the task's parameters.
 
     z_t = [o_t, c],  or [o_t, W c] where the task is embedded
 

@@ -15,7 +15,7 @@ are off by default:
     sampling = false    z is the mean of q instead of a draw
     ignore_zero_reward  the product is of steps with a reward alone: where rewards are rare, an episode that
                         finds nothing leaves the prior as it is, and the next draw searches elsewhere.
-                        Losses of a task that has paid nothing yet are at the prior's mean, away from draws
+                        Losses of a task without any reward yet are at the prior's mean, away from draws
     dynamics            f also reads o′, for tasks that differ in how things move
 """
 

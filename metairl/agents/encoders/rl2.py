@@ -11,8 +11,8 @@ Departures: no weight normalisation; actor and critic read the same recurrent fe
 default, make it easier to learn which action was good in which state:
 
     remember   b = the initial bias of the gate that keeps h, so that it is not forgotten from the start
-    pairs      φ = [o_t, r_{t−1}, d_{t−1}, p, r_{t−1} p],  p = [1, o_{t−1}] ⊗ a_{t−1}: what was done where
-               and what it paid
+    pairs      φ = [o_t, r_{t−1}, d_{t−1}, p, r_{t−1} p],  p = [1, o_{t−1}] ⊗ a_{t−1}: the action in its state
+               and its reward
     recall     z_t = [h_t, (K h_t) o_t], K h_t a matrix [recall, O]: what memory holds about this state
     beside     z_t = [h_t, o_t]: what is seen need not pass through memory, which off-policy critics ask for
 """

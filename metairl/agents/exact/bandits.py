@@ -9,7 +9,7 @@ With s_i successes and f_i failures of arm i, and the prior p_i ~ U[0, 1] = Beta
     ucb1       argmax_i m_i + c √(2 ln t / (1 + s_i + f_i)),   t pulls so far, at least 1
     ε-greedy   argmax_i m_i with probability 1 − ε, else any arm
     greedy     argmax_i m_i
-    best arm   argmax_i p_i, told the arms: the bound
+    best arm   argmax_i p_i, given the arms: an upper bound
 
 Departures: ties are broken at random everywhere. UCB1 uses the posterior mean and counts the prior as one
 pull, so that no arm must be tried first; c and ε are chosen on validation tasks (benchmarks/tuned).
@@ -89,7 +89,7 @@ class Greedy(CountingRule):
 
 class BestArm(CountingRule):
     def score(self, wins: Tensor, losses: Tensor, context: Context, rng: Generator) -> Tensor:
-        assert context.task is not None, "the bound is told the arms"
+        assert context.task is not None, "the bound observes the arms"
         return context.task
 
 

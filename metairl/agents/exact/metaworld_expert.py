@@ -1,4 +1,4 @@
-"""The expert of Meta-World: the package's own scripted policy of every skill, told the task and its target.
+"""The expert of Meta-World: the package's own scripted policy of every skill, which observes the task and its target.
 
 a = clip(π_skill(o with the target in it), −1, 1)
 
@@ -26,7 +26,7 @@ class Scripted:
         return ()
 
     def act(self, context: Context, state: State, rng: Generator) -> tuple[Tensor, State]:
-        assert context.task is not None, "the task is told"
+        assert context.task is not None, "an expert observes the task"
         seen = torch.cat([context.obs[:, 0, :-3], context.task[:, TARGET]], dim=1).double().numpy()
         skills = context.task[:, : len(NAMES)].argmax(1).tolist()
         with warnings.catch_warnings():  # each step far from its goal warns that it will be clipped

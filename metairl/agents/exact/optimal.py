@@ -1,4 +1,4 @@
-"""The best that can be done on a chart, by somebody who is told the task: its chart and its reward."""
+"""The optimal policy of a finite MDP, which observes the task: its dynamics and its reward."""
 
 import torch
 from torch import Generator, Tensor
@@ -25,6 +25,6 @@ class Optimal:
         return plans[torch.arange(len(now)), clock, now], (plans, clock + 1)
 
     def _plans(self, context: Context) -> Tensor:
-        assert self.spec.chart and context.task is not None, "on charts, told the task"
-        told = FINITE_MDPS[self.spec.chart](context.task, self.spec.obs, self.spec.actions)
-        return plan(told.chart, told.reward, self.spec.horizon, HARD).policy.argmax(-1)
+        assert self.spec.chart and context.task is not None, "a finite MDP, observed"
+        mdp = FINITE_MDPS[self.spec.chart](context.task, self.spec.obs, self.spec.actions)
+        return plan(mdp.chart, mdp.reward, self.spec.horizon, HARD).policy.argmax(-1)

@@ -1,4 +1,4 @@
-"""The bound of a point that is told its goal: straight there, and stay.
+"""The expert of the point environments, which observes the goal: straight there, and stay.
 
 a = (goal − p) / 0.1, no component beyond 1
 """
@@ -18,6 +18,6 @@ class Straight:
         return ()
 
     def act(self, context: Context, state: State, rng: Generator) -> tuple[Tensor, State]:
-        assert context.task is not None, "the goal is told"
+        assert context.task is not None, "an expert observes the goal"
         way = (context.task - context.obs[:, 0]) / STRIDE
         return way / torch.linalg.vector_norm(way, float("inf"), dim=1, keepdim=True).clamp(min=1), state

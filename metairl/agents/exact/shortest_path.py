@@ -1,4 +1,4 @@
-"""The bounds of maze rows: told the map, they go to a neighbouring square that is nearer to the goal.
+"""Upper bounds in the mazes: they observe the map and go to a neighbouring square nearer to the goal.
 
     a = argmin_a D(x + a),   D the number of moves to the goal
 
@@ -26,7 +26,7 @@ class ShortestPath:
 
     def act(self, context: Context, state: State, rng: Generator) -> tuple[Tensor, State]:
         far, here = state
-        plans, far, last, begins = told(context, far)
+        plans, far, last, begins = read_task(context, far)
         here = find(plans, START).where(begins.unsqueeze(1), here + MOVES[last])
         return nearer(far, here), (far, here)
 
@@ -40,7 +40,7 @@ class ShortestWalk:
 
     def act(self, context: Context, state: State, rng: Generator) -> tuple[Tensor, State]:
         far, here, facing = state
-        plans, far, last, begins = told(context, far)
+        plans, far, last, begins = read_task(context, far)
         floor = floor_of(plans)
         start, heading = first_pose(plans, floor)
         here, facing, _ = walk(floor, here, facing, last)
@@ -51,9 +51,9 @@ class ShortestWalk:
         return turn.where(off.abs() > TURN / 2, FORWARD), (far, here, facing)
 
 
-def told(context: Context, far: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def read_task(context: Context, far: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The plans, distances in them (found in a trial's first step), the last action, whether lanes begin."""
-    assert context.task is not None, "the bound is told the map"
+    assert context.task is not None, "the bound observes the map"
     plans, last = context.task.view_as(far), context.prev_action[:, 0]
     begins = (context.prev_done[:, 0] == 1) | (last.sum(1) == 0)
     return plans, far if last.any() else distances(plans), last.argmax(1), begins

@@ -8,7 +8,7 @@ With the posterior of posterior.py, P̄ and m̄ its means, n visits, t steps so 
     beb        P̄,  m̄ + β / (1 + n)                                   Kolter & Ng 2009
     greedy     P̄,  m̄
     ε-greedy   P̄,  m̄;  any action with probability ε
-    bound      the true P and m, told
+    bound      the true P and m, observed
 
 The samplers' prior mean of rewards is μ₀, that of the tasks unless set. The printed PSRL and OPSRL columns
 are those of the public TabulaRL agents, whose default is μ₀ = 0 (docs/methods/tabular.md).
@@ -162,7 +162,7 @@ class EpsilonGreedy(Greedy):
 
 class ValueIteration(PlanningRule):
     def plan(self, known: Posterior, context: Context, rng: Generator) -> Tensor:
-        assert context.task is not None, "the bound is told the MDP"
+        assert context.task is not None, "the bound observes the MDP"
         states, actions = self.spec.obs, self.spec.actions
         transitions = context.task[:, : states * actions * states].view(-1, states, actions, states)
         rewards = context.task[:, states * actions * states :].view(-1, states, actions)

@@ -1,4 +1,4 @@
-"""Any right sentence, each as likely as the others, of a ring of tokens (envs/tokens.py); told the task.
+"""Any right sentence, each as likely as the others, of a ring of tokens (envs/tokens.py); it observes the task.
 
 n_0(t) = [t is the last token],   n_{k+1}(t) = n_k(t − 1) + n_k(t + 1)      ways to end in k steps
 π(t′ | t) = n_{k−1}(t′) / n_k(t)   for t′ beside t, k steps before the end
@@ -23,7 +23,7 @@ class AnyRight:
         return ()
 
     def act(self, context: Context, state: State, rng: Generator) -> tuple[Tensor, State]:
-        assert context.task is not None, "it is told the task"
+        assert context.task is not None, "an expert observes the task"
         widths = [self.tokens, self.tokens, self.horizon]
         prompt, token, place = torch.split(context.obs[:, 0], widths, dim=1)
         last = (prompt.argmax(1) + context.task[:, 0].long()) % self.tokens

@@ -1,6 +1,6 @@
 """MAML: model-agnostic meta-learning (Finn et al. 2017, arXiv:1703.03400), for reinforcement learning.
 
-A trial's first K − 1 episodes are lived with θ, its last with what one gradient step on them made of θ:
+A trial's first K − 1 episodes are played with θ, its last with θ after one gradient step on them:
 
     R_t = Σ_{u ≥ t} γ^{u−t} r_u  of its episode,   Â = R − φ(o, t) · w,   w = argmin Σ (R − φ · w)² + λ |w|²
     L_i(θ) = −E[ log π_θ(a | o) Â ]            over the first K − 1 episodes of task i
@@ -62,19 +62,19 @@ class MAML(nn.Module):
         self.policy = PolicyHead(spec, width, config.hidden)
 
     def initial(self, lanes: int) -> State:
-        """What was lived so far, [B, (K − 1) H, …], how many steps and episodes, and θ_i − θ."""
+        """The trial so far, [B, (K − 1) H, …], how many steps and episodes, and θ_i − θ."""
         steps = self.spec.horizon * (self.spec.episodes - 1)
         action = torch.zeros(lanes, steps, dtype=torch.long)
         if not self.spec.discrete:
             action = torch.zeros(lanes, steps, self.spec.actions)
-        lived = (
+        history = (
             torch.zeros(lanes, steps, self.width),
             action,
             torch.zeros(lanes, steps),
             torch.zeros(lanes, steps),
         )
         counted = torch.zeros(lanes, dtype=torch.long), torch.zeros(lanes, dtype=torch.long)
-        return *lived, *counted, *(torch.zeros(lanes, *weight.shape) for weight in self.theta().values())
+        return *history, *counted, *(torch.zeros(lanes, *weight.shape) for weight in self.theta().values())
 
     def act_with_state(
         self, z: Tensor, context: Context, memory: State, rng: Generator, explore: bool

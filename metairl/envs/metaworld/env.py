@@ -2,7 +2,7 @@
 
     o = seen now, seen a step ago, goal        18 + 18 + 3 numbers; the goal is zero where it is hidden
     r = the skill's own reward, 0 to 10;       success = the skill's own, at this very step
-    p = which skill, its target, its goal      50 + 3 + 6 numbers, for methods that are told the task
+    p = which skill, its target, its goal      50 + 3 + 6 numbers, for methods that observe the task
 
 A task is a skill and a goal, see `metairl.tasks.metaworld_goals`. Lanes of one skill share a scene, and all scenes one
 pool of threads. An episode ends at its horizon alone; a lane whose simulation diverges ends too, with no

@@ -12,7 +12,7 @@ Margins are distances at the beginning of the episode. The formulas differ in ho
     grasp    |finger − object| against a margin of the finger's own distance to where the object was
     pinch    the finger's signed distance, against a margin of the object's distance to where the finger was
     squeeze  as pinch; hold = both fingers within `slack` of the object where cage > 0.95 else 0,
-             and always (hold + cage) / 2: what the gripper is told does not count
+             and always (hold + cage) / 2: the gripper's action does not count
 
 "Where the finger was" is, in the package, a live view of where it is: so it is here.
 """

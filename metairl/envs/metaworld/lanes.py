@@ -73,7 +73,7 @@ class Lanes:
         return pad(seen, (0, SEEN - seen.shape[1]))
 
     def goal(self) -> Tensor:
-        """[B, 3], as it is shown where it is shown."""
+        """[B, 3], the goal, where it is observed."""
         where = self.skill.goal(self.scene) if self.skill.goal else self.was.target
         low, high = self.goal_space
         return torch.minimum(torch.maximum(where, low), high)

@@ -1,4 +1,4 @@
-"""What the skill `reach` asks for: where the fingertips are, told as its target and as half of its goal."""
+"""The goal of the skill `reach`: the position of the fingertips, its target and half of its task parameters."""
 
 import torch
 from torch import Tensor

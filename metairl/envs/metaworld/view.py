@@ -131,7 +131,7 @@ class Now:
 
     @property
     def grip(self) -> Tensor:
-        """How hard the gripper is told to close, [B], from −1 to 1."""
+        """The gripper's action, [B], from −1 to 1."""
         return self.action[:, 3]
 
 

@@ -4,7 +4,7 @@
     bodies   MuJoCo's bodies with what their tasks ask of them
     arms     Meta-World's arm and its scenes
 
-What is shown is a rollout of its own, on held-out tasks; what is judged does not know of it.
+A film is a rollout of its own on held-out tasks, apart from the evaluation.
 """
 
 from collections.abc import Iterator

@@ -44,7 +44,7 @@ class Life:
 
 @dataclass(frozen=True)
 class Case:
-    """What is shown of one task."""
+    """The rollouts of one task."""
 
     skill: str
     goal: Tensor  # [6]
@@ -83,8 +83,8 @@ class Stage:
 
 def shoot(policy: Policy, card: TaskCard, tasks: Tasks, inputs: PolicyInputs, seed: int) -> Film:
     """`tasks`: the still has a row an episode, the first of a task above its next."""
-    shown = cases(policy, card, tasks, inputs, seed)
-    return Film("tasks", _still(shown), _frames(shown), FRAMES_A_SECOND)
+    rollouts = cases(policy, card, tasks, inputs, seed)
+    return Film("tasks", _still(rollouts), _frames(rollouts), FRAMES_A_SECOND)
 
 
 def cases(policy: Policy, card: TaskCard, tasks: Tasks, inputs: PolicyInputs, seed: int) -> list[Case]:
@@ -110,10 +110,10 @@ def cases(policy: Policy, card: TaskCard, tasks: Tasks, inputs: PolicyInputs, se
     ]
 
 
-def _still(shown: list[Case]) -> Picture:
+def _still(rollouts: list[Case]) -> Picture:
     """Moments of every episode from its beginning to its end."""
     rows = []
-    for case in shown:
+    for case in rollouts:
         with closing(Stage(case)) as stage:
             for episode, life in enumerate(case.lives):
                 some = np.linspace(0, len(life.poses) - 1, MOMENTS).astype(int).tolist()
@@ -121,13 +121,13 @@ def _still(shown: list[Case]) -> Picture:
     return np.concatenate([np.concatenate(row, axis=1) for row in rows])
 
 
-def _frames(shown: list[Case]) -> Iterator[Picture]:
-    stages = [Stage(case) for case in shown]
+def _frames(rollouts: list[Case]) -> Iterator[Picture]:
+    stages = [Stage(case) for case in rollouts]
     try:
-        for episode in range(len(shown[0].lives)):
-            longest = max(len(case.lives[episode].poses) for case in shown)
+        for episode in range(len(rollouts[0].lives)):
+            longest = max(len(case.lives[episode].poses) for case in rollouts)
             for moment in moments(longest, STRIDE):
-                both = zip(stages, shown, strict=True)
+                both = zip(stages, rollouts, strict=True)
                 frame = tiled([_pane(stage, case, episode, moment) for stage, case in both])
                 yield frame
         yield from [frame] * LINGER

@@ -26,7 +26,7 @@ from metairl.tasks.cards import Physics, TaskCard
 FRAMES_A_SECOND = 15
 STRIDE = 2  # steps between frames
 MOMENTS = 5  # of an episode in the still
-RECENT = 10  # steps over which the speed that is shown is taken; of one step it would flicker
+RECENT = 10  # steps over which the displayed speed is averaged; that of one step flickers
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Life:
 
 @dataclass(frozen=True)
 class Case:
-    """What is shown of one task."""
+    """The rollouts of one task."""
 
     parameters: dict[str, list[float]]
     lives: list[Life]
@@ -55,8 +55,8 @@ class Case:
 def shoot(policy: Policy, card: TaskCard, tasks: Tasks, inputs: PolicyInputs, seed: int) -> Film:
     """`tasks`: the still has a row an episode, the first of a task above its next."""
     assert card.physics
-    shown = cases(policy, card, tasks, inputs, seed)
-    return Film("tasks", _still(card.physics, shown), _frames(card.physics, shown), FRAMES_A_SECOND)
+    rollouts = cases(policy, card, tasks, inputs, seed)
+    return Film("tasks", _still(card.physics, rollouts), _frames(card.physics, rollouts), FRAMES_A_SECOND)
 
 
 def cases(policy: Policy, card: TaskCard, tasks: Tasks, inputs: PolicyInputs, seed: int) -> list[Case]:
@@ -77,24 +77,24 @@ def cases(policy: Policy, card: TaskCard, tasks: Tasks, inputs: PolicyInputs, se
     ]
 
 
-def _still(physics: Physics, shown: list[Case]) -> Picture:
+def _still(physics: Physics, rollouts: list[Case]) -> Picture:
     """Moments of every episode from its beginning to its end."""
     with closing(Stage(physics)) as stage:
         rows = []
-        for case in shown:
+        for case in rollouts:
             for episode, life in enumerate(case.lives):
                 some = torch.linspace(0, len(life.poses) - 1, MOMENTS).long().tolist()
                 rows.append([_pane(stage, case, episode, moment) for moment in some])
     return np.concatenate([np.concatenate(row, axis=1) for row in rows])
 
 
-def _frames(physics: Physics, shown: list[Case]) -> Iterator[Picture]:
+def _frames(physics: Physics, rollouts: list[Case]) -> Iterator[Picture]:
     """An episode begins in all panes at once; a body that is through with it waits for the others."""
     with closing(Stage(physics)) as stage:
-        for episode in range(len(shown[0].lives)):
-            longest = max(len(case.lives[episode].poses) for case in shown)
+        for episode in range(len(rollouts[0].lives)):
+            longest = max(len(case.lives[episode].poses) for case in rollouts)
             for moment in moments(longest, STRIDE):
-                frame = tiled([_pane(stage, case, episode, moment) for case in shown])
+                frame = tiled([_pane(stage, case, episode, moment) for case in rollouts])
                 yield frame
     yield from [frame] * LINGER
 

@@ -52,16 +52,16 @@ def ways(policy: Policy, card: TaskCard, tasks: Tasks, inputs: PolicyInputs, see
     env = Watched(make(card, tasks, stream("film", card.id, seed)), lambda env: env.place)
     came = outcome(policy, env, stream("film", "act", card.id, seed), inputs)
     places = env.history  # [B, T, 2]
-    shown = []
+    columns = []
     for lane, plan in enumerate(tasks["plan"]):
         goal = (find(plan[None], GOAL) + 0.5).float()
         episodes = spans(came, lane, card.episodes)
         found = [bool(came.success[lane, span][-1]) for span in episodes]
-        shown.append([
+        columns.append([
             Way(plan, torch.cat([places[lane, span], goal[: int(there)]]), there)
             for span, there in zip(episodes, found, strict=True)
         ])  # fmt: skip
-    return shown
+    return columns
 
 
 def _still(mazes: list[list[Way]]) -> Picture:

@@ -17,7 +17,7 @@ from metairl.experiments.tracking.console import draws
 
 EVERY = 2.0  # seconds between glances into records
 EACH = 0.02  # and for every run that is glanced at: hundreds of them are many reads on a shared disk
-SHOWN = 20  # rows of a table
+MAX_ROWS = 20  # rows of a table
 ORDER: tuple[State, ...] = ("failed", "running", "elsewhere", "waiting", "completed")
 
 
@@ -85,7 +85,7 @@ class View:
         counts: Counter[State] = Counter(row.state for row in rows)
         title = ", ".join(f"{counts[state]} {state}" for state in ORDER if counts[state])
         table = Table("run", "state", "steps", "steps/s", "left", "return", box=None, title=title)
-        for row in sorted(rows, key=lambda row: ORDER.index(row.state))[:SHOWN]:
+        for row in sorted(rows, key=lambda row: ORDER.index(row.state))[:MAX_ROWS]:
             table.add_row(row.job.name, row.state, *self._progress(row))
         return table
 

@@ -1,4 +1,4 @@
-"""Sinks: where a run's records are shown while it goes. Records on disk are the truth; a sink may miss some.
+"""Sinks: where a run's records are displayed while it trains. Records on disk are authoritative; a sink may miss some.
 
     sink.start(run)        once, with what run.json says
     sink.write(record)     for every record, in the order of the run folder

@@ -1,13 +1,14 @@
 """SAC's equations on networks whose outputs are known."""
 
-from math import exp, log, pi
+from dataclasses import replace
+from math import log, pi
 
 import pytest
 import torch
 from torch import Tensor
 
 from metairl.agents.rl.sac import SAC, Config
-from metairl.core.networks import Ensemble, Squashed, follow, frozen_copy
+from metairl.core.networks import Ensemble
 from metairl.core.rng import stream
 from metairl.core.types import EncodedTransitions, Spec
 
@@ -87,35 +88,41 @@ def test_the_policy_moves_no_critic() -> None:
     assert all(g is None for g in torch.autograd.grad(loss, list(sac.critic.parameters()), allow_unused=True))
 
 
-def test_the_target_follows_at_its_rate() -> None:
-    fast = Ensemble(2, 3, 4)
-    slow = frozen_copy(fast)
-    before = [weight.clone() for weight in slow.parameters()]
-    for weight in fast.parameters():
-        weight.data += 1.0
-    follow(slow, fast, 0.25)
-    for weight, was in zip(slow.parameters(), before, strict=True):
-        torch.testing.assert_close(weight, was + 0.25)
-        assert not weight.requires_grad
+def test_each_family_s_policy_loss_has_its_own_temperature() -> None:
+    """α = 1 and e⁻⁴⁰ for the same draws: α log π − 1, so the second family's loss is −Q alone."""
+    sac = learner(per_family=True)
+    for weight in sac.policy.parameters():
+        weight.data.zero_()
+    sac.log_alpha.data = torch.tensor([0.0, -40.0])
+    alone = {}
+    for family in (0, 1):
+        one = replace(moves(torch.tensor([[0.0]])), family=torch.tensor([family]))
+        alone[family] = sac.losses(one, stream("a"))["policy"].item()
+    rng = stream("a")
+    torch.randn(1, 1, 1, generator=rng)  # for the target
+    u = torch.randn(1, 1, 1, generator=rng).item()
+    log_prob = -(u**2) / 2 - log(2 * pi) / 2 - log(1 - torch.tensor(u).tanh().item() ** 2)
+    assert alone[0] == pytest.approx(log_prob - 1.0, rel=1e-4)
+    assert alone[1] == pytest.approx(-1.0)
 
 
-def test_members_are_networks_of_their_own() -> None:
-    torch.manual_seed(0)
-    both = Ensemble(2, 3, 8)
-    x = torch.randn(5, 4, 3)
-    said = both(x)
-    assert said.shape == (2, 5, 4)
-    for member in range(2):
-        h = (x @ both.weights[0][member] + both.biases[0][member]).relu()
-        alone = (h @ both.weights[1][member] + both.biases[1][member]).squeeze(-1)
-        torch.testing.assert_close(said[member], alone)
+def test_each_family_s_target_counts_its_own_entropy() -> None:
+    """y = 0.5 + 0.9 (3 − α log π): the families' critic losses differ by α alone."""
+    sac = learner(per_family=True, gamma=0.9)
+    for weight in sac.policy.parameters():
+        weight.data.zero_()
+    sac.log_alpha.data = torch.tensor([0.0, -40.0])
+    one = replace(moves(torch.tensor([[1.0]])), family=torch.tensor([1]))
+    y = 0.5 + 0.9 * 3
+    by_hand = ((1 - y) ** 2 + (2 - y) ** 2) / 2
+    assert sac.losses(one, stream("a"))["critic"].item() == pytest.approx(by_hand)
+    other = replace(one, family=torch.tensor([0]))
+    assert sac.losses(other, stream("a"))["critic"].item() != pytest.approx(by_hand, rel=1e-3)
 
 
-def test_a_squashed_draw_has_the_density_it_says() -> None:
-    """∫ π(a) da = 1 over (−1, 1), from log-probabilities of a grid of draws."""
-    pi_ = Squashed(torch.tensor([0.3]), torch.tensor([-0.5]))
-    action, log_prob = Squashed(pi_.mean.expand(20_000, 1), pi_.log_std.expand(20_000, 1)).draw(stream("u"))
-    assert action.abs().max() < 1
-    inverse = (-log_prob).exp().mean().item()  # E[1 / π(a)] is the length of the interval
-    assert inverse == pytest.approx(2.0, rel=0.1)
-    assert exp(pi_.log_std.item()) < 1
+def test_the_policy_s_loss_does_not_train_the_encoder() -> None:
+    sac = learner()
+    z = torch.randn(1, 1, 2, requires_grad=True)
+    losses = sac.losses(replace(moves(torch.tensor([[1.0]])), z=z), stream("a"))
+    losses["policy"].backward(retain_graph=True)
+    assert z.grad is None

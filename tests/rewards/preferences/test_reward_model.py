@@ -10,13 +10,10 @@ from torch.testing import assert_close
 
 from metairl.core.rng import stream
 from metairl.core.types import Spec
-from metairl.data.replay import Replay
 from metairl.rewards.preferences import reward_model, teachers
-from metairl.rewards.preferences import segment_pairs as segments
-from metairl.rewards.preferences.query_selection import SCORES, disagreement, select
 from metairl.rewards.preferences.reward_model import PreferenceReward
 from metairl.rewards.preferences.segment_pairs import Pairs
-from metairl.rewards.preferences.teachers import TrueReward, agreement
+from metairl.rewards.preferences.teachers import TrueReward
 
 SPEC = Spec(obs=2, actions=1, discrete=False, horizon=6, episodes=1, params=1)
 
@@ -167,83 +164,3 @@ def pairs_of(count: int, length: int = 3) -> Pairs:
         torch.ones(count, 2, length),
         torch.zeros(count, 1),
     )
-
-
-def answers_to(rewards: list[list[list[float]]], **faults: float) -> teachers.Answers:
-    given = tensor(rewards)
-    pairs = pairs_of(*given.shape[::2])
-    return TrueReward(teachers.Config(**faults), SPEC).answer(pairs, given, stream("answers"))
-
-
-def test_the_true_reward_prefers_the_larger_sum_and_neither_where_they_are_equal() -> None:
-    answers = answers_to([[[1.0, 2.0], [2.0, 0.0]], [[0.0, 0.0], [1.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]]])
-    assert answers.first.tolist() == [1.0, 0.0, 0.5] and answers.given.all()
-
-
-def test_a_short_sighted_teacher_counts_the_end() -> None:
-    """3 then 0 beside 0 then 1: with γ = ¼ it is 0.75 beside 1."""
-    rewards = [[[3.0, 0.0], [0.0, 1.0]]]
-    assert answers_to(rewards).first.item() == 1.0
-    assert answers_to(rewards, gamma=0.25).first.item() == 0.0
-
-
-def test_what_is_nearly_as_good_is_a_tie_and_two_poor_ones_are_skipped() -> None:
-    rewards = [[[1.0], [1.1]], [[0.0], [5.0]], [[-3.0], [-2.0]], [[9.0], [5.0]]]
-    answers = answers_to(rewards, equal=0.1, skip=0.4)
-    assert answers.first.tolist() == [0.5, 0.0, 0.0, 1.0]
-    assert answers.given.tolist() == [True, True, False, True]
-
-
-def test_mistakes_and_noise_have_their_chances() -> None:
-    rewards = [[[1.0], [0.0]]] * 20_000
-    assert answers_to(rewards, mistake=0.2).first.mean().item() == pytest.approx(0.8, abs=0.01)
-    chance = 1 / (1 + math.exp(-1 / 0.5))
-    assert answers_to(rewards, noise=0.5).first.mean().item() == pytest.approx(chance, abs=0.01)
-
-
-def test_agreement_is_of_those_that_take_a_side() -> None:
-    assert agreement(tensor([1.0, 0.0, 0.5, 1.0]), tensor([0.9, 0.6, 0.1, 0.5])).item() == 0.5
-
-
-def test_selection_takes_what_members_disagree_about() -> None:
-    probs = tensor([[0.5, 0.9, 0.2], [0.5, 0.1, 0.4]])
-    assert select(probs, 2, disagreement).tolist() == [1, 2]
-    assert select(probs, 2, SCORES["uniform"]).tolist() == [0, 1]
-
-
-def small_replay() -> Replay:
-    """Two tasks with three trials of up to 6 steps, whose observations say where they are from."""
-    replay = Replay(3, 6, torch.zeros(2, dtype=torch.long))
-    place = torch.arange(2).view(2, 1, 1) * 100 + torch.arange(3).view(3, 1) * 10 + torch.arange(6)
-    replay.data = {"obs": place.float().unsqueeze(-1), "action": torch.zeros(2, 3, 6, 1),
-                   "reward": -place.float()}  # fmt: skip
-    replay.tasks = tensor([[0.0], [1.0]])
-    replay.num_trials = tensor([3, 2])
-    replay.lengths = tensor([[6, 6, 2], [6, 6, 0]])
-    return replay
-
-
-def test_segments_are_of_one_task_of_two_trials_and_end_where_a_trial_does() -> None:
-    replay = small_replay()
-    places = segments.draw(replay, 4000, 4, stream("draw"))
-    pairs = segments.cut(replay, places, 4)
-    seen = pairs.obs[..., 0]
-    assert ((seen // 100).flatten(1) == pairs.task).all()
-    trials = seen[..., 0] // 10 % 10
-    assert (trials[:, 0] != trials[:, 1]).all()
-    assert set(trials[pairs.task[:, 0] == 1].flatten().tolist()) == {0.0, 1.0}
-    short = trials == 2
-    assert pairs.mask[short].sum(-1).unique().tolist() == [2.0]
-    assert pairs.mask[~short].sum(-1).unique().tolist() == [4.0]
-    first = seen[..., 0][~short] % 10
-    shares = torch.bincount(first.long()) / len(first)
-    assert_close(shares, torch.full((3,), 1 / 3), atol=0.03, rtol=0)  # the newest step too
-    assert_close(segments.rewards(replay, places, 4)[pairs.mask > 0], -seen[pairs.mask > 0])
-
-
-def test_a_single_trial_is_compared_with_itself() -> None:
-    replay = small_replay()
-    replay.num_trials = tensor([1, 0])
-    places = segments.draw(replay, 100, 4, stream("draw"))
-    assert not places.task.any() and not places.trial.any()
-    assert set(places.first.flatten().tolist()) == {0, 1, 2}

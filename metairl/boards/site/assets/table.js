@@ -66,13 +66,13 @@
   }
 
   function filter() {
-    let shown = 0;
+    let visible = 0;
     for (const row of rows) {
       row.hidden = !passes(row);
-      shown += !row.hidden;
+      visible += !row.hidden;
     }
     table.classList.toggle("brief", !form.elements.columns.checked);
-    const said = `${shown} of ${rows.length} rows shown`;
+    const said = `${visible} of ${rows.length} rows shown`;
     if (count.textContent !== said) count.textContent = said; // or it would be read out again
   }
 

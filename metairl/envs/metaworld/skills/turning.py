@@ -57,7 +57,7 @@ def turn_dial(now: Now, was: Was) -> Verdict:
 
 
 def pull_lever(now: Now, was: Was) -> Verdict:
-    """Success is told by the lever's angle, reward by its end's place."""
+    """Success depends on the lever's angle, reward on the position of its end."""
     began = was["_lever_pos_init"]
     ready = shoulder_near(now, was, began, LEVER_WEIGHTS)
     from_upright = (-now.scene.joint("LeverAxis") - math.pi / 2).abs()

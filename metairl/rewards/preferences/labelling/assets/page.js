@@ -21,12 +21,12 @@ async function ask(address, options) {
   }
 }
 
-function show(told) {
-  const open = "left" in told;
-  question = open ? told.number : null;
-  at("count").textContent = open ? `${told.number + 1} of ${told.of}` : "All are answered. Thank you.";
+function show(state) {
+  const open = "left" in state;
+  question = open ? state.number : null;
+  at("count").textContent = open ? `${state.number + 1} of ${state.of}` : "All are answered. Thank you.";
   for (const side of ["left", "right"]) {
-    if (open) at(`${side}-clip`).src = told[side];
+    if (open) at(`${side}-clip`).src = state[side];
   }
   at("clips").hidden = at("others").hidden = !open;
 }
