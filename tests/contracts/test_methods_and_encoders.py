@@ -43,7 +43,7 @@ LOGGED = "point-robot:data=replay,comparisons=2"
 SPEC = Spec(obs=3, actions=4, discrete=True, horizon=4, episodes=2, params=5)
 FEW: dict[str, dict[str, object]] = {
     "mopo": {"rollouts": 40, "rounds": 3, "model": dynamics_ensemble.Config(hidden=(8,), epochs=1)},
-    "preferences-iql": {"queries": offline_preferences.AtOnce(labels=40, rounds=5, length=4)},
+    "preferences-iql": {"queries": offline_preferences.QueriesConfig(labels=40, gradient_steps=5, length=4)},
 }
 LANES, STEPS = 6, SPEC.steps
 FEW_QUESTIONS = {"labels": 20, "rounds": 5}
