@@ -105,7 +105,7 @@ def named(value: object) -> str | None:
 TRAINED = list(trained())
 
 
-def context(inputs: PolicyInputs = PolicyInputs(tqueries=True)) -> Context:  # noqa: B008
+def context(inputs: PolicyInputs = PolicyInputs(task=True)) -> Context:  # noqa: B008
     rng = stream("contract")
     trial = Trial(
         obs=torch.randn(LANES, STEPS, SPEC.obs, generator=rng),
@@ -118,7 +118,7 @@ def context(inputs: PolicyInputs = PolicyInputs(tqueries=True)) -> Context:  # n
             mqueries=torch.ones(LANES, STEPS, dtype=torch.bool),
             diverged=torch.zeros(LANES, STEPS, dtype=torch.bool),
         ),
-        tqueries=torch.randn(LANES, SPEC.params, generator=rng),
+        task=torch.randn(LANES, SPEC.params, generator=rng),
         actions=SPEC.actions,
         noise=torch.randn(LANES, SPEC.episodes, 5, generator=rng).repeat_interleave(SPEC.horizon, 1),
     )
