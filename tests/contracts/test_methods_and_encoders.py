@@ -46,7 +46,7 @@ FEW: dict[str, dict[str, object]] = {
     "preferences-iql": {"queries": offline_preferences.QueriesConfig(labels=40, gradient_steps=5, length=4)},
 }
 LANES, STEPS = 6, SPEC.steps
-FEW_QUESTIONS = {"labels": 20, "rounds": 5}
+FEW_QUESTIONS = {"labels": 20, "gradient_steps": 5}
 LITTLE = {"tasks": 12, "trials": 4, "ratio": 0.02, "batch_tasks": 6, "batch": 8}
 SMALL: dict[type, dict[str, object]] = {  # what is tested here does not need more
     on_policy.Config: {"trials": 24, "epochs": 2, "minibatches": 2},
@@ -115,7 +115,7 @@ def context(inputs: PolicyInputs = PolicyInputs(task=True)) -> Context:  # noqa:
             done=torch.arange(STEPS).expand(LANES, STEPS) % SPEC.horizon == SPEC.horizon - 1,
             terminated=torch.zeros(LANES, STEPS, dtype=torch.bool),
             success=torch.zeros(LANES, STEPS, dtype=torch.bool),
-            mqueries=torch.ones(LANES, STEPS, dtype=torch.bool),
+            mask=torch.ones(LANES, STEPS, dtype=torch.bool),
             diverged=torch.zeros(LANES, STEPS, dtype=torch.bool),
         ),
         task=torch.randn(LANES, SPEC.params, generator=rng),
