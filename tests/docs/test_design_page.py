@@ -28,4 +28,5 @@ def test_every_file_of_the_package_that_a_page_names_exists(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     named = {path.removeprefix("metairl/") for path in FILE.findall(text)}
     assert named
+    named -= {"envs/NAME.py"}  # of a reader's own
     assert sorted(path for path in named if not (ROOT / "metairl" / path).is_file()) == []
