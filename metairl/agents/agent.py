@@ -1,4 +1,4 @@
-"""An encoder and a learner made one: it acts in lockstep with a world and turns trials into features."""
+"""An agent: an encoder and a learner. It acts as a policy, and encodes trials and transitions for its learner."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from metairl.core.types import (
 Learns = TypeVar("Learns", covariant=True)
 TrialReader = Callable[
     [Tensor], tuple[EncodedTrial, Tensor]
-]  # some rows of a trial, and the encoder's own loss
+]  # selected lanes, encoded; the encoder's own loss
 
 
 class Agent(Generic[Learns]):
@@ -46,70 +46,72 @@ class Agent(Generic[Learns]):
         return self._features(trial, z), aux
 
     def _features(self, trial: Trial, z: Tensor) -> EncodedTrial:
-        came = trial.outcome
-        mask = came.mask.to(came.reward.dtype)
+        outcome = trial.outcome
+        mask = outcome.mask.to(outcome.reward.dtype)
         continues = torch.cat([mask[:, 1:], torch.zeros_like(mask[:, :1])], dim=1)
         if self.objective == "episode":
-            continues = continues * (1 - came.done.to(mask.dtype))
-        return EncodedTrial(z, trial.action, came.reward, continues, mask, came.done.to(mask.dtype))
+            continues = continues * (1 - outcome.done.to(mask.dtype))
+        return EncodedTrial(z, trial.action, outcome.reward, continues, mask, outcome.done.to(mask.dtype))
 
     def trial_reader(self, trial: Trial) -> "TrialReader":
-        """Of a trial by what was known in it; once, since every pass reads the same."""
+        """Encodes lanes of a trial by the trial's own context."""
         context = trial.context(self.inputs)
         return lambda rows: self.features(context[rows], trial[rows])
 
-    def trial_reader_given_context(self, trial: Trial, evidence: Batch) -> "TrialReader":
-        """The same where tasks were inferred from evidence before."""
+    def trial_reader_given_context(self, trial: Trial, context: Batch) -> "TrialReader":
+        """Encodes lanes of a trial whose tasks were inferred from separate context."""
 
         def read(rows: Tensor) -> tuple[EncodedTrial, Tensor]:
-            posterior, aux = self.set_encoder.infer_posterior(evidence[rows])
-            some = trial[rows]
-            drawn = None if some.noise is None else some.noise[:, 0]
-            return self._features(some, self.set_encoder.condition(posterior, some.obs, drawn)), aux
+            posterior, aux = self.set_encoder.infer_posterior(context[rows])
+            part = trial[rows]
+            noise = None if part.noise is None else part.noise[:, 0]
+            return self._features(part, self.set_encoder.condition(posterior, part.obs, noise)), aux
 
         return read
 
-    def embed(self, obs: Tensor, task: Tensor, evidence: Batch | None) -> Tensor:
+    def embed(self, obs: Tensor, task: Tensor, context: Batch | None) -> Tensor:
         """z of observations, [B, T, O], of tasks that are observed or inferred from context, without history."""
-        if evidence is None:
-            return self.encoder(_without_past(obs, task), ()).z
-        posterior, _ = self.set_encoder.infer_posterior(evidence)
-        return self.set_encoder.condition(posterior, obs, self._no_draw(len(posterior)))
+        if context is None:
+            return self.encoder(_without_history(obs, task), ()).z
+        posterior, _ = self.set_encoder.infer_posterior(context)
+        return self.set_encoder.condition(posterior, obs, self._zero_noise(len(posterior)))
 
-    def _no_draw(self, lanes: int) -> Tensor | None:
+    def _zero_noise(self, lanes: int) -> Tensor | None:
         return torch.zeros(lanes, self.inputs.noise_dim) if self.inputs.noise_dim else None
 
     @property
     def set_encoder(self) -> SetEncoder:
-        assert isinstance(self.encoder, SetEncoder), "what it believes is inferred from evidence"
+        assert isinstance(self.encoder, SetEncoder), "its task is inferred from separate context"
         return self.encoder
 
     def encode_transitions(self, batch: Batch) -> tuple[EncodedTransitions, Tensor]:
-        """Transitions that are read without a past, as the learner reads them; the encoder's own loss."""
-        z, next_z = (self.encoder(_without_past(obs, batch.task), ()) for obs in (batch.obs, batch.next_obs))
-        return _moves(batch, z.z, next_z.z, batch.terminated), z.aux
+        """Transitions encoded without history; the encoder's own loss."""
+        z, next_z = (
+            self.encoder(_without_history(obs, batch.task), ()) for obs in (batch.obs, batch.next_obs)
+        )
+        return _encoded(batch, z.z, next_z.z, batch.terminated), z.aux
 
     def encode_given_context(
-        self, batch: Batch, evidence: Batch, rng: Generator
+        self, batch: Batch, context: Batch, rng: Generator
     ) -> tuple[EncodedTransitions, Tensor]:
-        """The same where the task is inferred from evidence; one draw a task."""
+        """Transitions encoded given separate context of the same tasks; one posterior sample a task."""
         encoder = self.set_encoder
-        posterior, aux = encoder.infer_posterior(evidence)
-        lanes, draws = len(posterior), self.inputs.noise_dim
-        noise = torch.randn(lanes, draws, generator=rng) if draws else None
+        posterior, aux = encoder.infer_posterior(context)
+        size = self.inputs.noise_dim
+        noise = torch.randn(len(posterior), size, generator=rng) if size else None
         z, next_z = (encoder.condition(posterior, obs, noise) for obs in (batch.obs, batch.next_obs))
-        return _moves(batch, z, next_z, batch.terminated), aux
+        return _encoded(batch, z, next_z, batch.terminated), aux
 
     def encode_segment(self, segment: Segment) -> tuple[EncodedTransitions, Tensor]:
-        """The same for steps in their order. An episode's end ends nothing, unless the trial is over too."""
+        """Consecutive transitions, encoded as a sequence. Only the end of a trial is terminal, not an episode's."""
         batch, empty = segment.batch, self.encoder.initial(len(segment.bootstrap_obs))
         memory = empty if segment.memory is None else unflatten_state(segment.memory, empty)
-        whole = self.encoder(self._known(segment), memory)
+        whole = self.encoder(self._context(segment), memory)
         ended = batch.terminated * _last(batch.mask) * segment.trial_over.unsqueeze(1)
-        return _moves(batch, whole.z[:, :-1], whole.z[:, 1:], ended), whole.aux
+        return _encoded(batch, whole.z[:, :-1], whole.z[:, 1:], ended), whole.aux
 
-    def _known(self, segment: Segment) -> Context:
-        """What was known at every step and after the last, [B, T + 1]; there as if the episode went on."""
+    def _context(self, segment: Segment) -> Context:
+        """The context at every step and after the last one, [B, T + 1]."""
         batch, lanes = segment.batch, torch.arange(len(segment.bootstrap_obs))
         end = batch.mask.sum(1).long()
         obs = torch.cat([batch.obs, segment.bootstrap_obs.unsqueeze(1)], dim=1)
@@ -126,9 +128,9 @@ class Agent(Generic[Learns]):
         )
 
     def _encode(self, context: Context, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """z of every step that counts, and the encoder's loss.
+        """z of every unmasked step, 0 elsewhere, and the encoder's loss.
 
-        Trials of like length go together, so that little is spent beyond a trial's end, where z is 0.
+        Trials are sorted into buckets by length, so that little is computed on padding.
         """
         lanes, steps = context.prev_done.shape
         if self.encoder.length_buckets == 1 or int(lengths.min()) == steps:
@@ -145,25 +147,25 @@ class Agent(Generic[Learns]):
         return self.encoder(context.until(longest), self.encoder.initial(len(context.obs)))
 
 
-def _without_past(obs: Tensor, task: Tensor) -> Context:
-    nothing = torch.zeros(obs.shape[:2])
-    return Context(obs, nothing.unsqueeze(-1), None, nothing, task)
+def _without_history(obs: Tensor, task: Tensor) -> Context:
+    zero = torch.zeros(obs.shape[:2])
+    return Context(obs, zero.unsqueeze(-1), None, zero, task)
 
 
-def _moves(batch: Batch, z: Tensor, next_z: Tensor, ended: Tensor) -> EncodedTransitions:
+def _encoded(batch: Batch, z: Tensor, next_z: Tensor, ended: Tensor) -> EncodedTransitions:
     return EncodedTransitions(
         z, batch.action, batch.training_reward, next_z, 1 - ended, batch.mask, batch.family, batch.is_demo
     )
 
 
 def _last(mask: Tensor) -> Tensor:
-    """1 in the last step that counts."""
+    """1 at the last unmasked step."""
     return mask - pad(mask, (0, 1))[:, 1:]
 
 
 @dataclass(frozen=True)
 class AgentPolicy:
-    """An agent as a policy: it samples while it trains (`explore`) and takes the mode when judged."""
+    """An agent as a policy: it samples actions in training (`explore`) and takes the mode in evaluation."""
 
     agent: Agent[Any]
     explore: bool
@@ -184,7 +186,7 @@ class AgentPolicy:
         return action, (*encoding.state, *own)
 
     def conditioned_on(self, support: Batch) -> "AgentPolicy | ConditionedPolicy":
-        """The same, with what it infers from some transitions of every lane's task."""
+        """With the posterior inferred from support of every lane's task."""
         if self.agent.encoder.context_kind != "set":
             return self
         with torch.no_grad():
@@ -194,14 +196,14 @@ class AgentPolicy:
 
 @dataclass(frozen=True)
 class ConditionedPolicy:
-    """An agent whose beliefs come from support and stay as they are: one row a lane."""
+    """An agent whose posterior was inferred from support and stays fixed, one row a lane."""
 
     agent: Agent[Any]
     posterior: Tensor  # [B, …]
     explore: bool
 
     def initial(self, lanes: int) -> State:
-        assert lanes == len(self.posterior), "a lane each for the tasks that support was of"
+        assert lanes == len(self.posterior), "one lane for each task with support"
         return (self.posterior,)
 
     def act(self, context: Context, state: State, rng: Generator) -> tuple[Tensor, State]:

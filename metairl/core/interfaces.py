@@ -1,4 +1,4 @@
-"""The interfaces that parts meet each other by: environments, policies, encoders and learners."""
+"""Interfaces of environments, policies, encoders and learners."""
 
 from collections.abc import Iterator
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -17,31 +17,31 @@ from metairl.core.types import (
     Tasks,
 )
 
-Objective = Literal["trial", "episode"]  # whether a return counts the episodes that follow its own
+Objective = Literal["trial", "episode"]  # returns of whole trials, or of single episodes
 ContextKind = Literal[
     "step", "trial", "set"
-]  # what a task is inferred from: nothing past, a trial, any transitions
+]  # what an encoder reads: one step, the trial so far, any transitions
 
 
 class Policy(Protocol):
-    """Whatever acts: B lanes at once, its memory handed in and out."""
+    """Acts in B lanes at once; its memory is passed in and returned."""
 
     def initial(self, lanes: int) -> State: ...
 
     def act(self, context: Context, state: State, rng: Generator) -> tuple[Tensor, State]:
-        """context is one step long (T = 1); returns the action, [B] or [B, A], and the new memory."""
+        """From a context of one step (T = 1), the action, [B] or [B, A], and the new memory."""
         ...
 
 
 class Env(Protocol):
-    """B MDPs of one kind, stepped together. A lane restarts in the same step that ends its episode."""
+    """B MDPs stepped together. A lane is reset in the same step that ends its episode."""
 
     spec: Spec
     lanes: int
     task: Tensor  # [B, P]
 
     def reset(self) -> Tensor:
-        """Start every lane's first episode; returns the observation, [B, O]."""
+        """Starts every lane's first episode; returns the observation, [B, O]."""
         ...
 
     def step(self, action: Tensor) -> Step: ...
@@ -49,28 +49,28 @@ class Env(Protocol):
 
 @runtime_checkable
 class SubsettableEnv(Env, Protocol):
-    """A world that can go on with some of its lanes alone."""
+    """An environment that can continue with a subset of its lanes."""
 
     def select(self, rows: Tensor) -> "SubsettableEnv":
-        """Those lanes as they are now, [B] bool; this world is then not stepped any more."""
+        """The chosen lanes, [B] bool, in their current state; the original is not stepped any more."""
         ...
 
 
 @runtime_checkable
 class LaneResetEnv(Env, Protocol):
-    """A world whose lanes may be given new tasks while the others go on.
+    """An environment whose lanes can be given new tasks while the others continue.
 
-    Every world whose episodes may end early is one; in the others all lanes' trials end together.
+    Needed where episodes may end early; elsewhere the trials of all lanes end together.
     """
 
     def renew(self, lanes: Tensor, tasks: Tasks) -> Tensor:
-        """Begin anew in some lanes, [B] bool, one task a chosen lane; returns what those see first."""
+        """New tasks in the chosen lanes, [B] bool; returns their first observations."""
         ...
 
 
 @runtime_checkable
 class SuccessExampleEnv(Env, Protocol):
-    """A world that can say what success looks like."""
+    """An environment that can produce examples of success."""
 
     def examples(self, count: int, rng: Generator) -> Tensor:
         """So many success states of every task, [B, n, O], not collected by any policy."""
@@ -82,20 +82,20 @@ class GoalEnv(Env, Protocol):
     """An environment whose tasks are goals, given as the observation there."""
 
     def anywhere(self, rng: Generator) -> Tensor:
-        """A place for every lane, drawn evenly from those that are free, [B, O]."""
+        """A position for every lane, uniform over free space, [B, O]."""
         ...
 
-    def at(self, places: Tensor, goals: Tensor) -> Tensor:
-        """Whether places are at goals, both [..., O]."""
+    def at(self, obs: Tensor, goals: Tensor) -> Tensor:
+        """Whether observations reach goals, both [..., O]."""
         ...
 
 
 class Encoder(Protocol):
-    """Context in, task embedding out; one call serves a whole trial and a single step."""
+    """Embeds observations and what is known of the task; the same call for a whole trial and a single step."""
 
     width: int  # Z
     context_kind: ContextKind
-    length_buckets: int  # that trials of uneven length are worked through in; 1 where steps take turns anyway
+    length_buckets: int  # into which trials are sorted by length, to save padding; 1 for recurrent encoders
 
     def initial(self, lanes: int) -> State: ...
 
@@ -104,16 +104,16 @@ class Encoder(Protocol):
 
 @runtime_checkable
 class SetEncoder(Encoder, Protocol):
-    """One that can also infer a task from transitions of it, in any order or in time order."""
+    """An encoder that can also infer a task from a set of its transitions."""
 
-    reads_in_order: bool
+    reads_in_order: bool  # transitions are given in time order
 
-    def infer_posterior(self, evidence: Batch) -> tuple[Tensor, Tensor]:
-        """A belief a task, and the encoder's own loss."""
+    def infer_posterior(self, context: Batch) -> tuple[Tensor, Tensor]:
+        """The posterior of every task, and the encoder's own loss."""
         ...
 
     def condition(self, posterior: Tensor, obs: Tensor, noise: Tensor | None) -> Tensor:
-        """z of what is seen, [B, T, O], under beliefs and draws, a row a task."""
+        """z of observations, [B, T, O], given the posterior and, for a sample of it, noise."""
         ...
 
 
@@ -123,13 +123,13 @@ class Learner(Protocol):
     def act(self, z: Tensor, rng: Generator, explore: bool) -> Tensor: ...
 
     def last_layer(self) -> Iterator[Tensor]:
-        """The weights that outputs are made with."""
+        """Parameters of the output layers."""
         ...
 
 
 @runtime_checkable
 class StatefulLearner(Protocol):
-    """An encoder of the trial so far."""
+    """A learner with a memory of its own, such as MAML's adapted weights."""
 
     def initial(self, lanes: int) -> State: ...
 
@@ -144,14 +144,14 @@ class OnPolicyLearner(Learner, Protocol):
     `progress` in [0, 1) is the share of the training budget already spent.
     """
 
-    def targets(self, f: EncodedTrial, progress: float) -> Any: ...
+    def targets(self, trial: EncodedTrial, progress: float) -> Any: ...
 
-    def losses(self, f: EncodedTrial, old: Any) -> dict[str, Tensor]: ...
+    def losses(self, trial: EncodedTrial, old: Any) -> dict[str, Tensor]: ...
 
 
 class OffPolicyLearner(Learner, Protocol):
-    """Improves on any transitions."""
+    """Learns from any transitions."""
 
-    def losses(self, m: EncodedTransitions, rng: Generator) -> dict[str, Tensor]: ...
+    def losses(self, batch: EncodedTransitions, rng: Generator) -> dict[str, Tensor]: ...
 
     def after_step(self) -> None: ...

@@ -1,11 +1,11 @@
-"""The judge. It owns time, seeds, budgets and what is hidden; a method owns none of them.
+"""The evaluation protocol. It decides budgets, seeds, environments and what is hidden; methods decide none of them.
 
-    meta-train     the recipe iterates until its step budget is spent; curves are judged on `validation`
-    meta-test      K episodes on every task of `test`, memory kept between them, weights still
-    record         one line an (evaluation, episode index), every task in it
+    meta-training    the training loop iterates until its step budget is spent; learning curves are on `validation`
+    meta-test        K episodes on every task of `test`; memory is kept between them, weights are fixed
+    records          one line for each evaluation and episode index, with the returns of all tasks
 
-The last parameters are the ones that are reported. Judging uses worlds and random streams of its own, so
-judging more often changes nothing in training.
+The last parameters are the ones reported. Evaluation uses environments and random streams of its own, so
+evaluating more often changes nothing in training.
 """
 
 import math
@@ -30,9 +30,9 @@ from metairl.envs.engines import Kind
 from metairl.tasks.cards import TaskCard
 from metairl.tasks.sampling import TaskSet
 
-LANES = 4096  # tasks judged at once; part of the protocol, since lanes share a random stream
-CURVE = 20  # times that a training run is judged on its validation tasks, beside its very beginning
-LINES = 200  # lines that a training run writes about its losses
+LANES = 4096  # tasks evaluated at once; part of the protocol, since lanes share a random stream
+CURVE = 20  # evaluations on validation tasks during training, beside the one at the start
+LINES = 200  # records of training losses in a run
 
 
 class Recipe(Protocol):
@@ -56,7 +56,7 @@ class Recipe(Protocol):
 
 @dataclass(frozen=True)
 class StepCounts:
-    """What training had cost when an evaluation began."""
+    """Training steps before an evaluation."""
 
     env_steps: int = 0
     gradient_steps: int = 0
@@ -65,9 +65,9 @@ class StepCounts:
 def meta_train(
     recipe: Recipe, judge: Callable[[], list[Record]], steps: int, seconds: dict[str, float]
 ) -> Iterator[list[Record]]:
-    """Iterate until the budget is spent; after every iteration, what there is to record, if anything.
+    """Iterates until the budget is spent; yields the records of every iteration.
 
-    When to judge depends on steps alone, so an interrupted run judges at the same moments when it goes on.
+    Evaluation times depend on steps alone, so an interrupted run evaluates at the same steps when resumed.
     """
 
     def timed() -> list[Record]:
@@ -110,7 +110,7 @@ def meta_test(
     spent: StepCounts,
     engine: Kind = "cpu",
 ) -> list[Evaluation]:
-    """Exactly K full episodes on every task, whatever the policy does; one record an episode index."""
+    """Exactly K full episodes on every task; one record for each episode index."""
     began = time.perf_counter()
     judged = partial(_judge_lanes, policy, card, tasks, inputs, seed, engine)
     # A policy that reads torch's global generator moves only ours; numbers do not depend on the threads.
@@ -159,7 +159,7 @@ def meta_test_each(
 
 
 def _together(parts: Sequence[Evaluation], sha256: str, trained_steps: int) -> Evaluation:
-    """Evaluations of one task each, as one of them all."""
+    """Evaluations of single tasks, joined into one."""
     successes = [flag for part in parts for flag in part.success or ()]
     return replace(
         parts[0],
@@ -183,10 +183,10 @@ def _judge_lanes(
 
 
 def by_episode(trial: Outcome, episodes: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return, length, success and breakdown of each lane's first K episodes, [B, K]; later ones do not count.
+    """Return, length, success and divergence of each lane's first K episodes, [B, K].
 
-    A lane that finishes early starts episode K + 1 while others are still at work. Counting those, or the
-    first episodes to finish anywhere, would favour the tasks that a policy already solves.
+    Lanes that finish early start episode K + 1 while others still run. Counting those, or the first episodes to
+    finish in any lane, would favour the tasks that a policy already solves.
     """
     index = trial.done.long().cumsum(1) - trial.done.long()  # [B, T], the episode a step belongs to
     index = index.clamp(max=episodes - 1)

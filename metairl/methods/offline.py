@@ -82,6 +82,6 @@ METHODS = {
     "actionable-models": goal_values(
         "Actionable models: goal-conditioned CQL",
         "arXiv:2104.07749",
-        Part(actionable_models.GoalCQL, actionable_models.Config()),
+        Part(actionable_models.ActionableModels, actionable_models.Config()),
     ),
 }

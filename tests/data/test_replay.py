@@ -149,7 +149,7 @@ def test_a_time_limit_ends_nothing(kept: Replay) -> None:
 def test_a_sequence_goes_on_through_its_episodes_and_to_what_the_last_step_led_to(kept: Replay) -> None:
     recurrent = agent(RL2(SPEC, Recurrent(width=4)))
     segment = kept.sample_segments(torch.tensor([0, 1]), STEPS, stream("draw"))
-    known = recurrent._known(segment)
+    known = recurrent._context(segment)
     assert known.obs[0, :, 0].tolist() == [0, 1, 2, 3, 3.5]
     assert known.obs[1, :3, 0].tolist() == [20, 21, 21.5]
     assert known.prev_done.tolist()[0] == [0, 0, 1, 0, 0]

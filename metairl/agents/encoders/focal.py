@@ -63,10 +63,10 @@ class Focal(nn.Module):
         state = sums[:, -1], mask[:, -1], obs[:, -1], torch.ones_like(since)
         return Encoding(z, state, aux=self._apart(sums, mask))
 
-    def infer_posterior(self, evidence: Batch) -> tuple[Tensor, Tensor]:
+    def infer_posterior(self, context: Batch) -> tuple[Tensor, Tensor]:
         """e of a set of transitions a task, [B, L], which no loss but the encoder's own reaches."""
-        mask = evidence.mask.unsqueeze(-1)
-        each = self._each(self.obs_encoder(evidence.obs), evidence.action, evidence.reward) * mask
+        mask = context.mask.unsqueeze(-1)
+        each = self._each(self.obs_encoder(context.obs), context.action, context.reward) * mask
         halves = each[:, 0::2].sum(1), each[:, 1::2].sum(1)
         sizes = mask[:, 0::2].sum(1), mask[:, 1::2].sum(1)
         one, other = (half / size.clamp(min=1) for half, size in zip(halves, sizes, strict=True))

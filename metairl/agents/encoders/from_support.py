@@ -32,16 +32,16 @@ class SupportEncoder(nn.Module):
     def forward(self, context: Context, state: State) -> Encoding:
         raise NotImplementedError("conditioned on support before it acts, not on its own history")
 
-    def infer_posterior(self, evidence: Batch) -> tuple[Tensor, Tensor]:
+    def infer_posterior(self, context: Batch) -> tuple[Tensor, Tensor]:
         """h of consecutive transitions a task, [B, Z], and the encoder's own loss."""
         known = Context(
-            obs=torch.cat([evidence.obs, evidence.next_obs[:, -1:]], dim=1),
-            prev_action=_late(evidence.action),
-            prev_reward=_late(evidence.reward),
-            prev_done=_late(evidence.done),
+            obs=torch.cat([context.obs, context.next_obs[:, -1:]], dim=1),
+            prev_action=_late(context.action),
+            prev_reward=_late(context.reward),
+            prev_done=_late(context.done),
         )
-        encoding = self.inner(known, self.inner.initial(len(evidence.obs)))
-        last = evidence.mask.sum(1).long()
+        encoding = self.inner(known, self.inner.initial(len(context.obs)))
+        last = context.mask.sum(1).long()
         return encoding.z[torch.arange(len(last)), last], encoding.aux
 
     def condition(self, posterior: Tensor, obs: Tensor, noise: Tensor | None) -> Tensor:

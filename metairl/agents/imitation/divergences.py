@@ -1,12 +1,12 @@
-"""What keeps a reward from growing without bounds, by how it bends it: φ, concave, of the recovered r.
+"""Concave functions φ of the recovered reward, one for each statistical divergence (IQ-Learn, arXiv:2106.12142).
 
     chi2        φ(x) = x − x² / 4α         bounded above by α
     kl          φ(x) = −exp(−x − 1)
     hellinger   φ(x) = x / (1 + x)         for x > −1
     js          φ(x) = log(2 − exp(−x))    for x > −log 2
 
-The first is a function of its strength α, the others have none. Where a bounded range is left, φ goes on in a
-straight line, so that a gradient still leads back.
+Only the first has a strength α. Outside of its domain φ is continued by a straight line, so that its gradient
+leads back.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 Name = Literal["chi2", "kl", "hellinger", "js"]
-EDGE = 1e-2  # what is left between the straight line and where φ has no value
+MARGIN = 1e-2  # distance between the edge of φ's domain and the straight line
 
 
 def chi2(x: Tensor, alpha: float) -> Tensor:
@@ -28,11 +28,11 @@ def kl(x: Tensor, alpha: float) -> Tensor:
 
 
 def hellinger(x: Tensor, alpha: float) -> Tensor:
-    return _straight_below(-1 + EDGE, x, lambda y: y / (1 + y), lambda y: (1 + y).square().reciprocal())
+    return _straight_below(-1 + MARGIN, x, lambda y: y / (1 + y), lambda y: (1 + y).square().reciprocal())
 
 
 def js(x: Tensor, alpha: float) -> Tensor:
-    lowest = -torch.tensor(2 - EDGE).log().item()
+    lowest = -torch.tensor(2 - MARGIN).log().item()
     return _straight_below(
         lowest, x, lambda y: (2 - (-y).exp()).log(), lambda y: (-y).exp() / (2 - (-y).exp())
     )

@@ -8,10 +8,10 @@
     L_π  = E[ τ log π(ã | z) − min_i Q_i(z, ã) ]                            as SAC's, τ fixed
     Q̄    ← Q̄ + κ (Q − Q̄)                                                    after every step
 
-It differs from the discrete one beside it in that V asks an actor, which follows Q. V̄ is of Q̄ where there is
-a target. z learns from the critics' losses alone; the policy reads it held.
+Unlike iq_learn_discrete.py, V is estimated with an actor. V̄ uses Q̄ if there is a target network. The encoder is
+trained by the critics' losses, not by L_π.
 
-Departures: Q is one ensemble whose losses are added; its first member's r is the one recovered.
+Departures: Q is an ensemble whose losses are added; the recovered r is that of its first member.
 """
 
 from collections.abc import Iterator
@@ -29,9 +29,9 @@ from metairl.core.types import EncodedTransitions, Spec
 
 @dataclass(frozen=True)
 class Config(iq_learn_discrete.Config):
-    target: bool = True
-    critics: int = 2
-    hidden: tuple[int, ...] = (256, 256)  # layers of policy and critics
+    target: bool = True  # bootstrap from a target network
+    critics: int = 2  # networks in the ensemble of Q
+    hidden: tuple[int, ...] = (256, 256)  # hidden layers of policy and critics
 
 
 class IQLearn(nn.Module):
@@ -51,32 +51,32 @@ class IQLearn(nn.Module):
         yield from (*self.policy.last_layer(), *self.critic.last_layer())
 
     def value(self, critic: Ensemble, z: Tensor, pi: Squashed, rng: Generator) -> Tensor:
-        """V by actions that no gradient moves."""
+        """V, from sampled actions; no gradient reaches the policy."""
         with torch.no_grad():
             action, log_prob = pi.draw(rng)
         worth: Tensor = critic(torch.cat([z, action], dim=-1)).amin(0)
         return worth - self.config.temperature * log_prob
 
-    def reward(self, m: EncodedTransitions, rng: Generator) -> Tensor:
-        chosen: Tensor = self.critic(torch.cat([m.z, m.action], dim=-1))[0]
-        then: Tensor = self.value(self.critic, m.next_z, self.policy(m.next_z), rng)
-        return chosen - self.config.gamma * m.continues * then
+    def reward(self, batch: EncodedTransitions, rng: Generator) -> Tensor:
+        chosen: Tensor = self.critic(torch.cat([batch.z, batch.action], dim=-1))[0]
+        then: Tensor = self.value(self.critic, batch.next_z, self.policy(batch.next_z), rng)
+        return chosen - self.config.gamma * batch.continues * then
 
-    def losses(self, m: EncodedTransitions, rng: Generator) -> dict[str, Tensor]:
-        config, held = self.config, m.z.detach()
-        here, there = self.policy(held), self.policy(m.next_z)
-        then = self.value(self.target if config.target else self.critic, m.next_z, there, rng)
-        follows = config.gamma * m.continues * then  # [B, T]
-        worth = self.value(self.critic, m.z, here, rng) - follows
+    def losses(self, batch: EncodedTransitions, rng: Generator) -> dict[str, Tensor]:
+        config, z = self.config, batch.z.detach()
+        pi, next_pi = self.policy(z), self.policy(batch.next_z)
+        then = self.value(self.target if config.target else self.critic, batch.next_z, next_pi, rng)
+        follows = config.gamma * batch.continues * then  # [B, T]
+        worth = self.value(self.critic, batch.z, pi, rng) - follows
         parts = [
-            inverse_losses(config, q - follows, worth, m)
-            for q in self.critic(torch.cat([m.z, m.action], dim=-1))
+            inverse_losses(config, q - follows, worth, batch)
+            for q in self.critic(torch.cat([batch.z, batch.action], dim=-1))
         ]
-        action, log_prob = here.draw(rng)
-        best = self.critic(torch.cat([held, action], dim=-1), still=True).amin(0)
-        acting = mean(config.temperature * log_prob - best, m.mask)
+        action, log_prob = pi.draw(rng)
+        best = self.critic(torch.cat([z, action], dim=-1), still=True).amin(0)
+        policy_loss = mean(config.temperature * log_prob - best, batch.mask)
         return {name: torch.stack([part[name] for part in parts]).sum() for name in parts[0]} | {
-            "policy": acting
+            "policy": policy_loss
         }
 
     def after_step(self) -> None:

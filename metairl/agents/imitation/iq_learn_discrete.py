@@ -63,29 +63,31 @@ class DiscreteIQLearn(nn.Module):
     def state_value(self, z: Tensor) -> Tensor:
         return self.value(self.critic(z))
 
-    def reward(self, m: EncodedTransitions, rng: Generator) -> Tensor:
-        return self.q_value(m.z, m.action) - self.config.gamma * m.continues * self.state_value(m.next_z)
+    def reward(self, batch: EncodedTransitions, rng: Generator) -> Tensor:
+        return self.q_value(batch.z, batch.action) - self.config.gamma * batch.continues * self.state_value(
+            batch.next_z
+        )
 
-    def losses(self, m: EncodedTransitions, rng: Generator) -> dict[str, Tensor]:
+    def losses(self, batch: EncodedTransitions, rng: Generator) -> dict[str, Tensor]:
         config = self.config
-        q = self.critic(m.z)  # [B, T, A]
-        after = self.target(m.next_z) if config.target else self.critic(m.next_z)
-        follows = config.gamma * m.continues * self.value(after)
-        r = (q * m.action).sum(-1) - follows
-        return inverse_losses(config, r, self.value(q) - follows, m)
+        q = self.critic(batch.z)  # [B, T, A]
+        after = self.target(batch.next_z) if config.target else self.critic(batch.next_z)
+        follows = config.gamma * batch.continues * self.value(after)
+        r = (q * batch.action).sum(-1) - follows
+        return inverse_losses(config, r, self.value(q) - follows, batch)
 
     def after_step(self) -> None:
         follow(self.target, self.critic, self.config.polyak)
 
 
-def inverse_losses(config: Config, r: Tensor, worth: Tensor, m: EncodedTransitions) -> dict[str, Tensor]:
+def inverse_losses(config: Config, r: Tensor, worth: Tensor, batch: EncodedTransitions) -> dict[str, Tensor]:
     """L_φ, L_V and L_χ of recovered rewards and of V(z) − γ_t V(z′), both [B, T]."""
-    is_demo = m.mask * m.is_demo
+    is_demo = batch.mask * batch.is_demo
     losses = {
         "reward": -mean(PHI[config.phi](r, config.alpha), is_demo),
-        "value": mean(worth, is_demo if config.value == "demos" else m.mask),
+        "value": mean(worth, is_demo if config.value == "demos" else batch.mask),
     }
     if config.everywhere:
-        others = m.mask * (1 - m.is_demo)
+        others = batch.mask * (1 - batch.is_demo)
         losses["others"] = (r.square() * others).sum() / others.sum().clamp(min=1) / (4 * config.alpha)
     return losses

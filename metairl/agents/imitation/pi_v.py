@@ -52,13 +52,19 @@ class PiV(nn.Module):
         value: Tensor = self.value(z).squeeze(-1)
         return value
 
-    def reward(self, m: EncodedTransitions, rng: Generator) -> Tensor:
-        return self.q_value(m.z, m.action) - self.config.gamma * m.continues * self.state_value(m.next_z)
+    def reward(self, batch: EncodedTransitions, rng: Generator) -> Tensor:
+        return self.q_value(batch.z, batch.action) - self.config.gamma * batch.continues * self.state_value(
+            batch.next_z
+        )
 
-    def losses(self, m: EncodedTransitions, rng: Generator) -> dict[str, Tensor]:
-        is_demo = m.mask * m.is_demo
-        log_prob = self.policy(m.z).log_prob(m.action)
-        r = log_prob + self.state_value(m.z) - self.config.gamma * m.continues * self.state_value(m.next_z)
+    def losses(self, batch: EncodedTransitions, rng: Generator) -> dict[str, Tensor]:
+        is_demo = batch.mask * batch.is_demo
+        log_prob = self.policy(batch.z).log_prob(batch.action)
+        r = (
+            log_prob
+            + self.state_value(batch.z)
+            - self.config.gamma * batch.continues * self.state_value(batch.next_z)
+        )
         return {
             "policy": -mean(log_prob, is_demo),
             "reward": self.config.weight * mean(r.square(), is_demo),

@@ -1,9 +1,9 @@
-"""Behavioural cloning: do what was done.
+"""Behavioural cloning: maximum likelihood of the dataset's actions.
 
     L_π = −E[ log π(a | z) ]
 
-Continuous actions come from a Gaussian around tanh(f(z)) whose spread does not depend on z, as in IQL beside
-it. Learned from every task's best episodes (`--recipe.best 0.1`), it is what offline RL has to beat.
+Continuous actions are Gaussian around tanh(f(z)), with a variance that does not depend on z, as in IQL. Trained on
+the best tenth of every task's episodes (`--recipe.best-share 0.1`), it is the baseline that offline RL has to beat.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from metairl.core.types import EncodedTransitions, Spec
 
 @dataclass(frozen=True)
 class Config:
-    hidden: tuple[int, ...] = (256, 256)  # layers of the policy
+    hidden: tuple[int, ...] = (256, 256)  # hidden layers of the policy
 
 
 class BC(nn.Module):
@@ -34,7 +34,7 @@ class BC(nn.Module):
     def last_layer(self) -> Iterator[Tensor]:
         return self.policy.last_layer()
 
-    def losses(self, m: EncodedTransitions, rng: Generator) -> dict[str, Tensor]:
-        return {"policy": -mean(self.policy(m.z).log_prob(m.action), m.mask)}
+    def losses(self, batch: EncodedTransitions, rng: Generator) -> dict[str, Tensor]:
+        return {"policy": -mean(self.policy(batch.z).log_prob(batch.action), batch.mask)}
 
     def after_step(self) -> None: ...

@@ -42,17 +42,17 @@ class DiscreteCQL(nn.Module):
     def last_layer(self) -> Iterator[Tensor]:
         return self.critic[-1].parameters()
 
-    def losses(self, m: EncodedTransitions, rng: Generator) -> dict[str, Tensor]:
+    def losses(self, batch: EncodedTransitions, rng: Generator) -> dict[str, Tensor]:
         config = self.config
         with torch.no_grad():
-            best = self.critic(m.next_z).argmax(-1, keepdim=True)
-            value = self.target(m.next_z).gather(-1, best).squeeze(-1)
-            y = config.reward * m.reward + config.gamma * m.continues * value
-        q = self.critic(m.z)  # [B, T, A]
-        chosen = (q * m.action).sum(-1)
+            best = self.critic(batch.next_z).argmax(-1, keepdim=True)
+            value = self.target(batch.next_z).gather(-1, best).squeeze(-1)
+            y = config.reward * batch.reward + config.gamma * batch.continues * value
+        q = self.critic(batch.z)  # [B, T, A]
+        chosen = (q * batch.action).sum(-1)
         return {
-            "critic": mean((chosen - y).square(), m.mask) / 2,
-            "gap": config.weight * mean(q.logsumexp(-1) - chosen, m.mask),
+            "critic": mean((chosen - y).square(), batch.mask) / 2,
+            "gap": config.weight * mean(q.logsumexp(-1) - chosen, batch.mask),
         }
 
     def after_step(self) -> None:

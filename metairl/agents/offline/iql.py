@@ -6,10 +6,10 @@
     L_π = −E[ min(exp(β u), 100) log π(a | z) ]                             eq. 7
     Q̄  ← Q̄ + κ (Q − Q̄)                                                      after every step
 
-No action is ever asked about that the logs do not hold. γ_t is γ where something follows and 0 where the MDP
-ended. z learns from L_Q and L_V; the policy reads it held.
+Q is never evaluated at actions outside of the dataset. γ_t is γ, or 0 after terminal transitions. The encoder is
+trained by L_Q and L_V, not by L_π.
 
-Departures: V, Q and π take one step together, where the code updates V first and weighs π by it.
+Departures: V, Q and π are updated together; the authors' code updates V first and weighs π by the new V.
 """
 
 from collections.abc import Iterator
@@ -22,17 +22,17 @@ from metairl.core.losses import expectile, mean
 from metairl.core.networks import Ensemble, PolicyHead, follow, frozen_copy
 from metairl.core.types import EncodedTransitions, Spec
 
-MOST = 100.0  # that an advantage's weight may be
+MAX_WEIGHT = 100.0  # of an advantage
 
 
 @dataclass(frozen=True)
 class Config:
-    gamma: float = 0.99  # γ
-    tau: float = 0.7  # τ of the expectile
-    beta: float = 3.0  # β, how much better actions count more
-    polyak: float = 0.005  # κ
-    reward: float = 1.0  # k, what rewards are multiplied by
-    hidden: tuple[int, ...] = (256, 256)  # layers of policy, critics and V
+    gamma: float = 0.99  # discount (γ)
+    tau: float = 0.7  # expectile of V (τ)
+    beta: float = 3.0  # inverse temperature of the advantage weights (β)
+    polyak: float = 0.005  # rate of the target network (κ)
+    reward: float = 1.0  # reward scale (k)
+    hidden: tuple[int, ...] = (256, 256)  # hidden layers of policy, critics and V
 
 
 class IQL(nn.Module):
@@ -53,19 +53,21 @@ class IQL(nn.Module):
         yield from self.policy.last_layer()
         yield from (*self.critic.last_layer(), *self.value.last_layer())
 
-    def losses(self, m: EncodedTransitions, rng: Generator) -> dict[str, Tensor]:
+    def losses(self, batch: EncodedTransitions, rng: Generator) -> dict[str, Tensor]:
         config = self.config
-        chosen = torch.cat([m.z, m.action], dim=-1)
+        chosen = torch.cat([batch.z, batch.action], dim=-1)
         with torch.no_grad():
-            y = config.reward * m.reward + config.gamma * m.continues * self.value(m.next_z)[0]  # [B, T]
-            known = self.target(chosen).amin(0)
-        u = known - self.value(m.z)[0]
-        weight = (config.beta * u.detach()).exp().clamp(max=MOST)
+            y = (
+                config.reward * batch.reward + config.gamma * batch.continues * self.value(batch.next_z)[0]
+            )  # [B, T]
+            target = self.target(chosen).amin(0)
+        u = target - self.value(batch.z)[0]
+        weight = (config.beta * u.detach()).exp().clamp(max=MAX_WEIGHT)
         q = self.critic(chosen)  # [2, B, T]
         return {
-            "value": mean(expectile(u, config.tau), m.mask),
-            "critic": mean((q - y).square().sum(0), m.mask),
-            "policy": -mean(weight * self.policy(m.z.detach()).log_prob(m.action), m.mask),
+            "value": mean(expectile(u, config.tau), batch.mask),
+            "critic": mean((q - y).square().sum(0), batch.mask),
+            "policy": -mean(weight * self.policy(batch.z.detach()).log_prob(batch.action), batch.mask),
         }
 
     def after_step(self) -> None:

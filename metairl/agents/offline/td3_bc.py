@@ -6,8 +6,10 @@
     L_π = −λ E[ Q_1(z, π(z)) ] + E[ (π(z) − a)² ],  λ = α / E|Q_1(z, π(z))|     every second step
     Q̄, π̄ ← Q̄ + κ (Q − Q̄), π̄ + κ (π − π̄)                                       then
 
-Departures: observations are not standardised; the targets move a little after every step, by half as much,
-where the code moves them every second.
+The encoder is trained by L_Q, not by L_π.
+
+Departures: observations are not standardised; targets are updated after every step at half the rate, where the
+authors' code updates them after every second step.
 """
 
 from collections.abc import Iterator
@@ -23,13 +25,13 @@ from metairl.core.types import EncodedTransitions, Spec
 
 @dataclass(frozen=True)
 class Config:
-    gamma: float = 0.99  # γ
-    alpha: float = 2.5  # α
-    noise: float = 0.2  # s
-    most: float = 0.5  # c
-    polyak: float = 0.005  # κ
-    reward: float = 1.0  # k, what rewards are multiplied by
-    hidden: tuple[int, ...] = (256, 256)  # layers of policy and critics
+    gamma: float = 0.99  # discount (γ)
+    alpha: float = 2.5  # weight of Q relative to cloning (α)
+    noise: float = 0.2  # standard deviation of the target policy's noise (s)
+    most: float = 0.5  # bound of that noise (c)
+    polyak: float = 0.005  # rate of the target networks (κ)
+    reward: float = 1.0  # reward scale (k)
+    hidden: tuple[int, ...] = (256, 256)  # hidden layers of policy and critics
 
 
 class TD3BC(nn.Module):
@@ -53,25 +55,25 @@ class TD3BC(nn.Module):
     def last_layer(self) -> Iterator[Tensor]:
         yield from (*self.policy[-1].parameters(), *self.critic.last_layer())
 
-    def losses(self, m: EncodedTransitions, rng: Generator) -> dict[str, Tensor]:
+    def losses(self, batch: EncodedTransitions, rng: Generator) -> dict[str, Tensor]:
         config = self.config
         with torch.no_grad():
-            noise = config.noise * torch.randn(m.action.shape, generator=rng)
-            then = self.target_policy(m.next_z).tanh() + noise.clamp(-config.most, config.most)
-            value = self.target(torch.cat([m.next_z, then.clamp(-1, 1)], dim=-1)).amin(0)
-            y = config.reward * m.reward + config.gamma * m.continues * value  # [B, T]
-        q = self.critic(torch.cat([m.z, m.action], dim=-1))  # [2, B, T]
-        critic = {"critic": mean((q - y).square().sum(0), m.mask)}
-        return critic | self._improvement(m) if self.steps % 2 else critic
+            noise = config.noise * torch.randn(batch.action.shape, generator=rng)
+            then = self.target_policy(batch.next_z).tanh() + noise.clamp(-config.most, config.most)
+            value = self.target(torch.cat([batch.next_z, then.clamp(-1, 1)], dim=-1)).amin(0)
+            y = config.reward * batch.reward + config.gamma * batch.continues * value  # [B, T]
+        q = self.critic(torch.cat([batch.z, batch.action], dim=-1))  # [2, B, T]
+        critic = {"critic": mean((q - y).square().sum(0), batch.mask)}
+        return critic | self._improvement(batch) if self.steps % 2 else critic
 
-    def _improvement(self, m: EncodedTransitions) -> dict[str, Tensor]:
-        held = m.z.detach()
-        action = self.policy(held).tanh()
-        good = self.critic(torch.cat([held, action], dim=-1), still=True)[0]
-        weight = self.config.alpha / mean(good.detach().abs(), m.mask)  # λ
+    def _improvement(self, batch: EncodedTransitions) -> dict[str, Tensor]:
+        z = batch.z.detach()
+        action = self.policy(z).tanh()
+        q = self.critic(torch.cat([z, action], dim=-1), still=True)[0]
+        weight = self.config.alpha / mean(q.detach().abs(), batch.mask)  # λ
         return {
-            "policy": -weight * mean(good, m.mask),
-            "cloning": mean((action - m.action).square().mean(-1), m.mask),
+            "policy": -weight * mean(q, batch.mask),
+            "cloning": mean((action - batch.action).square().mean(-1), batch.mask),
         }
 
     def after_step(self) -> None:

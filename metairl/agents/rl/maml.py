@@ -105,26 +105,26 @@ class MAML(nn.Module):
         return dict(self.policy.net.named_parameters())
 
     @torch.no_grad()
-    def targets(self, f: EncodedTrial, progress: float) -> Targets:
-        first, last = self._parts(f)
-        inner = self._advantage(f.z, f.reward, f.done, first)
-        outer = self._advantage(f.z, f.reward, f.done, last)
-        log_prob = self._log_prob(f, inner, first)
+    def targets(self, trial: EncodedTrial, progress: float) -> Targets:
+        first, last = self._parts(trial)
+        inner = self._advantage(trial.z, trial.reward, trial.done, first)
+        outer = self._advantage(trial.z, trial.reward, trial.done, last)
+        log_prob = self._log_prob(trial, inner, first)
         return Targets(log_prob, standardised(outer, last), inner)
 
-    def losses(self, f: EncodedTrial, old: Targets) -> dict[str, Tensor]:
-        first, last = self._parts(f)
-        log_ratio = self._log_prob(f, old.inner, first) - old.log_prob
+    def losses(self, trial: EncodedTrial, old: Targets) -> dict[str, Tensor]:
+        first, last = self._parts(trial)
+        log_ratio = self._log_prob(trial, old.inner, first) - old.log_prob
         return {"policy": mean(clipped_surrogate(log_ratio, old.advantage, self.config.clip), last)}
 
     def last_layer(self) -> Iterator[Tensor]:
         return self.policy.last_layer()
 
-    def _parts(self, f: EncodedTrial) -> tuple[Tensor, Tensor]:
+    def _parts(self, trial: EncodedTrial) -> tuple[Tensor, Tensor]:
         """Which steps are of the first K − 1 episodes, and which of the last."""
-        index = f.done.cumsum(1) - f.done
-        first = f.mask * (index < self.spec.episodes - 1)
-        return first, f.mask - first
+        index = trial.done.cumsum(1) - trial.done
+        first = trial.mask * (index < self.spec.episodes - 1)
+        return first, trial.mask - first
 
     def _advantage(self, obs: Tensor, reward: Tensor, done: Tensor, mask: Tensor) -> Tensor:
         """Â of the steps that count, standardised in every lane, [B, T]."""
@@ -152,11 +152,11 @@ class MAML(nn.Module):
         out = vmap(lambda own, x: functional_call(self.policy.net, own, (x,)))(weights, z)
         return self.policy.says(out)
 
-    def _log_prob(self, f: EncodedTrial, inner: Tensor, first: Tensor) -> Tensor:
+    def _log_prob(self, trial: EncodedTrial, inner: Tensor, first: Tensor) -> Tensor:
         """log π_{θ_i}(a) of every step, [B, T]."""
-        moves = self._moves(f.z, f.action, inner, first)
+        moves = self._moves(trial.z, trial.action, inner, first)
         weights = {name: weight + moves[name] for name, weight in self.theta().items()}
-        log_prob: Tensor = self._policy(weights, f.z).log_prob(f.action)
+        log_prob: Tensor = self._policy(weights, trial.z).log_prob(trial.action)
         return log_prob
 
 

@@ -1,15 +1,15 @@
 """Proximal policy optimisation over whole trials (Schulman et al. 2017, arXiv:1707.06347).
 
-    A, y   = GAE(r, V, γ, λ),  y = A + V                            once an iteration
+    A, y   = GAE(r, V, γ, λ),  y = A + V                            once per iteration
     L_π    = E[ −min(ρ A, clamp(ρ, 1 − ε, 1 + ε) A) ],  ρ = π / π_old      eq. 7
     L_V    = E[ ((y − V) / s)² ] / 2,  V_t = m_t + s · f(z_t)
-    L_H    = −β E[ H(π) ],  β falling to 0 over the budget where it `settles`
+    L_H    = −β E[ H(π) ],  β annealed to 0 over the budget if `settles`
 
-E is over the steps that count: those of a trial's K episodes.
+E is over the unmasked steps of a trial's K episodes.
 
-Departures: advantages are standardised over the iteration; m_t and s follow the mean of y at each step of
-the trial and its spread, so V need not count the time that is left and L_V keeps
-one size from 10 pulls to 500; RL² itself used TRPO with a separate baseline network.
+Departures: advantages are standardised over the iteration; m_t and s track the mean of y at each step of the trial
+and its standard deviation, so that V need not represent the time left and L_V has the same scale for 10 steps and
+for 500 (cf. PopArt, arXiv:1602.07714); RL² itself used TRPO with a separate baseline network.
 """
 
 from collections.abc import Iterator
@@ -25,19 +25,19 @@ from metairl.core.types import EncodedTrial, Spec
 
 @dataclass(frozen=True)
 class Config:
-    gamma: float = 0.99  # γ
-    trace: float = 0.3  # λ of GAE; RL² and its reproductions use 0.3 on bandits and MDPs
-    clip: float = 0.2  # ε
-    entropy: float = 0.01  # β
-    settles: bool = False  # β falls linearly to zero over the budget
-    value: float = 0.5  # weight of L_V
-    hidden: tuple[int, ...] = (64,)  # layers of both heads
-    bounded: bool = False  # the mean of continuous actions is inside (−1, 1)
+    gamma: float = 0.99  # discount (γ)
+    trace: float = 0.3  # trace of GAE (λ); RL² and its reproductions use 0.3 on bandits and MDPs
+    clip: float = 0.2  # clipping range (ε)
+    entropy: float = 0.01  # weight of the entropy bonus (β)
+    settles: bool = False  # anneal the entropy bonus to zero over the budget
+    value: float = 0.5  # weight of the value loss
+    hidden: tuple[int, ...] = (64,)  # hidden layers of policy and value
+    bounded: bool = False  # squash the mean of continuous actions into (−1, 1)
 
 
 @dataclass(frozen=True)
 class Targets:
-    """What an iteration holds fixed while its epochs run."""
+    """Computed once per iteration."""
 
     log_prob: Tensor  # [B, T], log π_old(a)
     advantage: Tensor  # [B, T]
@@ -64,22 +64,22 @@ class PPO(nn.Module):
         yield from (*self.policy.last_layer(), *self.value.last_layer())
 
     @torch.no_grad()
-    def targets(self, f: EncodedTrial, progress: float) -> Targets:
-        log_prob = self.policy(f.z).log_prob(f.action)
-        value = self.value(f.z)
-        advantage = gae(f.reward, value, self.config.gamma * f.continues, self.config.trace)
+    def targets(self, trial: EncodedTrial, progress: float) -> Targets:
+        log_prob = self.policy(trial.z).log_prob(trial.action)
+        value = self.value(trial.z)
+        advantage = gae(trial.reward, value, self.config.gamma * trial.continues, self.config.trace)
         target = advantage + value
-        self.value.follow(target, f.mask)
-        advantage = standardised(advantage, f.mask)
+        self.value.follow(target, trial.mask)
+        advantage = standardised(advantage, trial.mask)
         entropy = self.config.entropy * (1 - progress if self.config.settles else 1)
         return Targets(log_prob, advantage, target, entropy)
 
-    def losses(self, f: EncodedTrial, old: Targets) -> dict[str, Tensor]:
-        pi = self.policy(f.z)
-        log_ratio = pi.log_prob(f.action) - old.log_prob
-        error = (old.value - self.value(f.z)) / self.value.std
+    def losses(self, trial: EncodedTrial, old: Targets) -> dict[str, Tensor]:
+        pi = self.policy(trial.z)
+        log_ratio = pi.log_prob(trial.action) - old.log_prob
+        error = (old.value - self.value(trial.z)) / self.value.std
         return {
-            "policy": mean(clipped_surrogate(log_ratio, old.advantage, self.config.clip), f.mask),
-            "value": self.config.value * mean(error.square(), f.mask) / 2,
-            "entropy": -old.entropy * mean(pi.entropy(), f.mask),
+            "policy": mean(clipped_surrogate(log_ratio, old.advantage, self.config.clip), trial.mask),
+            "value": self.config.value * mean(error.square(), trial.mask) / 2,
+            "entropy": -old.entropy * mean(pi.entropy(), trial.mask),
         }

@@ -6,7 +6,7 @@
     L_α = −E[ log α (log π(ã | z) + H̄) ],  H̄ = −A                           eq. 18
     Q̄  ← Q̄ + τ (Q − Q̄)                                                      after every step
 
-γ_t is γ where something follows and 0 where the MDP ended; a time limit ends nothing. z learns from L_Q
+γ_t is γ except after terminal transitions, where it is 0; time limits are not terminal. z learns from L_Q
 alone, as in PEARL: the policy reads it held.
 
 Departures: of tasks of several families, each has an α of its own where asked (Yu et al. 2019).
@@ -26,14 +26,14 @@ from metairl.core.types import EncodedTransitions, Spec
 
 @dataclass(frozen=True)
 class Config:
-    gamma: float = 0.99  # γ
-    polyak: float = 0.005  # τ
-    reward: float = 1.0  # k, what rewards are multiplied by
-    alpha: float = 1.0  # α at first
-    tune: bool = True  # α follows the entropy, else it stays
-    per_family: bool = False  # an α for every family of tasks
-    soft: bool = True  # the target counts the entropy of what follows
-    hidden: tuple[int, ...] = (256, 256)  # layers of policy and critics
+    gamma: float = 0.99  # discount (γ)
+    polyak: float = 0.005  # rate of the target networks (τ)
+    reward: float = 1.0  # reward scale (k)
+    alpha: float = 1.0  # initial temperature (α)
+    tune: bool = True  # tune the temperature towards the target entropy
+    per_family: bool = False  # a temperature for every skill of a card
+    soft: bool = True  # entropy bonus in the target
+    hidden: tuple[int, ...] = (256, 256)  # hidden layers of policy and critics
 
 
 class SAC(nn.Module):
@@ -55,32 +55,32 @@ class SAC(nn.Module):
     def last_layer(self) -> Iterator[Tensor]:
         yield from (*self.policy.last_layer(), *self.critic.last_layer(), self.log_alpha)
 
-    def losses(self, m: EncodedTransitions, rng: Generator) -> dict[str, Tensor]:
-        log_alpha = self.log_alpha[m.family if self.config.per_family else 0 * m.family].unsqueeze(
+    def losses(self, batch: EncodedTransitions, rng: Generator) -> dict[str, Tensor]:
+        log_alpha = self.log_alpha[batch.family if self.config.per_family else 0 * batch.family].unsqueeze(
             -1
         )  # [B, 1]
         alpha = log_alpha.detach().exp()
-        held = m.z.detach()
-        here = self.policy(held)
+        z = batch.z.detach()
+        pi = self.policy(z)
         with torch.no_grad():
-            there = self.policy(m.next_z)
-            action, log_prob = there.draw(rng)
-            value = self.target(torch.cat([m.next_z, action], dim=-1)).amin(0)
+            next_pi = self.policy(batch.next_z)
+            action, log_prob = next_pi.draw(rng)
+            value = self.target(torch.cat([batch.next_z, action], dim=-1)).amin(0)
             value = value - alpha * log_prob if self.config.soft else value
-            y = self.config.reward * m.reward + self.config.gamma * m.continues * value  # [B, T]
-        q = self.critic(torch.cat([m.z, m.action], dim=-1))  # [2, B, T]
-        action, log_prob = here.draw(rng)
-        best = self.critic(torch.cat([held, action], dim=-1), still=True).amin(0)
+            y = self.config.reward * batch.reward + self.config.gamma * batch.continues * value  # [B, T]
+        q = self.critic(torch.cat([batch.z, batch.action], dim=-1))  # [2, B, T]
+        action, log_prob = pi.draw(rng)
+        best = self.critic(torch.cat([z, action], dim=-1), still=True).amin(0)
         return {
-            "critic": mean((q - y).square().sum(0), m.mask) / 2,
-            "policy": mean(alpha * log_prob - best, m.mask),
-            "temperature": -mean(log_alpha * (log_prob.detach() + self.entropy), m.mask),
-        } | self._beside(m, q, (here, there), rng)
+            "critic": mean((q - y).square().sum(0), batch.mask) / 2,
+            "policy": mean(alpha * log_prob - best, batch.mask),
+            "temperature": -mean(log_alpha * (log_prob.detach() + self.entropy), batch.mask),
+        } | self._extra_losses(batch, q, (pi, next_pi), rng)
 
-    def _beside(
-        self, m: EncodedTransitions, q: Tensor, policies: tuple[Squashed, Squashed], rng: Generator
+    def _extra_losses(
+        self, batch: EncodedTransitions, q: Tensor, policies: tuple[Squashed, Squashed], rng: Generator
     ) -> dict[str, Tensor]:
-        """What a kind of SAC adds, from Q(z, a) and the policy at z and z′ that are known by then."""
+        """Further losses of a subclass, from Q(z, a) and the policies at z and z′."""
         return {}
 
     def after_step(self) -> None:

@@ -32,7 +32,9 @@ def test_the_highest_is_drawn_down_the_most_and_p_is_held() -> None:
 
 def test_losses_by_hand() -> None:
     """Q = ½ everywhere, α = 2, two critics: 2 · 2 · ½ · ½². Arriving pays 1 and ends it, else γ ½ follows."""
-    learner = actionable_models.GoalCQL(SPEC, 3, actionable_models.Config(gamma=0.9, weight=2.0, hidden=(4,)))
+    learner = actionable_models.ActionableModels(
+        SPEC, 3, actionable_models.Config(gamma=0.9, weight=2.0, hidden=(4,))
+    )
     for network in (learner.critic, learner.target):
         constant(network, 0.5)
     still = replace(moves(), reward=torch.zeros(4, 8))
@@ -44,7 +46,7 @@ def test_losses_by_hand() -> None:
 
 
 def test_the_second_term_reaches_the_critics_alone() -> None:
-    learner = actionable_models.GoalCQL(SPEC, 3, actionable_models.Config(hidden=(4,)))
+    learner = actionable_models.ActionableModels(SPEC, 3, actionable_models.Config(hidden=(4,)))
     learner.losses(moves(), chance())["unseen"].backward()
     assert all(weight.grad is not None for weight in learner.critic.parameters())
     others = [*learner.policy.parameters(), *learner.target.parameters(), learner.log_alpha]
@@ -53,7 +55,7 @@ def test_the_second_term_reaches_the_critics_alone() -> None:
 
 def test_without_the_second_term_it_is_sac() -> None:
     torch.manual_seed(0)
-    ours = actionable_models.GoalCQL(SPEC, 3, actionable_models.Config(weight=0.0, hidden=(4,)))
+    ours = actionable_models.ActionableModels(SPEC, 3, actionable_models.Config(weight=0.0, hidden=(4,)))
     plain = sac.SAC(SPEC, 3, sac.Config(alpha=0.1, soft=False, hidden=(4,)))
     plain.load_state_dict(ours.state_dict())
     found, wanted = (learner.losses(moves(), chance()) for learner in (ours, plain))
@@ -62,8 +64,8 @@ def test_without_the_second_term_it_is_sac() -> None:
 
 
 def test_unseen_actions_are_those_of_the_whole_box_and_of_the_policy() -> None:
-    learner = actionable_models.GoalCQL(SPEC, 3, actionable_models.Config(actions=500, hidden=(4,)))
-    drawn = learner._drawn(moves(), learner.policy(moves().z), chance())
+    learner = actionable_models.ActionableModels(SPEC, 3, actionable_models.Config(actions=500, hidden=(4,)))
+    drawn = learner._sampled_actions(moves(), learner.policy(moves().z), chance())
     assert drawn.shape == (4, 8, 1000, 2) and drawn.abs().max() <= 1
     anywhere = drawn[..., :500, :]
     assert anywhere.mean().item() == pytest.approx(0, abs=0.01)
