@@ -1,4 +1,4 @@
-"""The interfaces that parts meet each other by: environments, policies, encoders and learners."""
+"""Protocols of envs, policies, encoders and learners. Axes of tensors as in `metairl.core.types`."""
 
 from collections.abc import Iterator
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -17,121 +17,131 @@ from metairl.core.types import (
     Tasks,
 )
 
-Objective = Literal["trial", "episode"]  # whether a return counts the episodes that follow its own
-ContextKind = Literal[
-    "step", "trial", "set"
-]  # what a task is inferred from: nothing past, a trial, any transitions
+# whether returns continue into the following episodes of the trial
+Objective = Literal["trial", "episode"]
+# what an encoder reads: the current step, the trial so far in order, or transitions in any order
+ContextKind = Literal["step", "trial", "set"]
 
 
 class Policy(Protocol):
-    """Whatever acts: B lanes at once, its memory handed in and out."""
+    """Acts in B lanes at once. Its memory is an argument and a result, never an attribute."""
 
-    def initial(self, lanes: int) -> State: ...
+    def initial(self, lanes: int) -> State:
+        """The empty memory."""
+        ...
 
     def act(self, context: Context, state: State, rng: Generator) -> tuple[Tensor, State]:
-        """context is one step long (T = 1); returns the action, [B] or [B, A], and the new memory."""
+        """From a context of one step (T = 1): the actions, [B] int or [B, A], and the new memory."""
         ...
 
 
 class Env(Protocol):
-    """B MDPs of one kind, stepped together. A lane restarts in the same step that ends its episode."""
+    """B MDPs of one kind, stepped together, one a lane. A step that ends a lane's episode also resets the lane."""
 
     spec: Spec
     lanes: int
     task: Tensor  # [B, P]
 
     def reset(self) -> Tensor:
-        """Start every lane's first episode; returns the observation, [B, O]."""
+        """Starts the first episode of every lane; returns the observations, [B, O]."""
         ...
 
-    def step(self, action: Tensor) -> Step: ...
+    def step(self, action: Tensor) -> Step:
+        """action: [B] int or [B, A]."""
+        ...
 
 
 @runtime_checkable
 class SubsettableEnv(Env, Protocol):
-    """A world that can go on with some of its lanes alone."""
+    """An env that can continue with a subset of its lanes."""
 
     def select(self, rows: Tensor) -> "SubsettableEnv":
-        """Those lanes as they are now, [B] bool; this world is then not stepped any more."""
+        """An env of these lanes in their current state; rows: [B] bool. The original must not be stepped again."""
         ...
 
 
 @runtime_checkable
 class LaneResetEnv(Env, Protocol):
-    """A world whose lanes may be given new tasks while the others go on.
+    """An env whose lanes can be given new tasks one by one.
 
-    Every world whose episodes may end early is one; in the others all lanes' trials end together.
+    Every env whose episodes may end early is one; in all others the trials of all lanes end together.
     """
 
-    def renew(self, lanes: Tensor, tasks: Tasks) -> Tensor:
-        """Begin anew in some lanes, [B] bool, one task a chosen lane; returns what those see first."""
+    def reset_lanes(self, lanes: Tensor, tasks: Tasks) -> Tensor:
+        """Starts new tasks, n of them, in n lanes; lanes: [B] bool. Returns their first observations, [n, O]."""
         ...
 
 
 @runtime_checkable
 class SuccessExampleEnv(Env, Protocol):
-    """A world that can say what success looks like."""
+    """An env with examples of success states."""
 
     def examples(self, count: int, rng: Generator) -> Tensor:
-        """So many success states of every task, [B, n, O], not collected by any policy."""
+        """n success states of each lane's task, [B, n, O], constructed without a rollout."""
         ...
 
 
 @runtime_checkable
 class GoalEnv(Env, Protocol):
-    """An environment whose tasks are goals, given as the observation there."""
+    """An env whose tasks are goals to reach, given as observations."""
 
-    def anywhere(self, rng: Generator) -> Tensor:
-        """A place for every lane, drawn evenly from those that are free, [B, O]."""
+    def sample_goals(self, rng: Generator) -> Tensor:
+        """A goal for every lane, uniform over reachable ones, [B, O]."""
         ...
 
-    def at(self, places: Tensor, goals: Tensor) -> Tensor:
-        """Whether places are at goals, both [..., O]."""
+    def at(self, obs: Tensor, goals: Tensor) -> Tensor:
+        """Whether observations reach goals; both [..., O] -> [...] bool."""
         ...
 
 
 class Encoder(Protocol):
-    """Context in, task embedding out; one call serves a whole trial and a single step."""
+    """Embeds observations together with what is inferred of the task; takes a single step or a whole trial."""
 
     width: int  # Z
     context_kind: ContextKind
-    length_buckets: int  # that trials of uneven length are worked through in; 1 where steps take turns anyway
+    length_buckets: int  # groups of similar length that trials are encoded in; 1 for recurrent encoders
 
-    def initial(self, lanes: int) -> State: ...
+    def initial(self, lanes: int) -> State:
+        """The empty memory."""
+        ...
 
     def __call__(self, context: Context, state: State) -> Encoding: ...
 
 
 @runtime_checkable
 class SetEncoder(Encoder, Protocol):
-    """One that can also infer a task from transitions of it, in any order or in time order."""
+    """An encoder that also infers a task from a set or sequence of its transitions."""
 
-    reads_in_order: bool
+    reads_in_order: bool  # whether the order of transitions matters
 
     def infer_posterior(self, evidence: Batch) -> tuple[Tensor, Tensor]:
-        """A belief a task, and the encoder's own loss."""
+        """The posterior of each task, [B, …], and the encoder's own loss, []."""
         ...
 
     def condition(self, posterior: Tensor, obs: Tensor, noise: Tensor | None) -> Tensor:
-        """z of what is seen, [B, T, O], under beliefs and draws, a row a task."""
+        """z of observations, [B, T, O], for a posterior of each task and the noise to sample from it."""
         ...
 
 
 class Learner(Protocol):
-    """Networks on z."""
+    """Policy and value networks on top of the embedding z."""
 
-    def act(self, z: Tensor, rng: Generator, explore: bool) -> Tensor: ...
+    def act(self, z: Tensor, rng: Generator, explore: bool) -> Tensor:
+        """z [B, Z] to actions, [B] int or [B, A]."""
+        ...
 
     def last_layer(self) -> Iterator[Tensor]:
-        """The weights that outputs are made with."""
+        """Parameters of the output layers, which `fine_tuning.freeze` may leave trainable alone."""
         ...
 
 
 @runtime_checkable
 class StatefulLearner(Protocol):
-    """An encoder of the trial so far."""
+    """A learner with a memory of the trial of its own."""
 
-    def initial(self, lanes: int) -> State: ...
+    def initial(self, lanes: int) -> State:
+        """The empty memory."""
+        ...
 
     def act_with_state(
         self, z: Tensor, context: Context, memory: State, rng: Generator, explore: bool
@@ -139,19 +149,27 @@ class StatefulLearner(Protocol):
 
 
 class OnPolicyLearner(Learner, Protocol):
-    """Learns from trials of its current policy. `targets` are fixed within an iteration.
+    """Updates on trials collected with the current policy."""
 
-    `progress` in [0, 1) is the share of the training budget already spent.
-    """
+    def targets(self, f: EncodedTrial, progress: float) -> Any:
+        """What stays fixed during the gradient steps of an iteration: advantages, old log-probabilities.
 
-    def targets(self, f: EncodedTrial, progress: float) -> Any: ...
+        `progress` in [0, 1) is the share of the training budget already spent.
+        """
+        ...
 
-    def losses(self, f: EncodedTrial, old: Any) -> dict[str, Tensor]: ...
+    def losses(self, f: EncodedTrial, old: Any) -> dict[str, Tensor]:
+        """Loss terms, whose sum is minimised; `old` is the result of `targets`."""
+        ...
 
 
 class OffPolicyLearner(Learner, Protocol):
-    """Improves on any transitions."""
+    """Updates on transitions of any policy."""
 
-    def losses(self, m: EncodedTransitions, rng: Generator) -> dict[str, Tensor]: ...
+    def losses(self, m: EncodedTransitions, rng: Generator) -> dict[str, Tensor]:
+        """Loss terms, whose sum is minimised."""
+        ...
 
-    def after_step(self) -> None: ...
+    def after_step(self) -> None:
+        """Called after every gradient step: updates target networks."""
+        ...

@@ -19,8 +19,8 @@ import torch
 from torch import Generator, Tensor
 
 from metairl.agents.rl import sac
-from metairl.core.losses import mean, sought_out
-from metairl.core.networks import Squashed
+from metairl.core.losses import mean, softmax_weighted_squares
+from metairl.core.networks import SquashedGaussian
 from metairl.core.types import EncodedTransitions
 
 
@@ -37,18 +37,22 @@ class GoalCQL(sac.SAC):
     config: Config
 
     def _beside(
-        self, m: EncodedTransitions, q: Tensor, policies: tuple[Squashed, Squashed], rng: Generator
+        self,
+        m: EncodedTransitions,
+        q: Tensor,
+        policies: tuple[SquashedGaussian, SquashedGaussian],
+        rng: Generator,
     ) -> dict[str, Tensor]:
         config = self.config
         action = self._drawn(m, policies[0], rng)
         z = m.z.unsqueeze(-2).expand(*action.shape[:-1], -1)
         unseen = self.critic(torch.cat([z, action], dim=-1))  # [2, B, T, 2n]
-        pushed = sought_out(unseen, config.temperature).sum(0)
+        pushed = softmax_weighted_squares(unseen, config.temperature).sum(0)
         return {"unseen": config.weight * mean(pushed, m.mask)}
 
     @torch.no_grad()
-    def _drawn(self, m: EncodedTransitions, policy: Squashed, rng: Generator) -> Tensor:
+    def _drawn(self, m: EncodedTransitions, policy: SquashedGaussian, rng: Generator) -> Tensor:
         """[B, T, 2n, A]."""
         shape = (*m.reward.shape, self.config.actions, m.action.shape[-1])
         anywhere = 2 * torch.rand(shape, generator=rng) - 1
-        return torch.cat([anywhere, policy.repeated(shape[-2]).sample(rng)], dim=-2)
+        return torch.cat([anywhere, policy.repeat(shape[-2]).sample(rng)], dim=-2)

@@ -17,7 +17,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from metairl.core.losses import mean
-from metairl.core.networks import Ensemble, follow, frozen_copy, mlp
+from metairl.core.networks import Ensemble, frozen_copy, mlp, polyak_update
 from metairl.core.types import EncodedTransitions, Spec
 
 
@@ -67,7 +67,7 @@ class TD3BC(nn.Module):
     def _improvement(self, m: EncodedTransitions) -> dict[str, Tensor]:
         held = m.z.detach()
         action = self.policy(held).tanh()
-        good = self.critic(torch.cat([held, action], dim=-1), still=True)[0]
+        good = self.critic(torch.cat([held, action], dim=-1), detach_weights=True)[0]
         weight = self.config.alpha / mean(good.detach().abs(), m.mask)  # λ
         return {
             "policy": -weight * mean(good, m.mask),
@@ -76,5 +76,5 @@ class TD3BC(nn.Module):
 
     def after_step(self) -> None:
         self.steps += 1
-        follow(self.target, self.critic, self.config.polyak / 2)
-        follow(self.target_policy, self.policy, self.config.polyak / 2)
+        polyak_update(self.target, self.critic, self.config.polyak / 2)
+        polyak_update(self.target_policy, self.policy, self.config.polyak / 2)

@@ -69,7 +69,7 @@ class PPO(nn.Module):
         value = self.value(f.z)
         advantage = gae(f.reward, value, self.config.gamma * f.continues, self.config.trace)
         target = advantage + value
-        self.value.follow(target, f.mask)
+        self.value.update_statistics(target, f.mask)
         advantage = standardised(advantage, f.mask)
         entropy = self.config.entropy * (1 - progress if self.config.settles else 1)
         return Targets(log_prob, advantage, target, entropy)
