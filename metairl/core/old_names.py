@@ -132,6 +132,7 @@ OLD_VALUES: dict[tuple[str, str], dict[str, str]] = {  # (part, new path) -> old
 
 OLD_STATE = {  # parts of the names of networks, and of what else a checkpoint holds
     "asking": "queries",
+    "counts": "mask",
     "eyes": "obs_encoder",
     "kept": "data",
     "lived": "num_trials",

@@ -43,10 +43,10 @@ LOGGED = "point-robot:data=replay,comparisons=2"
 SPEC = Spec(obs=3, actions=4, discrete=True, horizon=4, episodes=2, params=5)
 FEW: dict[str, dict[str, object]] = {
     "mopo": {"rollouts": 40, "rounds": 3, "model": dynamics_ensemble.Config(hidden=(8,), epochs=1)},
-    "preferences-iql": {"queries": offline_preferences.AtOnce(labels=40, rounds=5, length=4)},
+    "preferences-iql": {"queries": offline_preferences.QueriesConfig(labels=40, gradient_steps=5, length=4)},
 }
 LANES, STEPS = 6, SPEC.steps
-FEW_QUESTIONS = {"labels": 20, "rounds": 5}
+FEW_QUESTIONS = {"labels": 20, "gradient_steps": 5}
 LITTLE = {"tasks": 12, "trials": 4, "ratio": 0.02, "batch_tasks": 6, "batch": 8}
 SMALL: dict[type, dict[str, object]] = {  # what is tested here does not need more
     on_policy.Config: {"trials": 24, "epochs": 2, "minibatches": 2},
@@ -105,7 +105,7 @@ def named(value: object) -> str | None:
 TRAINED = list(trained())
 
 
-def context(inputs: PolicyInputs = PolicyInputs(tqueries=True)) -> Context:  # noqa: B008
+def context(inputs: PolicyInputs = PolicyInputs(task=True)) -> Context:  # noqa: B008
     rng = stream("contract")
     trial = Trial(
         obs=torch.randn(LANES, STEPS, SPEC.obs, generator=rng),
@@ -115,10 +115,10 @@ def context(inputs: PolicyInputs = PolicyInputs(tqueries=True)) -> Context:  # n
             done=torch.arange(STEPS).expand(LANES, STEPS) % SPEC.horizon == SPEC.horizon - 1,
             terminated=torch.zeros(LANES, STEPS, dtype=torch.bool),
             success=torch.zeros(LANES, STEPS, dtype=torch.bool),
-            mqueries=torch.ones(LANES, STEPS, dtype=torch.bool),
+            mask=torch.ones(LANES, STEPS, dtype=torch.bool),
             diverged=torch.zeros(LANES, STEPS, dtype=torch.bool),
         ),
-        tqueries=torch.randn(LANES, SPEC.params, generator=rng),
+        task=torch.randn(LANES, SPEC.params, generator=rng),
         actions=SPEC.actions,
         noise=torch.randn(LANES, SPEC.episodes, 5, generator=rng).repeat_interleave(SPEC.horizon, 1),
     )

@@ -35,10 +35,10 @@ def test_a_point_is_at_its_goal_where_the_world_calls_it_a_success(name: str) ->
         towards = (env.task - seen) * 10 if name == "point-robot-sparse" else torch.randn(200, 2).sign()
         step = env.step(towards)
         seen = step.obs
-        near = (goal.achieved(step.next_obs) - env.task).norm(dim=-1) <= goal.near
+        near = (goal.achieved(step.next_obs) - env.task).norm(dim=-1) <= goal.radius
         assert torch.equal(near, step.success)
         successes.append(near)
-    told = goal.told(env.task, goal.achieved(seen))
+    told = goal.with_goal(env.task, goal.achieved(seen))
     assert told.shape == env.task.shape and torch.equal(told, seen)
     assert name == "point-maze" or torch.stack(successes).any(0).all()
 
@@ -50,7 +50,7 @@ def test_fingertips_reach_where_the_world_calls_it_a_success() -> None:
     tasks = sampling.sample_tasks(card, 4, stream("tasks"))
     env = make(card, tasks, stream("world"))
     assert isinstance(env, MetaWorld)
-    told = goal.told(env.task, env.task[:, 50:53])
+    told = goal.with_goal(env.task, env.task[:, 50:53])
     torch.testing.assert_close(told, env.task)  # a target is told twice
     seen, target = env.reset(), env.task[:, 50:53]
     reached = torch.zeros(4, dtype=torch.bool)
@@ -62,7 +62,7 @@ def test_fingertips_reach_where_the_world_calls_it_a_success() -> None:
         torch.testing.assert_close(
             apart, env.scenes[0].scene.tcp.float().sub(target).norm(dim=-1), atol=1e-2, rtol=0
         )
-        assert torch.equal(apart <= goal.near, step.success) or (apart - goal.near).abs().min() < 1e-2
+        assert torch.equal(apart <= goal.radius, step.success) or (apart - goal.radius).abs().min() < 1e-2
         reached |= step.success
     assert reached.all()
 
@@ -79,4 +79,4 @@ def test_a_cheetahs_goal_is_how_fast_it_is() -> None:
         step = env.step(2 * torch.rand(3, 6, generator=rng) - 1)
     moving = env.engine.field("qvel")[:, :1].float()
     torch.testing.assert_close(goal.achieved(step.next_obs), moving)
-    torch.testing.assert_close(goal.told(env.task, moving), moving)
+    torch.testing.assert_close(goal.with_goal(env.task, moving), moving)

@@ -118,7 +118,7 @@ def demonstrated_tasks(kind: type, settings: object, shown: Trial) -> tuple[floa
     agent = Agent(encoder, kind(SPEC, encoder.width, settings), "episode", PolicyInputs(reward=False))
     recipe = Offline(
         agent,
-        OfflineDataset(replay, "").demonstrated(1),
+        OfflineDataset(replay, "").as_demonstrations(1),
         Config(batch_tasks=1, batch=64, learning_rate=1e-3),
         0,
     )

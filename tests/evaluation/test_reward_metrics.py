@@ -33,7 +33,7 @@ def of(reward: Tensor) -> dict[str, Tensor]:
     found = explained(reward)
     return {
         name: torch.tensor(values)
-        for name, values in reward_metrics.feature(found, CARD, TASKS, judged(found)).items()
+        for name, values in reward_metrics.measured(found, CARD, TASKS, judged(found)).items()
     }
 
 
@@ -62,7 +62,7 @@ def test_the_difference_is_what_the_judge_samples() -> None:
     """Computed and judged, over the tasks: within four standard errors."""
     rng = stream("measures")
     policy = explained(torch.randn(20, 20, generator=rng, dtype=torch.float64))
-    exact = torch.tensor(reward_metrics.feature(policy, CARD, TASKS, judged(policy))["value-difference"])
+    exact = torch.tensor(reward_metrics.measured(policy, CARD, TASKS, judged(policy))["value-difference"])
     class_free = replace(policy)
     true = reward_metrics.truth(CARD, TASKS)
     best = plan(true.mdp, true.reward, CARD.horizon, HARD)
@@ -105,6 +105,6 @@ def test_wind_blows_whatever_is_done() -> None:
 def test_who_recovers_no_reward_has_no_measures_of_one() -> None:
     true = reward_metrics.truth(CARD, TASKS)
     policy = IRLSolution(plan(true.mdp, true.reward, CARD.horizon, HARD).policy, None)
-    found = reward_metrics.feature(policy, CARD, TASKS, judged(policy))
+    found = reward_metrics.measured(policy, CARD, TASKS, judged(policy))
     assert set(found) == {"value-difference", "in-wind", "agreement"}
     assert max(found["value-difference"]) == 0 < max(found["in-wind"])

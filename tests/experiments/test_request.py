@@ -41,7 +41,7 @@ def test_folders_say_method_regime_encoder_variant_task_and_seed() -> None:
     folders = [r.folder(Path("runs")).relative_to("runs").parts for r in (request, named, alone)]
     task = "point-robot-v1_data=replay,episodes=2"
     assert folders[0] == ("iql+pearl", task, "seed-3")
-    assert folders[1] == ("iql+pearl,choose=uniform", task, "seed-3")
+    assert folders[1] == ("iql+pearl,selection=uniform", task, "seed-3")
     assert folders[2] == ("iql-scratch", task, "seed-0")
 
 

@@ -66,3 +66,10 @@ def test_absorbing_steps_count_as_often_as_they_last() -> None:
     batch = RewardBatch(torch.tensor([1.0, 2.0]), torch.tensor(5.0), absorbing_steps=0.5 * 4)
     assert batch.mean().item() == pytest.approx(23 / 6)
     assert batch.mean_square().item() == pytest.approx(105 / 6)
+
+
+def test_the_threshold_is_relative_to_the_largest_uncertainty() -> None:
+    """u₀ max u = 1: of the expert's 1.0, 1.5 and 0.2 one is above, and of all five two are below."""
+    weights = PointwiseWeights.of(torch.tensor([1.0, 1.5, 0.2]), torch.tensor([2.0, 0.9]), 0.5)
+    assert weights.uncertain == -5 / 3
+    assert weights.certain == pytest.approx(5 / 3 * 1 / 2)

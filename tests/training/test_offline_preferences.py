@@ -18,8 +18,6 @@ from metairl.experiments.request import Request, make_request
 from metairl.methods.registry import find
 from metairl.methods.settings import settings_from
 from metairl.rewards.preferences.human_answers import Answer, append
-from metairl.rewards.preferences.segment_pairs import Pairs
-from metairl.rewards.preferences.task_evidence import as_context
 from metairl.rewards.preferences.teachers import Answers, TrueReward
 from metairl.training import offline
 from metairl.training.offline_preferences import OfflinePreferences
@@ -115,20 +113,6 @@ def test_a_persons_answers_take_the_teachers_place(tmp_path: Path) -> None:
     with pytest.raises(DamagedFile, match=r"answers\.jsonl:7: answers the question of .*:1 otherwise"):
         bad.iterate(0.0)
     assert bad.gradient_steps == 0 and bad.queries.pairs is None
-
-
-def test_evidence_says_which_segment_was_preferred_and_nothing_of_the_task() -> None:
-    """Two pairs of one task, by hand: the second won, then one that was skipped, then neither."""
-    obs = torch.arange(12.0).view(3, 2, 2, 1)
-    pairs = Pairs(obs, obs + 100, torch.ones(3, 2, 2), torch.ones(3, 1))
-    pairs.mask[2, 1, 1] = 0  # a trial that was over
-    first, given = torch.tensor([0.0, 1.0, 0.5]), torch.tensor([True, False, True])
-    batch = as_context(pairs, first, given, tasks=1)
-    assert batch.obs[0, :7, 0].tolist() == [0, 1, 2, 3, 8, 9, 10]
-    assert batch.reward[0, :7].tolist() == [-1, -1, 1, 1, 0, 0, 0]
-    assert batch.action[0, 0, 0] == 100
-    assert batch.mask[0].tolist() == [1.0] * 7 + [0.0] * 5
-    assert not batch.task.any()
 
 
 def test_as_many_questions_are_asked_about_every_training_task_and_all_of_them_count() -> None:

@@ -64,7 +64,7 @@ class IQLearn(nn.Module):
 
     def losses(self, m: EncodedTransitions, rng: Generator) -> dict[str, Tensor]:
         config, held = self.config, m.z.detach()
-        here, there = self.policy(held), self.policy(m.next_z.detach())
+        here, there = self.policy(held), self.policy(m.next_z)
         then = self.value(self.target if config.target else self.critic, m.next_z, there, rng)
         follows = config.gamma * m.continues * then  # [B, T]
         worth = self.value(self.critic, m.z, here, rng) - follows

@@ -1,6 +1,5 @@
 """The classical bandit rows: numbers by hand, other ways to the same number, and none above the optimum."""
 
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -9,8 +8,7 @@ import torch
 from torch import Tensor
 
 from metairl.agents.exact import bandits as rules
-from metairl.agents.exact import bayes_bandit, gittins
-from metairl.core.errors import UsageError
+from metairl.agents.exact import bayes_bandit
 from metairl.core.rng import stream
 from metairl.core.types import Context, NoConfig, PolicyInputs, Spec
 from metairl.evaluation.protocol import StepCounts, meta_test
@@ -89,67 +87,6 @@ def test_renaming_the_arms_renames_the_choice(name: str) -> None:
         / 8000
     )
     torch.testing.assert_close(renamed, straight[order], atol=0.025, rtol=0)
-
-
-def index(wins: int, pulls: int, remaining: int, horizon: int) -> float:
-    first, table = gittins.index_table(horizon)
-    return float(table[first[remaining] + pulls * (pulls + 1) // 2 + wins])
-
-
-def test_gittins_by_hand() -> None:
-    # One pull to go: its mean. Two, nothing known: 1/2 + 1/2 · 2/3 + λ/2 = 2 λ, so λ = 5/9.
-    assert index(3, 4, 1, 10) == pytest.approx(4 / 6, abs=1e-3)
-    assert index(0, 0, 2, 2) == pytest.approx(5 / 9, abs=1e-3)
-
-
-def test_gittins_grows_with_the_horizon_and_falls_with_failures() -> None:
-    longer = [index(1, 2, remaining, 40) for remaining in range(1, 38)]
-    assert longer == sorted(longer)
-    worse = [index(1, 1 + failures, 20, 40) for failures in range(10)]
-    assert worse == sorted(worse, reverse=True)
-
-
-def test_gittins_against_plain_recursion() -> None:
-    def gain(s: int, f: int, left: int, rate: float) -> float:
-        mean = (1 + s) / (2 + s + f)
-        after = [
-            max(0.0, gain(*arm, left - 1, rate)) if left > 1 else 0.0 for arm in ((s + 1, f), (s, f + 1))
-        ]
-        return mean - rate + mean * after[0] + (1 - mean) * after[1]
-
-    for s, f, left in ((0, 0, 6), (2, 1, 5), (0, 3, 6)):
-        low, high = 0.0, 1.0
-        for _ in range(30):
-            middle = (low + high) / 2
-            low, high = (middle, high) if gain(s, f, left, middle) > 0 else (low, middle)
-        assert index(s, s + f, left, s + f + left) == pytest.approx(low, abs=2e-3)
-
-
-def test_bayes_optimum_by_hand() -> None:
-    # Two pulls, two arms: 1/2; after a success the same arm, 2/3; after a failure the new one, 1/2: 13/12.
-    # Three: after a success 4/3 (2/3, then 3/4 or 1/2), after a failure 1 (1/2, then 2/3 or 1/3): 5/3.
-    assert bayes_bandit.optimal_value(1, 3) == pytest.approx(1 / 2)
-    assert bayes_bandit.optimal_value(2, 2) == pytest.approx(13 / 12)
-    assert bayes_bandit.optimal_value(3, 2) == pytest.approx(5 / 3)
-
-
-def test_bayes_optimum_against_arms_told_apart() -> None:
-    @cache
-    def value(counts: tuple[tuple[int, int], ...], left: int) -> float:
-        worths = [0.0]
-        for i, (s, f) in enumerate(counts if left else ()):
-            mean = (s + 1) / (s + f + 2)
-            won, lost = ((*counts[:i], arm, *counts[i + 1 :]) for arm in ((s + 1, f), (s, f + 1)))
-            worths.append(mean + mean * value(won, left - 1) + (1 - mean) * value(lost, left - 1))
-        return max(worths)
-
-    for pulls, arms in ((6, 2), (6, 3), (5, 4)):
-        assert bayes_bandit.optimal_value(pulls, arms) == pytest.approx(value(((0, 0),) * arms, pulls))
-
-
-def test_bayes_optimum_refuses_what_it_cannot_do() -> None:
-    with pytest.raises(UsageError, match="at most 10 pulls, not 11"):
-        bayes_bandit.optimal_value(11, 5)
 
 
 def score(name: str, task: str, tasks: int) -> tuple[float, float]:

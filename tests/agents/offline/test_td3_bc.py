@@ -1,8 +1,11 @@
 """TD3+BC: scaling, delayed policy updates, target rate and the encoder's gradient."""
 
+from dataclasses import replace
+
+import pytest
 import torch
 from torch import Tensor
-from transitions import SPEC, chance, embedded, moves
+from transitions import SPEC, chance, constant, embedded, moves
 
 from metairl.agents.offline import td3_bc
 from metairl.core.types import EncodedTransitions
@@ -56,3 +59,14 @@ def test_the_policy_s_losses_do_not_train_the_encoder() -> None:
     assert z.grad is None
     losses["critic"].backward()
     assert z.grad is not None and z.grad.any()
+
+
+def test_the_policy_s_losses_by_hand() -> None:
+    """π = 0 and Q = −4: λ = 2.5 / 4, −λ Q = 2.5; cloning ‖0 − a‖² / 2 for a = (0.6, 0.8)."""
+    learner = td3_bc.TD3BC(SPEC, 3, td3_bc.Config(hidden=(8,)))
+    constant(learner.policy, 0.0)
+    constant(learner.critic, -4.0)
+    m = replace(moves(), action=torch.tensor([0.6, 0.8]).expand(4, 8, 2))
+    losses = learner._improvement(m)
+    assert losses["policy"].item() == pytest.approx(2.5)
+    assert losses["cloning"].item() == pytest.approx((0.36 + 0.64) / 2)

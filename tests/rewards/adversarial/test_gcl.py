@@ -43,3 +43,10 @@ def test_sums_divided_by_the_horizon() -> None:
     model.r, model.cloned = Constant(0.5, 2.0), Never()
     losses = model.losses(batch(terminated=True), batch(terminated=True))
     assert losses["expert_reward"].item() == pytest.approx(-3.5 / 4)
+
+
+def test_the_reward_decay_by_hand() -> None:
+    """0.1 times 0.5² of the policy's steps and 2² of the absorbing state."""
+    model = gcl.GCL(SPEC, 2, gcl.Config(decay=0.1))
+    model.r, model.cloned = Constant(0.5, 2.0), Never()
+    assert model.losses(batch(), batch())["reward_decay"].item() == pytest.approx(0.1 * (0.25 + 4))

@@ -164,3 +164,13 @@ def pairs_of(count: int, length: int = 3) -> Pairs:
         torch.ones(count, 2, length),
         torch.zeros(count, 1),
     )
+
+
+def test_the_loss_is_a_mean_over_queries_and_a_sum_over_members() -> None:
+    x, first = pair(), tensor([[1.0]])
+    mask = torch.ones(x.shape[:-1])
+    one = linear().losses(x[None], mask[None], first)["preference"]
+    twice = linear().losses(x.repeat(2, 1, 1, 1)[None], mask.repeat(2, 1, 1)[None], first.repeat(1, 2))
+    assert_close(twice["preference"], one)
+    both = linear(members=2).losses(x.repeat(2, 1, 1, 1, 1), mask.repeat(2, 1, 1, 1), first.repeat(2, 1))
+    assert_close(both["preference"], 2 * one)
