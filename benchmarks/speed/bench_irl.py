@@ -86,25 +86,25 @@ def drawn(count: int, states: int) -> Tensor:
     """Parameters by the card's law, of as many cells."""
     ground = CARD.parameters["ground"].model_copy(update={"shape": [states]})
     card = CARD.model_copy(update={"parameters": CARD.parameters | {"ground": ground}})
-    tasks = sampling.draw(card, count, Generator().manual_seed(0))
+    tasks = sampling.sample_tasks(card, count, Generator().manual_seed(0))
     return torch.cat([part.double() for part in tasks.values()], dim=1)
 
 
 def planned(told: FiniteMDPTask) -> tuple[Tensor, Tensor]:
     """V [B, H, S] and where the soft policy is at every step."""
-    best = plan(told.chart, told.reward, HORIZON, SOFT)
-    return best.value, visits_by_step(told.chart, best.policy)
+    best = plan(told.mdp, told.reward, HORIZON, SOFT)
+    return best.value, visits_by_step(told.mdp, best.policy)
 
 
 def check_agreement(told: FiniteMDPTask, peer: dict[str, np.ndarray]) -> None:
-    value, by_step = planned(FiniteMDPTask(told.chart[:PEER_TASKS], told.reward[:PEER_TASKS]))
+    value, by_step = planned(FiniteMDPTask(told.mdp[:PEER_TASKS], told.reward[:PEER_TASKS]))
     np.testing.assert_allclose(value[:, 0].numpy(), peer["value"], rtol=0, atol=1e-6)
     np.testing.assert_allclose(by_step.sum(1).numpy(), peer["occupancy"], rtol=0, atol=1e-6)
 
 
 def softly_shown(told: FiniteMDPTask) -> tuple[FiniteMDP, Demonstrations]:
     """A task's chart, and episodes of its soft-optimal policy: for them the likelihood has a maximum."""
-    chart, chance = told.chart, Generator().manual_seed(0)
+    chart, chance = told.mdp, Generator().manual_seed(0)
     policy = plan(chart, told.reward, SPEC.horizon, SOFT).policy[0]
     alike = chart[torch.zeros(EPISODES, dtype=torch.int64)]
     now = picked(alike.start, chance)

@@ -58,7 +58,7 @@ def lived(lanes: int) -> float:
 def judged(tasks: int) -> float:
     """Of an untrained RL² on so many bandits."""
     asked = make_request("rl2", "bandit-5")
-    few = sampling.TaskSet(asked.card.id, "growth", sampling.draw(asked.card, tasks, stream("tasks")))
+    few = sampling.TaskSet(asked.card.id, "growth", sampling.sample_tasks(asked.card, tasks, stream("tasks")))
     policy, _ = build(asked)
     return seconds(lambda: meta_test(policy, asked.card, few, asked.inputs, 0, StepCounts()))
 

@@ -46,7 +46,7 @@ def bandit_scores(name: str, settings: object) -> Score:
 
 def mdp_scores(name: str, settings: object) -> Score:
     asked = make_request(name, MDPS[-1], settings=settings)
-    drawn = sampling.draw(asked.card, TUNING_TASKS, stream("tuning", asked.card.id))
+    drawn = sampling.sample_tasks(asked.card, TUNING_TASKS, stream("tuning", asked.card.id))
     tasks = sampling.TaskSet(asked.card.id, "train", drawn)
     evaluations = meta_test(build(asked)[0], asked.card, tasks, asked.inputs, asked.seed, StepCounts())
     so_far = np.cumsum([np.mean(e.returns) for e in evaluations])

@@ -121,10 +121,10 @@ def _lived(
     )
     seed = seed_of("rerun", submission.digest, nonce, ran.path)
     has_support = request is not None and not request.problem.transfers
-    if has_support or not sampling.endless(card):
+    if has_support or not sampling.can_sample_test_tasks(card):
         tasks = sampling.task_set(card, "test")
     else:
-        fresh = sampling.draw(card, trials * sampling.turns(card), stream("fresh", seed), "test")
+        fresh = sampling.sample_tasks(card, trials * sampling.test_cycle(card), stream("fresh", seed), "test")
         tasks = sampling.TaskSet(card.id, FRESH, fresh)
     inputs = request.inputs if request else external_agents.inputs(card)
     return protocol.meta_test(policy, card, tasks, inputs, seed, protocol.StepCounts(), ran.made.engine)

@@ -207,7 +207,7 @@ def _write(file: Path, event: str, path: Path, more: dict[str, object]) -> None:
 def _build(args: Build) -> int:
     from metairl.boards import page
 
-    ledgers = args.ledger or tuple(shelf / LEDGER for shelf in catalogue.shelves())
+    ledgers = args.ledger or tuple(shelf / LEDGER for shelf in catalogue.card_folders())
     accepted = [row for file in ledgers for row in ledger.standing(file)]
     previews = []
     for path in args.also:

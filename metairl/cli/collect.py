@@ -98,7 +98,7 @@ def _saved(
     parts = track(
         pieces.items(), f"collecting {split}", len(pieces), console=terminal, disable=not terminal.is_terminal
     )
-    episodes = (episode for part, make in parts for episode in kept.keep(part, make))
+    episodes = (episode for part, make in parts for episode in kept.load_or_make(part, make))
     folder = minari.save(root, name, spec_of(card), sums.counted(episodes), about)
     kept.clear()
     return {
@@ -106,7 +106,7 @@ def _saved(
         **sums.said(),
         "folder": str(folder),
         **about,
-        "sha256": minari.about(folder)["sha256"],
+        "sha256": minari.metadata(folder)["sha256"],
     }
 
 
@@ -139,7 +139,9 @@ def _take(args: Collect, card: TaskCard) -> dict[str, Any]:
     assert args.take
     tasks = sampling.task_set(card, "train")
     spec = spec_of(card)
-    episodes = minari.taken(args.take, spec, tasks.digests[0], TrainingTasks(card, spec).parameters(tasks))
+    episodes = minari.import_dataset(
+        args.take, spec, tasks.digests[0], TrainingTasks(card, spec).parameters(tasks)
+    )
     about = _about(args, card, tasks) | {"quality": args.name, "taken_from": args.take.name}
     return _saved(args, card, "train", {"000": lambda: episodes}, about)
 

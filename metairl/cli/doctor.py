@@ -44,7 +44,7 @@ def examine() -> dict[str, str]:
         "device": _device() if versions["torch"] != MISSING else MISSING,
         "rendering": _rendering(),
         "wandb mode": _wandb_mode() if versions["wandb"] != MISSING else MISSING,
-        "tasks": f"{len(catalogue.task_ids())} cards on {', '.join(map(str, catalogue.shelves()))}",
+        "tasks": f"{len(catalogue.task_ids())} cards on {', '.join(map(str, catalogue.card_folders()))}",
         "disk": f"{shutil.disk_usage(Path.cwd()).free / 2**30:.0f} GiB free in {Path.cwd()}",
     }
 

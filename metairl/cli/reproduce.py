@@ -60,7 +60,9 @@ def main(words: list[str]) -> int:
 def committed() -> list[Path]:
     """Folders of accepted records that ship with the suite or stand in METAIRL_PATH."""
     return [
-        root for shelf in catalogue.shelves() for root in sorted((shelf / "results" / "records").glob("*"))
+        root
+        for shelf in catalogue.card_folders()
+        for root in sorted((shelf / "results" / "records").glob("*"))
     ]
 
 

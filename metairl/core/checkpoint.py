@@ -1,7 +1,7 @@
-"""Checkpoints that are whole or not there: written aside, synced, renamed, hashed, the previous one kept.
+"""Atomic, verified checkpoints: written to a temporary file, synced, renamed, hashed; the previous one stays.
 
-NUMBER.pt      tensors and plain numbers, read with weights_only (no code in a file can run)
-NUMBER.json    its size and SHA-256; torch itself does not notice a flipped byte
+NUMBER.pt      tensors and plain numbers, loaded with weights_only (code in a file cannot run)
+NUMBER.json    its size and SHA-256, since torch does not detect a flipped byte; written last
 """
 
 import hashlib
@@ -17,11 +17,11 @@ from metairl.core.errors import DamagedFile
 from metairl.core.old_names import renamed_state
 from metairl.core.records import write_atomically, writing
 
-KEPT = 2
+KEEP = 2  # newest checkpoints of a run
 
 
-def save(folder: Path, number: int, content: dict[str, Any], keep: int | None = KEPT) -> None:
-    """As one of the newest `keep`; None: older ones stay too."""
+def save(folder: Path, number: int, content: dict[str, Any], keep: int | None = KEEP) -> None:
+    """Writes a checkpoint and deletes all but the newest `keep`; None: deletes none."""
     buffer = io.BytesIO()
     torch.save(content, buffer)
     data = buffer.getvalue()
@@ -35,7 +35,7 @@ def save(folder: Path, number: int, content: dict[str, Any], keep: int | None = 
 
 
 def load(folder: Path) -> dict[str, Any] | None:
-    """The newest checkpoint that is what was written; None where there is none at all."""
+    """The newest intact checkpoint; None if there are no checkpoints."""
     manifests = _manifests(folder)
     for manifest in manifests:
         try:
@@ -43,12 +43,12 @@ def load(folder: Path) -> dict[str, Any] | None:
         except DamagedFile as fault:
             print(f"{fault}; trying the checkpoint before it", file=sys.stderr)
     if manifests:
-        raise DamagedFile(f"{folder}: none of its {len(manifests)} checkpoints is whole")
+        raise DamagedFile(f"{folder}: none of its {len(manifests)} checkpoints is intact")
     return None
 
 
-def every(folder: Path) -> dict[int, dict[str, Any]]:
-    """All that are there, by their numbers, the oldest first."""
+def load_all(folder: Path) -> dict[int, dict[str, Any]]:
+    """All checkpoints by number, the oldest first."""
     return {int(manifest.stem): _read(manifest) for manifest in reversed(_manifests(folder))}
 
 
@@ -58,13 +58,13 @@ def _read(manifest: Path) -> dict[str, Any]:
         expected = json.loads(manifest.read_bytes())["sha256"]
         data = file.read_bytes()
     except (OSError, ValueError, KeyError, TypeError):
-        raise DamagedFile(f"{file}: its bytes or its manifest cannot be read") from None
+        raise DamagedFile(f"{file}: the file or its manifest cannot be read") from None
     if hashlib.sha256(data).hexdigest() != expected:
-        raise DamagedFile(f"{file}: its bytes are not the ones that were written (SHA-256 differs)")
+        raise DamagedFile(f"{file}: the file is not as it was written (SHA-256 differs)")
     content: dict[str, Any] = renamed_state(torch.load(io.BytesIO(data), weights_only=True))
     return content
 
 
 def _manifests(folder: Path) -> list[Path]:
-    """Newest first; a .pt without its manifest was never finished and does not count."""
+    """Newest first; a .pt without a manifest is an unfinished write and is ignored."""
     return sorted(folder.glob("[0-9]*.json"), reverse=True)

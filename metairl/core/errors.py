@@ -1,4 +1,4 @@
-"""Failures a person can act on: one line that says what and where, and an exit code of its own."""
+"""Errors that a user can act on: a one-line message with what failed and where, and one exit code per class."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -11,79 +11,79 @@ class MetairlError(Exception):
 
 
 class UsageError(MetairlError):
-    """An unknown name, a flag that does not exist, a combination that cannot work."""
+    """An unknown name or option, or a combination that is not supported."""
 
     code = 2
 
 
 class CardError(MetairlError):
-    """A task, table or tuned card that breaks its schema."""
+    """A task, table or tuned card that does not match its schema."""
 
     code = 3
 
 
 class RunConflict(MetairlError):
-    """A run folder that belongs to another configuration, or to a process that is still alive."""
+    """A run folder of another configuration, or one that a running process holds."""
 
     code = 4
 
 
 class DamagedFile(MetairlError):
-    """A checkpoint or record whose bytes are not the ones that were written."""
+    """A checkpoint, record or dataset that is not as it was written."""
 
     code = 5
 
 
 class StorageError(MetairlError):
-    """A folder that cannot be written: read-only, full, or gone."""
+    """A folder that cannot be written (read-only, full or gone), or data that is missing."""
 
     code = 6
 
 
 class Diverged(MetairlError):
-    """A loss or parameter that is no longer a finite number."""
+    """A loss or parameter became NaN or infinite."""
 
     code = 7
 
 
 class PhysicsError(MetairlError):
-    """A simulation that has outgrown the memory it was given, and would go on without what did not fit."""
+    """A simulation needs more memory than was allocated and would silently drop contacts or constraints."""
 
     code = 8
 
 
 class Infeasible(MetairlError):
-    """Demonstrations that no reward of the kind asked for explains."""
+    """No reward of the requested class explains the demonstrations."""
 
     code = 9
 
 
 class Refused(MetairlError):
-    """A submission that a board does not take, and why."""
+    """A submission that a leaderboard rejects."""
 
     code = 10
 
 
 class RunsMissing(MetairlError):
-    """Runs that were asked for and did not complete; each was named."""
+    """Some of the requested runs did not complete; each was named before."""
 
     code = 11
 
 
 class Unreachable(MetairlError):
-    """A judge that was asked over the network and did not answer."""
+    """A language model behind a network endpoint did not answer."""
 
     code = 12
 
 
 class Incompatible(MetairlError):
-    """A run folder that another version of the suite made, and that this one cannot go on with."""
+    """A run folder of another version of the suite that this version cannot continue."""
 
     code = 13
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """A hint that names the closest valid word, or lists the valid ones when none is close."""
+    """A hint with the closest valid name, or with all of them where none is close."""
     names = sorted(known)
     close = get_close_matches(word, names, n=1, cutoff=0.5)
     return f"did you mean '{close[0]}'?" if close else f"valid: {', '.join(names)}"

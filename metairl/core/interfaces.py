@@ -63,7 +63,7 @@ class LaneResetEnv(Env, Protocol):
     Needed where episodes may end early; elsewhere the trials of all lanes end together.
     """
 
-    def renew(self, lanes: Tensor, tasks: Tasks) -> Tensor:
+    def reset_lanes(self, lanes: Tensor, tasks: Tasks) -> Tensor:
         """New tasks in the chosen lanes, [B] bool; returns their first observations."""
         ...
 
@@ -81,7 +81,7 @@ class SuccessExampleEnv(Env, Protocol):
 class GoalEnv(Env, Protocol):
     """An environment whose tasks are goals, given as the observation there."""
 
-    def anywhere(self, rng: Generator) -> Tensor:
+    def sample_goals(self, rng: Generator) -> Tensor:
         """A position for every lane, uniform over free space, [B, O]."""
         ...
 

@@ -1,4 +1,4 @@
-"""Network parts that more than one method uses."""
+"""Network modules and action distributions that several methods share."""
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -14,11 +14,12 @@ from torch.nn.functional import softplus
 from metairl.core.losses import categorical_entropy, gaussian_log_prob
 from metairl.core.types import Spec
 
-PICTURE_WIDTH = 256
-EDGE = 1e-4
+PICTURE_WIDTH = 256  # features of an image observation
+MARGIN = 1e-4  # to ±1 that actions are clamped to before atanh
 
 
 def linear(fan_in: int, fan_out: int, gain: float) -> nn.Linear:
+    """Orthogonal weights (Saxe et al. 2014, arXiv:1312.6120), zero bias."""
     layer = nn.Linear(fan_in, fan_out)
     nn.init.orthogonal_(layer.weight, gain)
     nn.init.zeros_(layer.bias)
@@ -26,7 +27,7 @@ def linear(fan_in: int, fan_out: int, gain: float) -> nn.Linear:
 
 
 def mlp(*widths: int, last_gain: float) -> nn.Sequential:
-    """Linear layers with ReLU between them; `last_gain` scales the output layer's orthogonal weights."""
+    """Linear layers with ReLU between them; `last_gain` scales the initial weights of the output layer."""
     layers: list[nn.Module] = []
     for fan_in, fan_out in pairwise(widths[:-1]):
         layers += [linear(fan_in, fan_out, gain=2**0.5), nn.ReLU()]
@@ -34,9 +35,10 @@ def mlp(*widths: int, last_gain: float) -> nn.Sequential:
 
 
 class ObservationEncoder(nn.Module):
-    """Observations as networks read them: a vector as it is, a picture of bytes through two convolutions.
+    """Features of observations: vectors unchanged, images through a small convolutional network.
 
-    16 filters of 5 × 5 with stride 2, twice, then one layer, as in the papers on mazes.
+    Two convolutions of 16 filters, 5 × 5 with stride 2, then one linear layer, as for the mazes of RL²
+    (Duan et al. 2016, arXiv:1611.02779) and SNAIL (Mishra et al. 2018, arXiv:1707.03141).
     """
 
     def __init__(self, spec: Spec):
@@ -45,7 +47,7 @@ class ObservationEncoder(nn.Module):
         self.width = PICTURE_WIDTH if spec.picture else spec.obs
         if spec.picture:
             colours, rows, columns = spec.picture
-            size = 16 * _halved(_halved(rows)) * _halved(_halved(columns))
+            size = 16 * _convolved(_convolved(rows)) * _convolved(_convolved(columns))
             convolutions = [nn.Conv2d(colours, 16, 5, 2), nn.ReLU(), nn.Conv2d(16, 16, 5, 2), nn.ReLU()]
             self.net = nn.Sequential(*convolutions, nn.Flatten(), linear(size, self.width, 2**0.5), nn.ReLU())
 
@@ -54,26 +56,30 @@ class ObservationEncoder(nn.Module):
         if self.picture is None:
             return obs
         frames = obs.reshape(-1, *self.picture).float() / 127.5 - 1
-        seen: Tensor = self.net(frames)
-        return seen.view(*obs.shape[:2], self.width)
+        features: Tensor = self.net(frames)
+        return features.view(*obs.shape[:2], self.width)
 
 
-def _halved(pixels: int) -> int:
-    """What a 5 × 5 convolution with stride 2 leaves."""
+def _convolved(pixels: int) -> int:
+    """Output size of a 5 × 5 convolution with stride 2."""
     return (pixels - 5) // 2 + 1
 
 
 class RescaledValueHead(nn.Module):
-    """A scalar head for every step of a trial whose target's mean (a step) and spread are followed,
-    so that its output stays near unit size and need not count the time that is left.
+    """A value head whose output is shifted and scaled by running statistics of its targets y.
 
     v_t = m_t + s · f(x_t),    m_t ← m_t + κ (mean(y_t) − m_t),    s ← s + κ (rms(y_t − m_t) − s)
+
+    After PopArt (van Hasselt et al. 2016, arXiv:1602.07714), so that f stays near unit scale.
+    **Departures**: one mean for each step t of a trial, so that f need not represent the time that is left;
+    f's last layer is not corrected when the statistics change.
     """
 
     mean: Tensor
     std: Tensor
 
     def __init__(self, head: nn.Sequential, steps: int, rate: float):
+        """`steps`: T of the longest trial. `rate`: κ."""
         super().__init__()
         self.head = head
         self.rate = rate
@@ -81,62 +87,65 @@ class RescaledValueHead(nn.Module):
         self.register_buffer("std", torch.ones(()))
 
     def forward(self, x: Tensor) -> Tensor:
+        """[B, T, in] -> [B, T]."""
         unit: Tensor = self.head(x)
         return self.mean[: x.shape[1]] + self.std * unit.squeeze(-1)
 
     def last_layer(self) -> Iterator[Tensor]:
         return self.head[-1].parameters()
 
-    def follow(self, target: Tensor, mask: Tensor) -> None:
-        """Towards a new target, [B, T], in the steps that count; where no lane was, the mean stays."""
-        steps, reached = target.shape[1], mask.sum(0)
-        now = self.mean[:steps]
-        seen = (target * mask).sum(0) / reached.clamp(min=1)
-        now.lerp_(seen.where(reached > 0, now), self.rate)
-        spread = (((target - now).square() * mask).sum() / mask.sum()).sqrt()
-        self.std.lerp_(spread.clamp(min=1e-3), self.rate)
+    def update_statistics(self, target: Tensor, mask: Tensor) -> None:
+        """Moves m and s towards those of new targets; both [B, T]. m_t stays where all lanes are masked."""
+        steps, count = target.shape[1], mask.sum(0)
+        mean = self.mean[:steps]
+        target_mean = (target * mask).sum(0) / count.clamp(min=1)
+        mean.lerp_(target_mean.where(count > 0, mean), self.rate)
+        rms = (((target - mean).square() * mask).sum() / mask.sum()).sqrt()
+        self.std.lerp_(rms.clamp(min=1e-3), self.rate)
 
 
-class Members(nn.Module):
-    """Networks of one shape side by side: [..., in], read by all of them, -> [members, ..., out]."""
+class ParallelMLPs(nn.Module):
+    """MLPs of one shape, evaluated as one batched product: [..., in] -> [members, ..., out]."""
 
-    def __init__(self, members: int, *widths: int, bend: Callable[[Tensor], Tensor] = torch.relu_):
-        """`bend` stands between two layers and may overwrite what it is given."""
+    def __init__(self, members: int, *widths: int, activation: Callable[[Tensor], Tensor] = torch.relu_):
+        """`activation` may work in place."""
         super().__init__()
         shapes = list(pairwise(widths))
-        self.weights = nn.ParameterList(_uniform(members, fan_in, fan_out) for fan_in, fan_out in shapes)
+        self.weights = nn.ParameterList(
+            _uniform_weights(members, fan_in, fan_out) for fan_in, fan_out in shapes
+        )
         self.biases = nn.ParameterList(torch.zeros(members, 1, fan_out) for _, fan_out in shapes)
-        self.bend = bend
+        self.activation = activation
 
-    def forward(self, x: Tensor, still: bool = False) -> Tensor:
-        """`still`: no gradient reaches the weights, only x."""
-        out = self.each(x.flatten(0, -2).expand(len(self.weights[0]), -1, -1), still)
+    def forward(self, x: Tensor, detach_weights: bool = False) -> Tensor:
+        """All members on the same inputs. `detach_weights`: gradients flow to x only."""
+        out = self.forward_each(x.flatten(0, -2).expand(len(self.weights[0]), -1, -1), detach_weights)
         return out.view(len(out), *x.shape[:-1], -1)
 
-    def each(self, h: Tensor, still: bool = False) -> Tensor:
-        """Every member reads rows of its own: [members, n, in] -> [members, n, out]."""
-        for place, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            if still:
+    def forward_each(self, h: Tensor, detach_weights: bool = False) -> Tensor:
+        """Every member on its own inputs: [members, n, in] -> [members, n, out]."""
+        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            if detach_weights:
                 weight, bias = weight.detach(), bias.detach()
             h = torch.baddbmm(bias, h, weight)
-            h = self.bend(h) if place < len(self.weights) - 1 else h
+            h = self.activation(h) if layer < len(self.weights) - 1 else h
         return h
 
     def last_layer(self) -> Iterator[Tensor]:
         return iter((self.weights[-1], self.biases[-1]))
 
 
-class Ensemble(Members):
-    """Members that each have a number to say: [..., in] -> [members, ...]."""
+class Ensemble(ParallelMLPs):
+    """An ensemble of scalar MLPs, such as Q-functions: [..., in] -> [members, ...]."""
 
     def __init__(self, members: int, *widths: int):
         super().__init__(members, *widths, 1)
 
-    def forward(self, x: Tensor, still: bool = False) -> Tensor:
-        return super().forward(x, still).squeeze(-1)
+    def forward(self, x: Tensor, detach_weights: bool = False) -> Tensor:
+        return super().forward(x, detach_weights).squeeze(-1)
 
 
-def _uniform(members: int, fan_in: int, fan_out: int) -> Tensor:
+def _uniform_weights(members: int, fan_in: int, fan_out: int) -> Tensor:
     return (2 * torch.rand(members, fan_in, fan_out) - 1) / sqrt(fan_in)
 
 
@@ -144,32 +153,32 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def frozen_copy(network: Network) -> Network:
-    """The same network with the same weights, which no gradient moves."""
+    """A copy without gradients, such as a target network."""
     copy = deepcopy(network)
     return copy.requires_grad_(False)
 
 
 @torch.no_grad()
-def follow(slow: nn.Module, fast: nn.Module, rate: float) -> None:
-    """θ̄ ← θ̄ + τ (θ − θ̄), of every weight."""
-    torch._foreach_lerp_(list(slow.parameters()), list(fast.parameters()), rate)
+def polyak_update(target: nn.Module, network: nn.Module, rate: float) -> None:
+    """θ̄ ← θ̄ + τ (θ − θ̄) for every parameter θ̄ of the target network."""
+    torch._foreach_lerp_(list(target.parameters()), list(network.parameters()), rate)
 
 
 class PolicyHead(nn.Module):
-    """From features to a distribution over actions: one of A, or A numbers where actions are continuous."""
+    """Features to an action distribution: categorical, or Gaussian where actions are continuous."""
 
     def __init__(self, spec: Spec, width: int, hidden: tuple[int, ...], bounded: bool = False):
-        """`bounded`: continuous ones have their mean inside (−1, 1) and σ in [e⁻⁵, e²]."""
+        """`bounded`: the Gaussian's mean is squashed to (−1, 1) and its σ clamped to [e⁻⁵, e²]."""
         super().__init__()
         self.net = mlp(width, *hidden, spec.actions, last_gain=0.01)
         self.log_std = None if spec.discrete else nn.Parameter(torch.full((spec.actions,), -0.5))
         self.bounded = bounded
 
     def forward(self, z: Tensor) -> "Categorical | Gaussian":
-        return self.says(self.net(z))
+        return self.distribution(self.net(z))
 
-    def says(self, out: Tensor) -> "Categorical | Gaussian":
-        """What the network's numbers mean."""
+    def distribution(self, out: Tensor) -> "Categorical | Gaussian":
+        """The distribution with these outputs of the network as parameters."""
         if self.log_std is None:
             return Categorical(out.log_softmax(-1))
         return (
@@ -184,6 +193,8 @@ class PolicyHead(nn.Module):
 
 @dataclass(frozen=True)
 class Categorical:
+    """A distribution over A discrete actions."""
+
     log_p: Tensor  # [..., A]
 
     def sample(self, rng: Generator) -> Tensor:
@@ -193,7 +204,7 @@ class Categorical:
         return self.log_p.argmax(-1)
 
     def log_prob(self, action: Tensor) -> Tensor:
-        """Of actions by their index, [...], or one-hot, [..., A]."""
+        """Of actions by index, [...], or one-hot, [..., A]."""
         if action.dtype.is_floating_point:
             return (self.log_p * action).sum(-1)
         return self.log_p.gather(-1, action.unsqueeze(-1)).squeeze(-1)
@@ -204,7 +215,7 @@ class Categorical:
 
 @dataclass(frozen=True)
 class Gaussian:
-    """Independent numbers with a spread that does not depend on the state."""
+    """A diagonal Gaussian with a standard deviation that does not depend on the state."""
 
     mean: Tensor  # [..., A]
     log_std: Tensor  # [A]
@@ -222,58 +233,60 @@ class Gaussian:
         return (self.log_std + 0.5 * log(2 * pi * e)).sum().expand(self.mean.shape[:-1])
 
 
-class SquashedHead(nn.Module):
-    """From features to numbers inside (−1, 1): a = tanh(u), u ~ N(μ(x), σ(x)²), σ in [e⁻⁵, e²]."""
+class SquashedGaussianHead(nn.Module):
+    """Features to a tanh-squashed Gaussian with σ in [e⁻⁵, e²] (SAC, Haarnoja et al. 2018, arXiv:1801.01290)."""
 
     def __init__(self, spec: Spec, width: int, hidden: tuple[int, ...]):
         super().__init__()
         self.net = mlp(width, *hidden, 2 * spec.actions, last_gain=0.01)
 
-    def forward(self, x: Tensor) -> "Squashed":
+    def forward(self, x: Tensor) -> "SquashedGaussian":
         mean, log_std = self.net(x).chunk(2, dim=-1)
-        return Squashed(mean, log_std.clamp(-5, 2))
+        return SquashedGaussian(mean, log_std.clamp(-5, 2))
 
     def last_layer(self) -> Iterator[Tensor]:
         return self.net[-1].parameters()
 
 
 @dataclass(frozen=True)
-class Squashed:
-    mean: Tensor  # [..., A], before it is squashed
+class SquashedGaussian:
+    """a = tanh(u), u ~ N(μ, σ²), independent for each dimension."""
+
+    mean: Tensor  # [..., A], before squashing
     log_std: Tensor  # [..., A]
 
-    def repeated(self, times: int) -> "Squashed":
-        """So many of each: [..., A] -> [..., times, A]."""
-        return Squashed(
+    def repeat(self, times: int) -> "SquashedGaussian":
+        """Copies along a new axis: [..., A] -> [..., times, A]."""
+        return SquashedGaussian(
             *(x.unsqueeze(-2).repeat_interleave(times, dim=-2) for x in (self.mean, self.log_std))
         )
 
     def sample(self, rng: Generator) -> Tensor:
-        return self.draw(rng)[0]
+        return self.sample_with_log_prob(rng)[0]
 
-    def draw(self, rng: Generator) -> tuple[Tensor, Tensor]:
-        """An action through which gradients pass, and its log-probability.
+    def sample_with_log_prob(self, rng: Generator) -> tuple[Tensor, Tensor]:
+        """A reparameterised sample and its log-probability.
 
         log π(a) = log N(u) − Σ log(1 − tanh² u),   log(1 − tanh² u) = 2 (log 2 − u − softplus(−2u))
         """
         unit = torch.randn(self.mean.shape, generator=rng)
         u = self.mean + self.log_std.exp() * unit
         normal = unit.square() / 2 + self.log_std + 0.5 * log(2 * pi)
-        shrunk = 2 * (log(2) - u - softplus(-2 * u))
-        return u.tanh(), -(normal + shrunk).sum(-1)
+        log_det = 2 * (log(2) - u - softplus(-2 * u))
+        return u.tanh(), -(normal + log_det).sum(-1)
 
     def log_prob(self, action: Tensor) -> Tensor:
-        """Of actions that others chose, those at an edge as if a little inside."""
-        inside = action.clamp(-1 + EDGE, 1 - EDGE)
-        shrunk = torch.log1p(-inside.square()).sum(-1)
-        return gaussian_log_prob(inside.atanh(), self.mean, self.log_std) - shrunk
+        """Of given actions, clamped into the open interval (−1, 1)."""
+        inside = action.clamp(-1 + MARGIN, 1 - MARGIN)
+        log_det = torch.log1p(-inside.square()).sum(-1)
+        return gaussian_log_prob(inside.atanh(), self.mean, self.log_std) - log_det
 
     def mode(self) -> Tensor:
         return self.mean.tanh()
 
 
 def sample_categorical(log_prob: Tensor, rng: Generator) -> Tensor:
-    """Draw an index from each row by inverting the cumulative distribution; [B, A] -> [B]."""
+    """Samples an index from each row by inverting the cumulative distribution; [B, A] -> [B]."""
     cdf = log_prob.exp().cumsum(-1)
     u = torch.rand(len(cdf), 1, generator=rng) * cdf[:, -1:]
     return (u >= cdf[:, :-1]).sum(-1)

@@ -1,12 +1,12 @@
-"""The run folder and the lines in it: JSON, appended, checked, the only truth that tables are made from.
+"""Run folders and the records in them, from which all tables are computed.
 
-    run.json        what was asked for, by which code, on which machine, and how it ended
-    records.jsonl   one line an event: `Training` as it goes, `Evaluation` for every judged episode index
-    checkpoint/     see checkpoint.py
-    stages/         networks at every judged moment, where they are kept: experts of every quality
+    run.json        configuration, code and library versions, machine, and how the run ended
+    records.jsonl   one JSON line a record: `Training` metrics, `Evaluation` results of an episode index
+    checkpoint/     see metairl/core/checkpoint.py
+    stages/         networks at every evaluation, where they are kept, as experts of different quality
 
-A line ends with a CRC of its own text. A number that is not finite is written as the word it is, so
-NaN stays NaN. Nothing is overwritten: a resumed run first cuts the file back to what its checkpoint knew.
+A line ends with a CRC of its text. NaN and infinities are written as strings. The file is only appended to;
+a resumed run first truncates it to the size stored in its checkpoint.
 """
 
 import json
@@ -26,7 +26,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class Training:
-    """What training has cost and how it goes; the numbers are the recipe's own."""
+    """Training progress: steps, the metrics of the training loop, and wall-clock time by phase."""
 
     env_steps: int
     gradient_steps: int
@@ -35,31 +35,31 @@ class Training:
 
     @property
     def clock(self) -> int:
-        """What the budget is counted in: environment steps, or gradient steps of methods without an environment."""
+        """The count that the budget limits: environment steps, or gradient steps in offline training."""
         return self.env_steps or self.gradient_steps
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Episode k of every task of a split, judged at one moment: column i of each list is task i."""
+    """Results of episode k on every task of a split at one point of training; item i of a list is task i."""
 
     split: str
     k: int  # episode index inside the trial, from 1
     tasks_sha256: str  # of the split's task parameters, in order
-    env_steps: int  # training steps spent before this evaluation
-    gradient_steps: int
-    adapt_steps: int  # steps of the held-out task that preceded this episode
-    eval_steps: int  # steps that judging this episode took
+    env_steps: int  # in training, before this evaluation
+    gradient_steps: int  # in training, before this evaluation
+    adapt_steps: int  # environment steps in each held-out task before this episode
+    eval_steps: int  # environment steps of this episode, over all tasks
     returns: list[float]
     lengths: int | list[int]  # one number where all are equal
-    success: list[int] | None  # None where the world has no notion of success
+    success: list[int] | None  # None if the task does not report success
     seconds: dict[str, float]
-    diverged: int = 0  # tasks whose simulation diverged in this episode, which ended there
-    measures: dict[str, list[float]] | None = None  # exact ones, where the world's chart is known
+    diverged: int = 0  # tasks whose simulation diverged, which ended the episode
+    measures: dict[str, list[float]] | None = None  # exact metrics, if the task is a finite MDP
 
     @property
     def clock(self) -> int:
-        """What the budget is counted in: environment steps, or gradient steps of methods without an environment."""
+        """The count that the budget limits: environment steps, or gradient steps in offline training."""
         return self.env_steps or self.gradient_steps
 
     @property
@@ -73,30 +73,30 @@ KINDS: dict[str, type[Training] | type[Evaluation]] = {"training": Training, "ev
 
 def to_line(record: Record) -> str:
     kind = next(name for name, cls in KINDS.items() if isinstance(record, cls))
-    body = json.dumps(_speakable({"kind": kind} | asdict(record)), separators=(",", ":"), allow_nan=False)
-    return sealed(body)
+    body = json.dumps(_to_json({"kind": kind} | asdict(record)), separators=(",", ":"), allow_nan=False)
+    return with_checksum(body)
 
 
 def from_line(line: str, where: str) -> Record:
-    fields: dict[str, Any] = renamed_record(_heard(unsealed(line, where)))
+    fields: dict[str, Any] = renamed_record(_from_json(checked_json(line, where)))
     return KINDS[fields.pop("kind")](**fields)
 
 
-def sealed(body: str) -> str:
-    """A JSON object with a CRC of its own text at its end."""
+def with_checksum(body: str) -> str:
+    """A JSON object with the CRC of its text as its last key."""
     return f'{body[:-1]},"crc":"{zlib.crc32(body.encode()):08x}"}}'
 
 
-def unsealed(line: str, where: str) -> Any:
-    """What was sealed; the line it stands in, if it is not the one that was written."""
+def checked_json(line: str, where: str) -> Any:
+    """Parses a line of `with_checksum`; an altered one raises an error that names `where`."""
     body, _, crc = line.rpartition(',"crc":"')
     if not body or f'{zlib.crc32((body + "}").encode()):08x}"}}' != crc:
-        raise DamagedFile(f"{where}: the line is not the one that was written (its checksum differs)")
+        raise DamagedFile(f"{where}: the line is not as it was written (its checksum differs)")
     return json.loads(body + "}")
 
 
 class RunFolder:
-    """A run's place on disk. Its writer appends and flushes; readers check every line."""
+    """The folder of one run. Appends are flushed to disk, and reads verify every line."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -112,11 +112,11 @@ class RunFolder:
             self.records_file.touch()
 
     def describe(self, run: dict[str, Any]) -> None:
-        write_atomically(self.run_file, (json.dumps(_speakable(run), indent=2) + "\n").encode())
+        write_atomically(self.run_file, (json.dumps(_to_json(run), indent=2) + "\n").encode())
 
     def description(self) -> dict[str, Any]:
         try:
-            run: dict[str, Any] = _heard(json.loads(self.run_file.read_bytes()))
+            run: dict[str, Any] = _from_json(json.loads(self.run_file.read_bytes()))
         except FileNotFoundError:
             raise StorageError(f"{self.path}: not a run folder (it has no run.json)") from None
         except ValueError as fault:
@@ -124,11 +124,13 @@ class RunFolder:
         schema = run.get("schema", SCHEMA)
         if schema != SCHEMA:
             by = made_by(run)
-            raise Incompatible(f"{self.path}: made by {by}, in schema {schema}; this one reads {SCHEMA}")
+            raise Incompatible(
+                f"{self.path}: made by {by}, in schema {schema}; this version reads schema {SCHEMA}"
+            )
         return renamed_run(run)
 
     def append(self, records: list[Record]) -> None:
-        """All of the records or none: what did not fit on the disk is taken back."""
+        """Appends all of the records, or none if the disk is full."""
         before = self.size()
         lines = "".join(to_line(record) + "\n" for record in records).encode()
         with writing(self.records_file):
@@ -145,9 +147,11 @@ class RunFolder:
         return self.records_file.stat().st_size if self.records_file.exists() else 0
 
     def cut(self, size: int) -> None:
-        """Forget what was recorded after a checkpoint: a resumed run records it again, identically."""
+        """Drops the records after a checkpoint; a resumed run writes them again, identically."""
         if self.size() < size:
-            raise DamagedFile(f"{self.records_file}: {self.size()} bytes, but the checkpoint knew {size}")
+            raise DamagedFile(
+                f"{self.records_file}: {self.size()} bytes, but the checkpoint was saved at {size}"
+            )
         with writing(self.records_file):
             os.truncate(self.records_file, size)
 
@@ -158,12 +162,12 @@ class RunFolder:
 
 
 def made_by(run: dict[str, Any]) -> str:
-    """The version of the suite that a run.json is of."""
-    return f"metairl {run.get('versions', {}).get('metairl', 'of another version')}"
+    """The version of metairl that wrote a run.json."""
+    return f"metairl {run.get('versions', {}).get('metairl', '(unknown version)')}"
 
 
-class writing:  # noqa: N801 - reads as a sentence: with writing(path): ...
-    """Turn an operating system's refusal to write into one line that names the file."""
+class writing:  # noqa: N801 - a context manager: with writing(path): ...
+    """Turns an OSError while writing into a StorageError that names the file."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -176,39 +180,40 @@ class writing:  # noqa: N801 - reads as a sentence: with writing(path): ...
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """All of the content or none of it, also through a power cut."""
-    aside = path.with_name(f".{path.name}.part")
+    """Writes all of the content or none of it, even if power fails."""
+    temporary = path.with_name(f".{path.name}.part")
     with writing(path):
         try:
-            with aside.open("wb") as file:
+            with temporary.open("wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            aside.replace(path)
+            temporary.replace(path)
         except OSError:
-            aside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
         folder = os.open(path.parent, os.O_RDONLY)
         os.fsync(folder)
         os.close(folder)
 
 
-def _speakable(value: Any) -> Any:
-    """JSON has no NaN: such floats become words. Whole floats lose their ".0", which shortens the lines."""
+def _to_json(value: Any) -> Any:
+    """Non-finite floats as strings, which JSON lacks; integer-valued floats without ".0", to shorten lines."""
     if isinstance(value, float):
         return str(value) if not math.isfinite(value) else int(value) if value.is_integer() else value
     if isinstance(value, dict):
-        return {key: _speakable(item) for key, item in value.items()}
+        return {key: _to_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_speakable(item) for item in value]
+        return [_to_json(item) for item in value]
     return value
 
 
-def _heard(value: Any) -> Any:
+def _from_json(value: Any) -> Any:
+    """Strings of non-finite floats back to floats."""
     if value in ("nan", "inf", "-inf"):
         return float(value)
     if isinstance(value, dict):
-        return {key: _heard(item) for key, item in value.items()}
+        return {key: _from_json(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_heard(item) for item in value]
+        return [_from_json(item) for item in value]
     return value

@@ -1,4 +1,4 @@
-"""Named random streams: one generator per purpose, so adding a draw to one moves no other."""
+"""Named random streams: one generator per purpose, so that a draw from one never shifts another."""
 
 import hashlib
 
@@ -6,11 +6,11 @@ import torch
 
 
 def seed_of(*names: str | int) -> int:
-    """63 bits of SHA-256 over the names: the same everywhere, unlike `hash`."""
+    """63 bits of SHA-256 over the names: the same in every process, unlike `hash`."""
     text = "/".join(str(name) for name in names)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
 def stream(*names: str | int) -> torch.Generator:
-    """The generator that belongs to these names, at its beginning."""
+    """A new generator seeded by these names."""
     return torch.Generator().manual_seed(seed_of(*names))

@@ -1,7 +1,8 @@
-"""Let a policy live through one trial in every lane of a world. No number leaves the device on the way.
+"""Rolls out a policy for one trial in every lane of an env. Tensors stay on their device throughout.
 
-Where episodes may end early, a lane whose K episodes are over is idle until all are. What an idle lane does
-is marked as not counting, and once half of the lanes are idle the others go on alone, if the world can.
+A lane is one env of a batch. Where episodes may end early, a lane that has finished its K episodes is idle
+until all have. Steps of idle lanes are masked, and once half of the lanes are idle the rollout goes on with
+the others only, if the env supports it (`SubsettableEnv`).
 """
 
 from collections.abc import Iterator
@@ -12,10 +13,8 @@ from torch import Generator, Tensor
 from metairl.core.interfaces import Env, Policy, SubsettableEnv
 from metairl.core.types import Context, Outcome, PolicyInputs, Step, Trial, encode_action, flatten_state
 
-Moment = tuple[
-    Tensor, Tensor | None, Tensor, Step, Tensor
-]  # seen, chance, done, what came of it, if it counts
-LOOK = 16  # steps between looks at which lanes still count
+StepOfLanes = tuple[Tensor, Tensor | None, Tensor, Step, Tensor]  # obs, noise, action, env step, mask
+CHECK_EVERY = 16  # steps between checks for idle lanes
 
 
 @torch.no_grad()
@@ -24,38 +23,40 @@ def rollout(
     env: Env,
     rng: Generator,
     inputs: PolicyInputs,
-    final: bool = False,
-    every: int | None = None,
+    keep_next_obs: bool = False,
+    memory_every: int | None = None,
 ) -> Trial:
-    """One trial a lane, with all that was seen and done.
+    """One trial of each lane, with observations and actions.
 
-    What each step led to as well, if `final`; what was remembered before every so many steps, if asked for.
+    `keep_next_obs`: next observations too. `memory_every`: the policy's memory before every so many steps too.
     """
     task = env.task
-    remembered: list[Tensor] = []
-    obs, noise, actions, steps, mask = zip(*_live(policy, env, rng, inputs, every, remembered), strict=True)
+    memories: list[Tensor] = []
+    obs, noise, actions, steps, mask = zip(
+        *_steps(policy, env, rng, inputs, memory_every, memories), strict=True
+    )
     return Trial(
         obs=torch.stack(obs, dim=1),
         action=torch.stack(actions, dim=1),
         outcome=_outcome(steps, mask),
         task=task,
         actions=env.spec.actions,
-        next_obs=torch.stack([step.next_obs for step in steps], dim=1) if final else None,
+        next_obs=torch.stack([step.next_obs for step in steps], dim=1) if keep_next_obs else None,
         noise=torch.stack(noise, dim=1) if inputs.noise_dim else None,
         shaped=None if steps[0].shaped is None else torch.stack([step.shaped for step in steps], dim=1),
-        memory=torch.stack(remembered, dim=1) if every else None,
+        memory=torch.stack(memories, dim=1) if memory_every else None,
     )
 
 
 @torch.no_grad()
-def outcome(policy: Policy, env: Env, rng: Generator, inputs: PolicyInputs) -> Outcome:
-    """One trial a lane, of which only what came of it is kept."""
-    steps, mask = zip(*((step, mask) for *_, step, mask in _live(policy, env, rng, inputs)), strict=True)
+def rollout_outcome(policy: Policy, env: Env, rng: Generator, inputs: PolicyInputs) -> Outcome:
+    """One trial of each lane, without observations and actions, which saves their memory."""
+    steps, mask = zip(*((step, mask) for *_, step, mask in _steps(policy, env, rng, inputs)), strict=True)
     return _outcome(steps, mask)
 
 
-class Play:
-    """A policy at work in every lane of a world, a step at a time, with what it remembers and sees."""
+class Interaction:
+    """A policy acting in every lane of an env, one step at a time, with its memory and its next input."""
 
     def __init__(self, policy: Policy, env: Env, rng: Generator, inputs: PolicyInputs):
         self.policy, self.env, self.rng = policy, env, rng
@@ -71,70 +72,71 @@ class Play:
         )
 
     def step(self) -> tuple[Context, Tensor, Step]:
-        """What was known, what was done, what came of it."""
-        before = self.context
-        action, self.memory = self.policy.act(before, self.memory, self.rng)
+        """The policy's input, its action, and the env's step."""
+        context = self.context
+        action, self.memory = self.policy.act(context, self.memory, self.rng)
         step = self.env.step(action)
         self.context = Context(
             obs=step.obs[:, None],
             prev_action=encode_action(action, self.env.spec.actions)[:, None],
-            prev_reward=None if before.prev_reward is None else step.reward[:, None],
+            prev_reward=None if context.prev_reward is None else step.reward[:, None],
             prev_done=step.done.float()[:, None],
-            task=before.task,
-            noise=None if before.noise is None else self._noise(before.noise, step.done),
+            task=context.task,
+            noise=None if context.noise is None else self._next_noise(context.noise, step.done),
         )
-        return before, action, step
+        return context, action, step
 
-    def _noise(self, held: Tensor, done: Tensor) -> Tensor:
-        """New where an episode begins."""
-        return torch.randn(held.shape, generator=self.rng).where(done[:, None, None], held)
+    def _next_noise(self, noise: Tensor, done: Tensor) -> Tensor:
+        """Resampled where an episode begins."""
+        return torch.randn(noise.shape, generator=self.rng).where(done[:, None, None], noise)
 
-    def leave(self, env: SubsettableEnv, rows: Tensor) -> None:
-        """Only these lanes go on, [B] bool."""
+    def keep_lanes(self, env: SubsettableEnv, rows: Tensor) -> None:
+        """Drops all other lanes; rows: [B] bool."""
         self.env, self.context = env.select(rows), self.context[rows]
         self.memory = tuple(memory[rows] for memory in self.memory)
 
 
-def _live(
+def _steps(
     policy: Policy,
     env: Env,
     rng: Generator,
     inputs: PolicyInputs,
-    every: int | None = None,
-    remembered: list[Tensor] | None = None,
-) -> Iterator[Moment]:
+    memory_every: int | None = None,
+    memories: list[Tensor] | None = None,
+) -> Iterator[StepOfLanes]:
+    """The steps of a trial, up to the one where every lane has finished it; memories go to `memories`."""
     spec, lanes = env.spec, env.lanes
-    play = Play(policy, env, rng, inputs)
-    episode, living = torch.zeros(lanes), torch.arange(lanes)
+    interaction = Interaction(policy, env, rng, inputs)
+    episode, active = torch.zeros(lanes), torch.arange(lanes)
     for t in range(spec.steps):
         mask = episode < spec.episodes
-        if t % LOOK == 0:
+        if t % CHECK_EVERY == 0:
             if not mask.any():
                 return
-            if isinstance(play.env, SubsettableEnv) and 2 * mask.sum() <= len(mask):
-                play.leave(play.env, mask)
-                episode, living, mask = (x[mask] for x in (episode, living, mask))
-        if every and remembered is not None and t % every == 0:
-            flat = flatten_state(play.memory)
-            remembered.append(flat.new_zeros(lanes, flat.shape[1]).index_copy_(0, living, flat))
-        known, action, step = play.step()
-        yield _among_all(lanes, living, known, action, step, mask)
+            if isinstance(interaction.env, SubsettableEnv) and 2 * mask.sum() <= len(mask):
+                interaction.keep_lanes(interaction.env, mask)
+                episode, active, mask = (x[mask] for x in (episode, active, mask))
+        if memory_every and memories is not None and t % memory_every == 0:
+            flat = flatten_state(interaction.memory)
+            memories.append(flat.new_zeros(lanes, flat.shape[1]).index_copy_(0, active, flat))
+        context, action, step = interaction.step()
+        yield _in_all_lanes(lanes, active, context, action, step, mask)
         episode = episode + step.done
 
 
-def _among_all(
-    lanes: int, living: Tensor, known: Context, action: Tensor, step: Step, mask: Tensor
-) -> Moment:
-    """What the living lanes did, in the rows of all lanes; zeros in those of the others."""
-    obs, noise = known.obs[:, 0], None if known.noise is None else known.noise[:, 0]
-    if len(living) == lanes:
+def _in_all_lanes(
+    lanes: int, active: Tensor, context: Context, action: Tensor, step: Step, mask: Tensor
+) -> StepOfLanes:
+    """A step of the active lanes in the rows of all lanes; zeros in the other rows."""
+    obs, noise = context.obs[:, 0], None if context.noise is None else context.noise[:, 0]
+    if len(active) == lanes:
         return obs, noise, action, step, mask
 
-    def spread(x: Tensor) -> Tensor:
-        return x.new_zeros(lanes, *x.shape[1:]).index_copy_(0, living, x)
+    def scatter(x: Tensor) -> Tensor:
+        return x.new_zeros(lanes, *x.shape[1:]).index_copy_(0, active, x)
 
-    whole = Step(**{name: spread(value) for name, value in vars(step).items() if value is not None})
-    return spread(obs), None if noise is None else spread(noise), spread(action), whole, spread(mask)
+    all_lanes = Step(**{name: scatter(value) for name, value in vars(step).items() if value is not None})
+    return scatter(obs), None if noise is None else scatter(noise), scatter(action), all_lanes, scatter(mask)
 
 
 def _outcome(steps: tuple[Step, ...], mask: tuple[Tensor, ...]) -> Outcome:

@@ -30,7 +30,7 @@ class Spec:
     params: int  # P
     picture: tuple[int, int, int] | None = None  # rows, columns, colours, if O is an image of bytes
     skills: tuple[int, ...] = ()  # indices of the parameters that one-hot encode a card's skills
-    chart: str | None = None  # how finite MDPs are built from parameters, if their dynamics may be known
+    finite_mdp: str | None = None  # how finite MDPs are built from parameters, if their dynamics may be known
     features: int = 0  # F, features of a state in such an MDP
 
     @property

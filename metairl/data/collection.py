@@ -1,8 +1,8 @@
-"""Whole episodes of policies on every task of a split: what imitation and offline learning begin with.
+"""Collects complete episodes of policies on all tasks of a split, for offline and imitation learning.
 
-Policies take turns, from the first to the last, so that logs may hold every stage of what was once learned.
-A part is one policy's episodes on some of the tasks; it has random streams of its own, so that parts can be
-made in any order, again, and apart.
+The episodes of a task are shared out to the policies in order, so that a dataset can hold every stage of a
+training run. A part is the episodes of one policy on some of the tasks. Parts have separate random streams, so
+that they can be collected in any order and repeated.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from metairl.core.interfaces import Policy
 from metairl.core.rng import stream
-from metairl.core.rollout import Play
+from metairl.core.rollout import Interaction
 from metairl.core.types import PolicyInputs
 from metairl.data.episodes import Episode
 from metairl.envs import make
@@ -21,9 +21,9 @@ from metairl.envs.engines import Kind
 from metairl.tasks.cards import TaskCard
 from metairl.tasks.sampling import TaskSet
 
-LANES = 250  # tasks at once
-KEPT = ("reward", "terminated", "truncated", "success")
-CAME = (*KEPT, "done", "next_obs")
+LANES = 250  # tasks of a part
+EPISODE_FIELDS = ("reward", "terminated", "truncated", "success")
+STEP_FIELDS = (*EPISODE_FIELDS, "done", "next_obs")
 Part = Callable[[], list[Episode]]
 
 
@@ -35,71 +35,71 @@ def parts(
     seed: int,
     engine: Kind = "cpu",
 ) -> dict[str, Part]:
-    """By name, in order. The card's episodes of each task, every policy's share of them in its turn."""
-    every = range(0, len(tasks), LANES)
+    """Functions that collect the parts, by name and in order."""
+    starts = range(0, len(tasks), LANES)
     return {
-        f"{turn:03}-{first:06}": partial(_part, policy, some, tasks, inputs, seed, engine, turn, first)
-        for turn, (policy, some) in enumerate(_turns(policies, card))
-        for first in every
+        f"{index:03}-{first:06}": partial(_collect, policy, share, tasks, inputs, seed, engine, index, first)
+        for index, (policy, share) in enumerate(_shares(policies, card))
+        for first in starts
     }
 
 
 def collect(
     policy: Policy, card: TaskCard, tasks: TaskSet, inputs: PolicyInputs, seed: int, engine: Kind = "cpu"
 ) -> Iterator[Episode]:
-    """The card's episodes of each task, tasks in order. Memory is kept between them, as in a trial."""
-    for make_part in parts([policy], card, tasks, inputs, seed, engine).values():
-        yield from make_part()
+    """The card's number of episodes of each task, tasks in order. Memory is kept between them, as in a trial."""
+    for collect_part in parts([policy], card, tasks, inputs, seed, engine).values():
+        yield from collect_part()
 
 
-def _turns(policies: Sequence[Policy], card: TaskCard) -> Iterator[tuple[Policy, TaskCard]]:
-    """Policies evenly spaced, each with the episodes that it acts in."""
+def _shares(policies: Sequence[Policy], card: TaskCard) -> Iterator[tuple[Policy, TaskCard]]:
+    """Evenly spaced policies, each with a card of its number of episodes."""
     last = max(1, card.episodes - 1)
-    chosen = [round(number * (len(policies) - 1) / last) for number in range(card.episodes)]
+    acting = [round(number * (len(policies) - 1) / last) for number in range(card.episodes)]
     for index, policy in enumerate(policies):
-        if count := chosen.count(index):
+        if count := acting.count(index):
             yield policy, card.model_copy(update={"episodes": count})
 
 
-def _part(
+def _collect(
     policy: Policy,
     card: TaskCard,
     tasks: TaskSet,
     inputs: PolicyInputs,
     seed: int,
     engine: Kind,
-    turn: int,
+    index: int,
     first: int,
 ) -> list[Episode]:
     rows = slice(first, first + LANES)
-    chance, choice = (
-        stream("collect", name, card.id, tasks.split, seed, turn, first) for name in ("world", "act")
+    env_rng, action_rng = (
+        stream("collect", name, card.id, tasks.split, seed, index, first) for name in ("world", "act")
     )
-    play = Play(policy, make(card, tasks[rows], chance, engine), choice, inputs)
-    parameters = play.env.task
-    obs, action, steps = _lived(play, card.steps)
+    interaction = Interaction(policy, make(card, tasks[rows], env_rng, engine), action_rng, inputs)
+    parameters = interaction.env.task
+    obs, action, steps = _run(interaction, card.steps)
     episodes = []
     for lane, task in enumerate(tasks.digests[rows]):
         for part in _episodes(steps["done"][lane], card.episodes):
             last = steps["next_obs"][lane, part.stop - 1 : part.stop]
-            seen = torch.cat([obs[lane, part], last]).numpy()
-            came = (steps[name][lane, part].numpy() for name in KEPT)
+            all_obs = torch.cat([obs[lane, part], last]).numpy()
+            values = (steps[name][lane, part].numpy() for name in EPISODE_FIELDS)
             episodes.append(
-                Episode(task, parameters[lane].tolist(), seed, seen, action[lane, part].numpy(), *came)
+                Episode(task, parameters[lane].tolist(), seed, all_obs, action[lane, part].numpy(), *values)
             )
     return episodes
 
 
 @torch.no_grad()
-def _lived(play: Play, count: int) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-    """[B, T, …] each."""
-    known, actions, steps = zip(*(play.step() for _ in range(count)), strict=True)
-    came = {name: torch.stack([getattr(step, name) for step in steps], 1) for name in CAME}
-    return torch.cat([context.obs for context in known], 1), torch.stack(actions, 1), came
+def _run(interaction: Interaction, count: int) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """Observations, actions and step fields of so many steps, each [B, T, …]."""
+    contexts, actions, steps = zip(*(interaction.step() for _ in range(count)), strict=True)
+    fields = {name: torch.stack([getattr(step, name) for step in steps], 1) for name in STEP_FIELDS}
+    return torch.cat([context.obs for context in contexts], 1), torch.stack(actions, 1), fields
 
 
 def _episodes(done: Tensor, count: int) -> Iterator[slice]:
-    """Where a lane's first episodes stand, whole ones."""
+    """Slices of a lane's first complete episodes, from its `done` flags, [T] bool."""
     begin = 0
     for end in (done.nonzero().flatten() + 1).tolist()[:count]:
         yield slice(begin, end)

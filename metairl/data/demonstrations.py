@@ -82,7 +82,7 @@ def demonstrated_tasks(card: TaskCard, spec: Spec, engine: Kind, seed: int) -> D
     if card.split.train != "endless":
         fixed = TaskSet(card.id, "train", sampling.task_set(card, "train")[slice(len(demos))])
         return DemonstratedTasks(card, spec, engine, fixed, demos)
-    collection_seed = minari.about(offline_dataset.folder(card, "train"))["seed"]
+    collection_seed = minari.metadata(offline_dataset.folder(card, "train"))["seed"]
     rng = stream("collect", "tasks", card.id, collection_seed)
     tasks = TrainingTasks(card, spec).different(len(demos), rng)
     return DemonstratedTasks(card, spec, engine, tasks, demos)
@@ -90,8 +90,8 @@ def demonstrated_tasks(card: TaskCard, spec: Spec, engine: Kind, seed: int) -> D
 
 def finite_mdps(dataset: OfflineDataset, spec: Spec) -> FiniteMDP:
     """The MDPs of the dataset's tasks, without their reward."""
-    assert spec.chart, "an environment that is a finite MDP"
-    return FINITE_MDPS[spec.chart](dataset.replay.tasks.double(), spec.obs, spec.actions).chart
+    assert spec.finite_mdp, "an environment that is a finite MDP"
+    return FINITE_MDPS[spec.finite_mdp](dataset.replay.tasks.double(), spec.obs, spec.actions).mdp
 
 
 def as_demonstrations(

@@ -1,6 +1,6 @@
-"""An episode on one task, and files of many: arrays laid end to end, without code in them.
+"""Episodes, and files of them: concatenated arrays in .npz files, loaded without pickle.
 
-Parts of a collection lie beside it until it is whole, a file each, so that a kill costs one part.
+A collection is stored in parts, one file each, until it is complete, so that a kill loses one part at most.
 """
 
 import io
@@ -18,14 +18,14 @@ from metairl.core.records import write_atomically, writing
 from metairl.core.types import Spec
 
 Array = NDArray[Any]
-ROWS = ("obs", "action", "reward", "terminated", "truncated", "success")
+COLUMNS = ("obs", "action", "reward", "terminated", "truncated", "success")
 
 
 @dataclass(frozen=True)
 class Episode:
     """One episode on one task."""
 
-    task: str  # hash of its parameters
+    task: str  # hash of the task's parameters
     parameters: list[float]
     seed: int
     obs: Array  # [T + 1, O]
@@ -37,22 +37,23 @@ class Episode:
 
 
 class Parts:
-    """Episodes on their way to a dataset, a file a part; a part that is there is not made again."""
+    """The finished parts of a dataset that is being collected, one file each."""
 
     def __init__(self, root: Path, name: str):
         self.folder = root / f".parts-{name}"
         with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
 
-    def keep(self, name: str, make: Callable[[], list[Episode]]) -> list[Episode]:
+    def load_or_make(self, name: str, make: Callable[[], list[Episode]]) -> list[Episode]:
+        """Reads a part; if it is missing or damaged, makes and stores it."""
         path = self.folder / f"{name}.npz"
         if path.exists():
             try:
-                return unpacked(path)
+                return from_npz(path)
             except (OSError, ValueError, KeyError, BadZipFile):
                 path.unlink()
         episodes = make()
-        write_atomically(path, packed(episodes))
+        write_atomically(path, to_npz(episodes))
         return episodes
 
     def clear(self) -> None:
@@ -61,40 +62,43 @@ class Parts:
         self.folder.rmdir()
 
 
-def packed(episodes: list[Episode]) -> bytes:
+def to_npz(episodes: list[Episode]) -> bytes:
+    """The content of an .npz file: steps of all episodes concatenated, and the length of each episode."""
     columns = {
         field.name: [getattr(episode, field.name) for episode in episodes] for field in fields(Episode)
     }
-    joined = {name: np.concatenate(columns[name]) for name in ROWS}
-    alone = {name: np.array(columns[name]) for name in ("task", "parameters", "seed")}
+    joined = {name: np.concatenate(columns[name]) for name in COLUMNS}
+    per_episode = {name: np.array(columns[name]) for name in ("task", "parameters", "seed")}
     lengths = np.array([len(episode.reward) for episode in episodes])
     buffer = io.BytesIO()
-    columns_of: dict[str, Any] = joined | alone | {"lengths": lengths}
-    np.savez(buffer, **columns_of)
+    arrays: dict[str, Any] = joined | per_episode | {"lengths": lengths}
+    np.savez(buffer, **arrays)
     return buffer.getvalue()
 
 
-def unpacked(path: Path) -> list[Episode]:
+def from_npz(path: Path) -> list[Episode]:
     with np.load(path, allow_pickle=False) as file:
-        kept = dict(file)
-    ends = kept["lengths"].cumsum()
+        arrays = dict(file)
+    ends = arrays["lengths"].cumsum()
     parts = {
-        name: np.split(kept[name], ends[:-1] if name != "obs" else (ends + np.arange(1, len(ends) + 1))[:-1])
-        for name in ROWS
+        name: np.split(
+            arrays[name], ends[:-1] if name != "obs" else (ends + np.arange(1, len(ends) + 1))[:-1]
+        )
+        for name in COLUMNS
     }
     return [
         Episode(
-            task=str(kept["task"][i]),
-            parameters=kept["parameters"][i].tolist(),
-            seed=int(kept["seed"][i]),
-            **{name: parts[name][i] for name in ROWS},
+            task=str(arrays["task"][i]),
+            parameters=arrays["parameters"][i].tolist(),
+            seed=int(arrays["seed"][i]),
+            **{name: parts[name][i] for name in COLUMNS},
         )
         for i in range(len(ends))
     ]
 
 
 def content(episode: Episode) -> bytes:
-    """What an episode says, in one way only."""
+    """A canonical serialisation, for hashing."""
     numbers = (np.float32(episode.obs), np.float32(episode.action), np.float32(episode.reward))
     flags = (episode.terminated, episode.truncated, episode.success)
     arrays = (*numbers, *(np.asarray(flag, dtype=np.bool_) for flag in flags))
@@ -103,7 +107,7 @@ def content(episode: Episode) -> bytes:
 
 
 def check_sound(episode: Episode, spec: Spec, where: str) -> None:
-    """What learners may rely on."""
+    """Raises a DamagedFile unless shapes, values and ends are as learners expect."""
     steps = len(episode.action)
     if steps == 0:
         raise DamagedFile(f"{where}: has no steps")
@@ -119,9 +123,9 @@ def check_sound(episode: Episode, spec: Spec, where: str) -> None:
         if values.shape != shape:
             raise DamagedFile(f"{where}: '{name}' has shape {values.shape}, not {shape}")
         if not np.isfinite(values).all():
-            raise DamagedFile(f"{where}: '{name}' has numbers that are not finite")
+            raise DamagedFile(f"{where}: '{name}' has values that are not finite")
     if steps > spec.horizon:
-        raise DamagedFile(f"{where}: has {steps} steps where {spec.horizon} are the most")
+        raise DamagedFile(f"{where}: has {steps} steps, more than the horizon {spec.horizon}")
     ends = episode.terminated | episode.truncated
     if ends[:-1].any() or not ends[-1]:
         raise DamagedFile(f"{where}: must end with its last step and nowhere else")

@@ -1,11 +1,11 @@
-"""Episodes on disk: Minari datasets, the format in which others' learners read them too.
+"""Reads and writes episodes as Minari datasets, a format that other libraries read too.
 
-    one episode     T + 1 observations, T actions, rewards, ends; info `success` of every step
-    of each    its task's parameters and their hash, its seed
-    of all     task, card hash, split, who acted, seed, versions
+    episode             T + 1 observations; T actions, rewards, terminations and truncations; info `success`
+    episode metadata    task parameters, their hash, seed
+    dataset metadata    task, card hash, split, behaviour policy, seed, versions
 
-A dataset lies in a folder of its own, ROOT/NAME-v0, and holds numbers and JSON only. It gets its name when it
-is complete: what is still being collected lies beside it, a file a part, so that a kill costs one part.
+A dataset is a folder, ROOT/NAME-v0, of arrays and JSON only. The folder gets its name when it is complete; until
+then, finished parts are stored beside it (`metairl.data.episodes.Parts`).
 """
 
 import hashlib
@@ -27,73 +27,73 @@ from metairl import __version__
 from metairl.core.errors import DamagedFile, StorageError, UsageError
 from metairl.core.records import write_atomically, writing
 from metairl.core.types import Spec
-from metairl.data.episodes import Episode, check_sound, content, packed, unpacked
+from metairl.data.episodes import Episode, check_sound, content, from_npz, to_npz
 
-COLUMNS = "columns.npz"  # of a dataset: the same numbers again, to be read at once
+COLUMNS = "columns.npz"  # all arrays of the dataset once more, since Minari reads one episode at a time
 
 
 def save(root: Path, name: str, spec: Spec, episodes: Iterable[Episode], about: dict[str, Any]) -> Path:
-    """A new dataset; one of that name is never written over."""
+    """Writes a new dataset; an existing one is an error."""
     minari = _package()
     folder = root / name
     check_new(folder)
     unfinished = root / f".unfinished-{name}"
     shutil.rmtree(unfinished, ignore_errors=True)
-    with writing(root), _kept_in(unfinished):
-        dataset, hashed, every = None, hashlib.sha256(), list[Episode]()
-        for some in _batches(episodes):
-            numbers = range(len(every), len(every) + len(some))
-            every += some
-            buffers = [_buffer(minari, *one) for one in zip(numbers, some, strict=True)]
+    with writing(root), _minari_root(unfinished):
+        dataset, sha256, saved = None, hashlib.sha256(), list[Episode]()
+        for batch in _batches(episodes):
+            numbers = range(len(saved), len(saved) + len(batch))
+            saved += batch
+            buffers = [_buffer(minari, *one) for one in zip(numbers, batch, strict=True)]
             if dataset is None:
-                dataset = _new(minari, name, spec, buffers, about)
+                dataset = _create(minari, name, spec, buffers, about)
             else:
                 dataset.storage.update_episodes(buffers)
-            metadata = [{"task": episode.task, "parameters": episode.parameters} for episode in some]
+            metadata = [{"task": episode.task, "parameters": episode.parameters} for episode in batch]
             dataset.storage.update_episode_metadata(metadata, numbers)
-            for episode in some:
-                hashed.update(content(episode))
+            for episode in batch:
+                sha256.update(content(episode))
         if dataset is None:
             raise UsageError("there are no episodes to save")
-        dataset.storage.update_metadata({"metairl": about | {"sha256": hashed.hexdigest()}})
-        write_atomically(unfinished / name / COLUMNS, packed(every))
+        dataset.storage.update_metadata({"metairl": about | {"sha256": sha256.hexdigest()}})
+        write_atomically(unfinished / name / COLUMNS, to_npz(saved))
         (unfinished / name).rename(folder)
         unfinished.rmdir()
     return folder
 
 
 def _batches(episodes: Iterable[Episode]) -> Iterator[list[Episode]]:
-    """Minari opens its file once a batch."""
-    more = iter(episodes)
-    while some := list(islice(more, 500)):
-        yield some
+    """Batches of 500, since Minari opens its file once for each."""
+    remaining = iter(episodes)
+    while batch := list(islice(remaining, 500)):
+        yield batch
 
 
 def check_new(folder: Path) -> None:
     if folder.exists():
-        raise StorageError(f"{folder} is there already; choose another --out, or remove it")
+        raise StorageError(f"{folder} exists already; choose another --out or remove it")
 
 
-def taken(folder: Path, spec: Spec, task: str, parameters: list[float]) -> list[Episode]:
-    """Episodes of a Minari dataset that anybody made, all of one task."""
+def import_dataset(folder: Path, spec: Spec, task: str, parameters: list[float]) -> list[Episode]:
+    """Episodes of a Minari dataset from elsewhere, all of one task."""
     minari = _package()
-    with _kept_in(folder.parent):
+    with _minari_root(folder.parent):
         try:
             dataset = minari.load_dataset(folder.name)
         except (FileNotFoundError, ValueError, TypeError) as fault:
             raise StorageError(f"{folder}: no dataset there ({fault})") from None
-        episodes = [_of_one_task(one, task, parameters) for one in dataset]
+        episodes = [_imported_episode(one, task, parameters) for one in dataset]
     for number, episode in enumerate(episodes):
         check_sound(episode, spec, f"{folder}, episode {number}")
     return episodes
 
 
-def _of_one_task(one: Any, task: str, parameters: list[float]) -> Episode:
-    """Success is not known of it; it ends where it ends, though nothing may say why."""
-    ended = np.asarray(one.terminations, dtype=bool)
-    cut = np.asarray(one.truncations, dtype=bool)
-    if len(ended) and not (ended[-1] or cut[-1]):
-        cut[-1] = True
+def _imported_episode(one: Any, task: str, parameters: list[float]) -> Episode:
+    """Without success; an episode that is neither terminated nor truncated counts as truncated."""
+    terminated = np.asarray(one.terminations, dtype=bool)
+    truncated = np.asarray(one.truncations, dtype=bool)
+    if len(terminated) and not (terminated[-1] or truncated[-1]):
+        truncated[-1] = True
     return Episode(
         task=task,
         parameters=parameters,
@@ -101,42 +101,42 @@ def _of_one_task(one: Any, task: str, parameters: list[float]) -> Episode:
         obs=np.asarray(one.observations, dtype=np.float32),
         action=np.asarray(one.actions),
         reward=np.asarray(one.rewards, dtype=np.float32),
-        terminated=ended,
-        truncated=cut,
-        success=np.zeros(len(ended), dtype=bool),
+        terminated=terminated,
+        truncated=truncated,
+        success=np.zeros(len(terminated), dtype=bool),
     )
 
 
-def about(folder: Path) -> dict[str, Any]:
-    """The metadata of a dataset that this suite wrote."""
+def metadata(folder: Path) -> dict[str, Any]:
+    """The metadata of a dataset that `save` wrote."""
     try:
-        said: dict[str, Any] = json.loads((folder / "data" / "metadata.json").read_bytes())["metairl"]
+        found: dict[str, Any] = json.loads((folder / "data" / "metadata.json").read_bytes())["metairl"]
     except (OSError, ValueError):
         raise StorageError(f"{folder}: no dataset there") from None
     except KeyError:
         raise StorageError(
-            f"{folder}: not of this suite's making; metairl collect TASK --take {folder} takes it in"
+            f"{folder}: not a dataset of metairl; import it with: metairl collect TASK --take {folder}"
         ) from None
-    return said
+    return found
 
 
 def load(folder: Path) -> tuple[list[Episode], dict[str, Any]]:
-    """What `save` wrote, by its columns: Minari reads an episode at a time."""
-    metadata = about(folder)
+    """Episodes and metadata of a dataset that `save` wrote, verified by their hash."""
+    about = metadata(folder)
     try:
-        episodes = unpacked(folder / COLUMNS)
+        episodes = from_npz(folder / COLUMNS)
     except (OSError, ValueError, KeyError, BadZipFile):
         raise DamagedFile(f"{folder / COLUMNS}: cannot be read") from None
-    hashed = hashlib.sha256()
+    sha256 = hashlib.sha256()
     for episode in episodes:
-        hashed.update(content(episode))
-    if hashed.hexdigest() != metadata["sha256"]:
-        raise DamagedFile(f"{folder}: its numbers are not the ones that were written (SHA-256 differs)")
-    return episodes, metadata
+        sha256.update(content(episode))
+    if sha256.hexdigest() != about["sha256"]:
+        raise DamagedFile(f"{folder}: its data is not as it was written (SHA-256 differs)")
+    return episodes, about
 
 
-def _new(minari: Any, name: str, spec: Spec, first: list[Any], about: dict[str, Any]) -> Any:
-    with warnings.catch_warnings():  # of words that nobody has to say
+def _create(minari: Any, name: str, spec: Spec, first: list[Any], about: dict[str, Any]) -> Any:
+    with warnings.catch_warnings():  # Minari warns about optional metadata
         warnings.simplefilter("ignore", UserWarning)
         return minari.create_dataset_from_buffers(
             name,
@@ -159,7 +159,7 @@ def _buffer(minari: Any, number: int, episode: Episode) -> Any:
         rewards=episode.reward.tolist(),
         terminations=episode.terminated.tolist(),
         truncations=episode.truncated.tolist(),
-        infos={"success": [False, *episode.success.tolist()]},  # Minari has one more, of the beginning
+        infos={"success": [False, *episode.success.tolist()]},  # Minari expects one more, of the reset
     )
 
 
@@ -179,11 +179,11 @@ def _package() -> Any:
 
 
 @contextmanager
-def _kept_in(root: Path) -> Iterator[None]:
-    """Minari looks for datasets in one place, which an environment variable names."""
+def _minari_root(root: Path) -> Iterator[None]:
+    """Points Minari to this folder, through the environment variable that it reads."""
     before = os.environ.get("MINARI_DATASETS_PATH")
     root.mkdir(parents=True, exist_ok=True)
-    os.environ["MINARI_DATASETS_PATH"] = str(root.absolute())  # Minari loses its way from a relative one
+    os.environ["MINARI_DATASETS_PATH"] = str(root.absolute())  # Minari mishandles relative paths
     try:
         yield
     finally:

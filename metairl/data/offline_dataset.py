@@ -101,14 +101,14 @@ def labelled(card: TaskCard, spec: Spec, split: str, seed: int) -> OfflineDatase
 
 def sha256(card: TaskCard, split: str) -> str:
     """Hash of the dataset's numbers."""
-    said: str = minari.about(folder(card, split))["sha256"]
+    said: str = minari.metadata(folder(card, split))["sha256"]
     return said
 
 
 def read(card: TaskCard, spec: Spec, split: str) -> OfflineDataset:
     """The data of every task of a split in order; for training tasks, of all that were collected."""
     place = folder(card, split)
-    key = (card.sha256, split, str(place), minari.about(place)["sha256"])
+    key = (card.sha256, split, str(place), minari.metadata(place)["sha256"])
     if key not in _READ:
         _READ[key] = _read(card, spec, split, place)
     return _READ[key]

@@ -53,5 +53,5 @@ def make(card: TaskCard, tasks: Tasks, rng: Generator, engine: Kind = "cpu") -> 
 
 def spec_of(card: TaskCard) -> Spec:
     """The sizes of a card's environments."""
-    one = sampling.draw(card, 1, torch.Generator())
+    one = sampling.sample_tasks(card, 1, torch.Generator())
     return replace(make(card, one, torch.Generator()).spec, skills=sampling.skills(card))

@@ -58,7 +58,7 @@ class Classic:
         some.task, some.state, some.age = self.task[rows], self.state[rows], self.age[rows]
         return some
 
-    def renew(self, lanes: Tensor, tasks: Tasks) -> Tensor:
+    def reset_lanes(self, lanes: Tensor, tasks: Tasks) -> Tensor:
         anew = self._begin(int(lanes.sum()))
         self.task = self.task.index_put((lanes,), tasks[self.parameter].double())
         self.state, self.age = self.state.index_put((lanes,), anew), self.age.masked_fill(lanes, 0)

@@ -15,9 +15,11 @@ class FiniteMDPEnv:
         self.states, actions = first.shape[1], first.shape[2] if first.dim() == 4 else 5
         self.lanes = len(first)
         made = FINITE_MDPS[kind](self.task, self.states, actions)
-        self.chart, self.reward = made.chart, made.reward
-        params, features = self.task.shape[1], self.chart.features.shape[2]
-        self.spec = Spec(self.states, actions, True, horizon, episodes, params, chart=kind, features=features)
+        self.mdp, self.reward = made.mdp, made.reward
+        params, features = self.task.shape[1], self.mdp.features.shape[2]
+        self.spec = Spec(
+            self.states, actions, True, horizon, episodes, params, finite_mdp=kind, features=features
+        )
         self.rng = rng
         self.clock = 0
         self.lane = torch.arange(self.lanes)
@@ -32,15 +34,15 @@ class FiniteMDPEnv:
     def step(self, action: Tensor) -> Step:
         self.clock += 1
         reward = self.reward[self.lane, self.state]
-        led = self._drawn(self.chart.probs_at(self.state, action))
-        self.state = self.chart.successors[self.lane, self.state, led]
+        led = self._drawn(self.mdp.probs_at(self.state, action))
+        self.state = self.mdp.successors[self.lane, self.state, led]
         final = self._observe()
         over = self.clock % self.spec.horizon == 0
         obs = self._start() if over else final
         return Step(obs, reward, self.never, self.always if over else self.never, self.never, final)
 
     def _start(self) -> Tensor:
-        self.state = self._drawn(self.chart.start)
+        self.state = self._drawn(self.mdp.start)
         return self._observe()
 
     def _drawn(self, probs: Tensor) -> Tensor:

@@ -101,7 +101,7 @@ class TrialVectorEnv(VectorEnv[Obs, Any, NDArray[Any]]):
         which, tasks = self._draw(int(over.sum()), None)
         self.episode[over] = 0
         if isinstance(self.env, LaneResetEnv):
-            obs = self.env.renew(from_numpy(over), tasks)
+            obs = self.env.reset_lanes(from_numpy(over), tasks)
         elif over.all():
             self.env = self._world(tasks)
             obs = self.env.reset()

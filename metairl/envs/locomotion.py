@@ -68,7 +68,7 @@ class Locomotion:
         self._begin(self.everyone)
         return self._see().cpu()
 
-    def renew(self, lanes: Tensor, tasks: Tasks) -> Tensor:
+    def reset_lanes(self, lanes: Tensor, tasks: Tasks) -> Tensor:
         self.task = self.task.index_put((lanes,), _flat(tasks))
         if self.physics.aim in tasks:
             self.wanted = self.wanted.index_put((lanes,), tasks[self.physics.aim].to(self.wanted))

@@ -66,7 +66,7 @@ class Maze:
         self.age = torch.zeros_like(self.age)
         return self.opening
 
-    def renew(self, lanes: Tensor, tasks: Tasks) -> Tensor:
+    def reset_lanes(self, lanes: Tensor, tasks: Tasks) -> Tensor:
         new = Maze(tasks, self.spec.horizon, self.spec.episodes, self.rng)
         plans = self.floor.walls.view(self.lanes, -1)
         walls = plans.index_put((lanes,), new.floor.walls.view(new.lanes, -1)).flatten()

@@ -54,7 +54,7 @@ class MazeGrid:
         self.here, self.age = self.start.clone(), torch.zeros_like(self.age)
         return self.views[self.here]
 
-    def renew(self, lanes: Tensor, tasks: Tasks) -> Tensor:
+    def reset_lanes(self, lanes: Tensor, tasks: Tasks) -> Tensor:
         new = MazeGrid(tasks, self.spec.horizon, self.spec.episodes, self.rng)
         for name in ("views", "walls"):  # one row a square
             squares = getattr(self, name).unflatten(0, (self.lanes, -1))

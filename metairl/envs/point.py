@@ -43,7 +43,7 @@ class Point:
         """So many states at the goal of every task, [B, n, O]."""
         return near(self.task, count, rng)
 
-    def anywhere(self, rng: Generator) -> Tensor:
+    def sample_goals(self, rng: Generator) -> Tensor:
         """A place for every lane, drawn evenly from [−1, 1]²."""
         return 2 * torch.rand(self.lanes, 2, generator=rng) - 1
 

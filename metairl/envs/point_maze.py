@@ -43,7 +43,7 @@ class PointMaze:
         """So many states of success of every task, [B, n, O]."""
         return near(self.task, count, rng).clamp(-1, 1)
 
-    def anywhere(self, rng: Generator) -> Tensor:
+    def sample_goals(self, rng: Generator) -> Tensor:
         """A place for every lane, drawn evenly from the square, [B, 2]."""
         return 2 * torch.rand(self.lanes, 2, generator=rng) - 1
 

@@ -27,7 +27,7 @@ def ends_unseen(card: TaskCard) -> bool:
 
     Worlds whose episodes may end early are those whose lanes can be renewed.
     """
-    return card.physics is None and hasattr(ENVS[card.world], "renew")
+    return card.physics is None and hasattr(ENVS[card.world], "reset_lanes")
 
 
 def _falls(physics: Physics) -> Ends | None:

@@ -18,7 +18,7 @@ from torch import Tensor
 from metairl.core.errors import UsageError
 from metairl.core.interfaces import Policy
 from metairl.core.rng import stream
-from metairl.core.rollout import Play
+from metairl.core.rollout import Interaction
 from metairl.core.types import PolicyInputs
 from metairl.envs import make
 from metairl.envs.engines import Kind
@@ -57,7 +57,7 @@ def pooled_test(
         chance, choice = (stream("pooled", name, card.id, seed, round_) for name in ("world", "act"))
         env = make(card, tasks[rows], chance, engine)
         assert isinstance(env, MetaWorld)
-        mask += _round(Play(policy, env, choice, inputs), env)
+        mask += _round(Interaction(policy, env, choice, inputs), env)
     there = mask[0] > 0
     rates = mask[1, there] / mask[0, there]
     names = [NAMES[skill] for skill in there.nonzero().flatten().tolist()]
@@ -71,7 +71,7 @@ def _goals_of_every_skill(skill: Tensor, count: int, first: int) -> Tensor:
 
 
 @torch.no_grad()
-def _round(play: Play, env: MetaWorld) -> Tensor:
+def _round(play: Interaction, env: MetaWorld) -> Tensor:
     """[2, skills]: episodes counted, and those of them with success."""
     skill = env.task[:, : len(NAMES)].argmax(1)
     mask = torch.zeros(2, len(NAMES))

@@ -23,7 +23,7 @@ from metairl.core.errors import Diverged
 from metairl.core.interfaces import Policy
 from metairl.core.records import Evaluation, Record, Training
 from metairl.core.rng import stream
-from metairl.core.rollout import outcome
+from metairl.core.rollout import rollout_outcome
 from metairl.core.types import Outcome, PolicyInputs
 from metairl.envs import make
 from metairl.envs.engines import Kind
@@ -179,7 +179,7 @@ def _judge_lanes(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     chance, choice = (stream("judge", name, card.id, tasks.split, seed, first) for name in ("world", "act"))
     env = make(card, tasks[slice(first, first + LANES)], chance, engine)
-    return by_episode(outcome(policy, env, choice, inputs), card.episodes)
+    return by_episode(rollout_outcome(policy, env, choice, inputs), card.episodes)
 
 
 def by_episode(trial: Outcome, episodes: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -52,7 +52,7 @@ TIE = 1e-6  # action values as near as this are both best
 def truth(card: TaskCard, tasks: TaskSet) -> FiniteMDPTask:
     """What is known and unknown of the tasks, in double precision."""
     env = make(card, tasks[:], torch.Generator())
-    kind = env.spec.chart
+    kind = env.spec.finite_mdp
     assert kind, "a world with a chart"
     return FINITE_MDPS[kind](env.task.double(), env.spec.obs, env.spec.actions)
 
@@ -60,14 +60,14 @@ def truth(card: TaskCard, tasks: TaskSet) -> FiniteMDPTask:
 def measured(policy: Policy, card: TaskCard, tasks: TaskSet, judged: Evaluation) -> dict[str, list[float]]:
     """Every measure that this policy has, a number a task."""
     true = truth(card, tasks)
-    best = plan(true.chart, true.reward, card.horizon, HARD)
-    most = value_of(true.chart, true.reward, best.policy)
+    best = plan(true.mdp, true.reward, card.horizon, HARD)
+    most = value_of(true.mdp, true.reward, best.policy)
     if not isinstance(policy, IRLSolution):
         sampled = {"value-difference": most - torch.tensor(judged.returns, dtype=most.dtype)}
         if isinstance(policy, PolicyWithReward):
             sampled |= _recovered(policy, true, card, tasks)
         return _rounded(sampled)
-    values = {"value-difference": most - value_of(true.chart, true.reward, policy.policy)}
+    values = {"value-difference": most - value_of(true.mdp, true.reward, policy.policy)}
     values["in-wind"] = _in_wind(true, policy, card.horizon)
     values["agreement"] = agreement(true, best, policy.policy)
     if policy.reward is not None:
@@ -91,18 +91,18 @@ def _recovered(
     policy: PolicyWithReward, true: FiniteMDPTask, card: TaskCard, tasks: TaskSet
 ) -> dict[str, Tensor]:
     """Of a reward that was learned beside a policy, in every state of the chart."""
-    lanes, states, actions = len(true.chart), true.reward.shape[1], true.chart.probs.shape[2]
+    lanes, states, actions = len(true.mdp), true.reward.shape[1], true.mdp.probs.shape[2]
     seen = torch.eye(states).expand(lanes, -1, -1)
     task = make(card, tasks[:], torch.Generator()).task
     table = policy.table(seen, task, actions).to(true.reward)
-    recovered = table.expected(true.chart)
+    recovered = table.expected(true.mdp)
     alike = correlation(recovered.mean(-1), true.reward)
-    chart = windy(true.chart)
+    chart = windy(true.mdp)
     rewards = (true.reward, table.expected(chart))
     best, own = (plan(chart, reward, card.horizon, HARD).policy for reward in rewards)
     lost = value_of(chart, true.reward, best) - value_of(chart, true.reward, own)
     far = distance(alike) if table.then is None else _epic_each(table, true.reward)
-    apart = starc(true.chart, recovered, true.reward, table.discount)
+    apart = starc(true.mdp, recovered, true.reward, table.discount)
     return {"in-wind": lost, "correlation": alike, "epic": far, "starc": apart}
 
 
@@ -133,9 +133,9 @@ def levelled(chart: FiniteMDP, reward: Tensor, discount: float) -> Tensor:
 
 
 def agreement(true: FiniteMDPTask, best: Plan, policy: Tensor) -> Tensor:
-    q = action_values(true.chart, true.reward, best)
+    q = action_values(true.mdp, true.reward, best)
     as_good = (q >= q.amax(-1, keepdim=True) - TIE).to(policy)
-    there = visits_by_step(true.chart, best.policy)
+    there = visits_by_step(true.mdp, best.policy)
     share: Tensor = ((policy * as_good).sum(-1) * there).sum((1, 2)) / policy.shape[1]
     return share
 
@@ -178,7 +178,7 @@ def windy(chart: FiniteMDP) -> FiniteMDP:
 
 
 def _in_wind(true: FiniteMDPTask, policy: IRLSolution, horizon: int) -> Tensor:
-    chart = windy(true.chart)
+    chart = windy(true.mdp)
     best = plan(chart, true.reward, horizon, HARD).policy
     own = policy.policy if policy.reward is None else plan(chart, policy.reward, horizon, HARD).policy
     return value_of(chart, true.reward, best) - value_of(chart, true.reward, own)

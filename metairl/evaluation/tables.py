@@ -351,7 +351,9 @@ def _rows(column: Column) -> slice:
         return slice(None)
     skills = catalogue.task(column.task).skill_goals.test
     if column.skill not in skills:
-        raise CardError(f"column '{column.name}': {nearest(column.skill, skills)}")
+        raise CardError(
+            f"column '{column.name}': unknown skill '{column.skill}'; {nearest(column.skill, skills)}"
+        )
     return slice(skills.index(column.skill), None, len(skills))
 
 

@@ -105,7 +105,7 @@ def policies(
 def _trained(request: Request, path: Path, sinks: Sequence[Sink]) -> Stages:
     run = execute(request, path, sinks, stages=True)
     folder = RunFolder(path)
-    kept = checkpoint.every(folder.stages)
+    kept = checkpoint.load_all(folder.stages)
     if 0 not in kept:
         raise StorageError(
             f"{path}: this run kept not all of its stages; train it again with --stages, or name other --runs"

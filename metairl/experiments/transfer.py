@@ -68,7 +68,9 @@ def training_sample(card: TaskCard) -> TaskSet:
     """As many as there are test tasks: the first of a fixed split, else drawn for this alone."""
     if card.split.train != "endless":
         return TaskSet(card.id, "train", sampling.task_set(card, "train")[slice(card.split.test)])
-    return TaskSet(card.id, "train", sampling.draw(card, card.split.test, stream("retention", card.id)))
+    return TaskSet(
+        card.id, "train", sampling.sample_tasks(card, card.split.test, stream("retention", card.id))
+    )
 
 
 @dataclass(frozen=True)

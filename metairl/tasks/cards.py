@@ -1,7 +1,7 @@
-"""What a card may say: the schemas of the TOML files in tasks/ and benchmarks/, and how they are read.
+"""Schemas of the cards, the TOML files in tasks/ and benchmarks/, and their reader.
 
-A card is data that outlives the code that reads it, so nothing is guessed: an unknown key, a wrong type
-or a missing split is one line that names the file, the key and the nearest valid name.
+Parsing is strict. An unknown key, a wrong type or a missing key is an error of one line that names the file,
+the key and the closest valid name.
 """
 
 import hashlib
@@ -14,60 +14,65 @@ from typing import Any, Literal, TypeVar, get_args
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from metairl.core.errors import CardError, nearest
-from metairl.tasks.distributions import Count, Law, Maps, SkillGoals, Strict
+from metairl.tasks.distributions import Count, Distribution, Maps, SkillGoals, Strict
 
 
 class Physics(Strict):
-    """A MuJoCo body and what its reward is made of; see `metairl.envs.locomotion`."""
+    """A MuJoCo body and the terms of its reward; see `metairl.envs.locomotion`."""
 
     body: str
-    xml: str | None = None  # another model of that body: its path, or its name among Gymnasium's
-    aim: str  # its target is the task parameter of this name
-    progress: float = 1.0  # weight of the aim
-    alive: float = 0.0  # reward of being healthy
-    control: float = 0.0  # cost of |u|²
-    contact: float = 0.0  # cost of squared contact forces
-    contact_limit: float = 1e9  # what that cost never exceeds
-    falls: bool = False  # an episode ends when the body is not healthy
-    sees_place: bool = False  # where it is, is part of what it sees
-    scale: dict[str, float] = Field(
-        default_factory=dict
-    )  # fields of the model, "body_mass" or "body_mass:torso", times a number
+    xml: str | None = None  # another model of the body: a path, or the name of a file of Gymnasium
+    aim: str  # kind of goal; the task parameter of this name is its target
+    progress: float = 1.0  # weight of the goal's reward
+    alive: float = 0.0  # reward per step while healthy
+    control: float = 0.0  # weight of the control cost |u|²
+    contact: float = 0.0  # weight of the squared contact forces
+    contact_limit: float = 1e9  # upper bound of the contact cost
+    falls: bool = False  # whether the episode terminates when the body is unhealthy
+    sees_place: bool = False  # whether the position is part of the observation
+    # factors of model fields, "body_mass" for all bodies or "body_mass:torso" for one
+    scale: dict[str, float] = Field(default_factory=dict)
 
 
 class Arm(Strict):
     """Meta-World's robot; see `metairl.envs.metaworld`."""
 
-    sees_goal: bool  # else it has to find out
+    sees_goal: bool  # whether the goal is part of the observation
 
 
 class Split(Strict):
-    """How many tasks each split holds; "endless" draws new training tasks for every trial."""
+    """Number of tasks in each split; "endless" samples new training tasks for every trial."""
 
     train: Literal["endless"] | Count
-    validation: Count  # held-out tasks of the training distribution: for curves and tuning
-    test: Count  # judged once, at the end
+    validation: Count  # held-out tasks of the training distribution, for learning curves and tuning
+    test: Count  # evaluated once, after training
 
 
 class Score(Strict):
-    """Reference returns that normalise a score: `random` becomes 0 and `expert` becomes 1."""
+    """Reference returns of the normalised score: `random` scores 0 and `expert` scores 1."""
 
-    unit: Literal["step", "episode"]  # what one reference return is the return of
+    unit: Literal["step", "episode"]  # whether the reference returns are per step or per episode
     random: float
     expert: float
-    expert_method: str  # the method whose measured return `expert` is
-    source: str  # where the two numbers come from
+    expert_method: str  # the method whose return `expert` is
+    source: str  # of the two numbers
 
 
-SupportSize = Literal[
-    "demos", "examples", "comparisons", "labels", "questions"
-]  # how much support methods get
+# how much supervision of a task a method gets
+SupportSize = Literal["demos", "examples", "comparisons", "labels", "questions"]
 Setting = Literal["horizon", "episodes", "skill", "goals", "data"] | SupportSize
 SUPPORT_SIZES: tuple[SupportSize, ...] = get_args(SupportSize)
-OPTIONAL_IN_HASH = ("physics", "arm", "data", *SUPPORT_SIZES)  # than some records
+OPTIONAL_IN_HASH = (
+    "physics",
+    "arm",
+    "data",
+    *SUPPORT_SIZES,
+)  # newer than some records; not hashed while None
 
 
 class TaskCard(Strict):
+    """A task distribution: an env, how its parameters are sampled, and how it is scored."""
+
     id: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*-v[0-9]+$")
     title: str
     world: str
@@ -78,81 +83,84 @@ class TaskCard(Strict):
     source: str
     tags: list[str]
     settable: dict[str, Setting] = Field(default_factory=dict)
-    parameters: dict[str, Law]
+    parameters: dict[str, Distribution]
     split: Split
-    score: Score | None = None  # None: no expert is known yet
-    physics: Physics | None = None  # of bodies that MuJoCo steps
-    arm: Arm | None = None  # of Meta-World, which MuJoCo steps too
-    data: str | None = None  # quality of the logs that come with its tasks; None: there are none
-    demos: Count | None = None  # demonstrations of a held-out task; None: not set
-    examples: Count | None = None  # success states of a task; None: not set
-    comparisons: Count | None = None  # answers about its logs that a task is inferred from; None: not said
-    questions: Count | None = None  # that may be asked about training tasks; None: as the method says
-    labels: Count | None = None  # transitions of a held-out task's logs that tell their reward; None: all
-    same_tasks: bool = False  # training and held-out tasks are the same by definition: no test of transfer
-    transfer: list[str] = Field(
-        default_factory=list
-    )  # other cards whose test tasks a trained run is judged on too
+    score: Score | None = None  # None: no expert return is known
+    physics: Physics | None = None  # for MuJoCo bodies
+    arm: Arm | None = None  # for Meta-World
+    data: str | None = None  # quality of the tasks' offline dataset; None: no dataset
+    demos: Count | None = None  # demonstrations per held-out task; None: not given
+    examples: Count | None = None  # success examples per task; None: not given
+    comparisons: Count | None = None  # preference labels that a task is inferred from; None: not given
+    questions: Count | None = None  # budget of preference queries on training tasks; None: the method's
+    labels: Count | None = None  # transitions of a held-out task's data that have a reward label; None: all
+    same_tasks: bool = (
+        False  # training and held-out tasks are the same by design, as in multi-task benchmarks
+    )
+    # other cards on whose test tasks a trained run is evaluated too
+    transfer: list[str] = Field(default_factory=list)
     notes: str = ""
 
     @model_validator(mode="after")
-    def _counts_its_maps(self) -> "TaskCard":
-        for name, law in self.parameters.items():
-            for split, count in self.split.model_dump().items() if isinstance(law, Maps) else ():
-                if count != len(getattr(law, split)):
-                    raise ValueError(
-                        f"split.{split} is {count}, but '{name}' has {len(getattr(law, split))} maps for it"
-                    )
+    def _check_map_counts(self) -> "TaskCard":
+        for name, listed in self.parameters.items():
+            if not isinstance(listed, Maps):
+                continue
+            for split, count in self.split.model_dump().items():
+                maps = len(getattr(listed, split))
+                if count != maps:
+                    raise ValueError(f"split.{split} is {count}, but '{name}' has {maps} maps for it")
         return self
 
     @model_validator(mode="after")
-    def _has_what_its_world_needs(self) -> "TaskCard":
+    def _check_sections(self) -> "TaskCard":
         needs = {"locomotion": "physics", "meta-world": "arm"}.get(self.world)
         if needs and getattr(self, needs) is None:
-            raise ValueError(f"a {self.world} world needs a section [{needs}]")
-        skilled = isinstance(self.parameters.get("goal"), SkillGoals)
+            raise ValueError(f"world '{self.world}' needs a section [{needs}]")
+        has_skills = isinstance(self.parameters.get("goal"), SkillGoals)
         for name, field in self.settable.items():
-            if field in ("skill", "goals") and not skilled:
-                raise ValueError(f"setting '{name}' is for cards whose 'goal' is of the law skill-goals")
+            if field in ("skill", "goals") and not has_skills:
+                raise ValueError(f"setting '{name}' needs a parameter 'goal' with law = \"skill-goals\"")
         return self
 
     @property
     def steps(self) -> int:
+        """Steps of a trial."""
         return self.horizon * self.episodes
 
     @property
     def sha256(self) -> str:
-        """Of everything that decides a return, and of nothing else."""
-        words = {"title", "source", "tags", "notes", "settable", "score", "transfer", "same_tasks"}
-        content = self.model_dump(exclude=words)
+        """Hash of everything that determines returns, and of nothing else."""
+        irrelevant = {"title", "source", "tags", "notes", "settable", "score", "transfer", "same_tasks"}
+        content = self.model_dump(exclude=irrelevant)
         absent = {part for part in OPTIONAL_IN_HASH if content[part] is None}
         return digest({key: value for key, value in content.items() if key not in absent})
 
     @property
     def simulated(self) -> bool:
-        """Whether an engine steps it."""
+        """Whether MuJoCo simulates it."""
         return self.physics is not None or self.arm is not None
 
     @property
     def skill_goals(self) -> SkillGoals:
-        law = self.parameters.get("goal")
-        if not isinstance(law, SkillGoals):
+        goal = self.parameters.get("goal")
+        if not isinstance(goal, SkillGoals):
             raise ValueError(f"task '{self.id}' has no skills")
-        return law
+        return goal
 
     @property
     def skill(self) -> str:
-        """Of cards with one, its name, as a setting says it."""
+        """The value of the setting 'skill', for cards of one skill."""
         return self.skill_goals.train[0]
 
     @property
     def goals(self) -> str:
-        """Whose goals these are, as a setting says it."""
+        """The value of the setting 'goals'."""
         seed = self.skill_goals.package
         return "ours" if seed is None else f"package-{seed}"
 
     def normalised(self, total: float, episodes: int) -> float | None:
-        """The score of `episodes` episodes whose returns add up to `total`."""
+        """The normalised score of so many episodes with this sum of returns; None without reference returns."""
         if self.score is None:
             return None
         units = episodes * (self.horizon if self.score.unit == "step" else 1)
@@ -161,17 +169,17 @@ class TaskCard(Strict):
 
 Metric = Literal[
     "return",
-    "score",  # of the return: 0 random, 100 the card's expert
+    "score",  # the normalised return in per cent
     "length",
-    "successful-length",  # of episodes that reached the goal
+    "successful-length",  # of successful episodes only
     "success",  # in per cent
-    "value-difference",  # this and what follows: see metairl.evaluation.reward_metrics
+    "value-difference",  # this and the next five: see metairl.evaluation.reward_metrics
     "in-wind",
     "agreement",
     "correlation",
     "epic",
     "starc",
-    "area",  # this and what follows: see metairl.evaluation.adaptation_curves
+    "area",  # this and the rest: see metairl.evaluation.adaptation_curves
     "jump-start",
     "steps-to-threshold",
     "forward-transfer",
@@ -179,40 +187,46 @@ Metric = Literal[
 
 
 class Column(Strict):
+    """A column of a table or leaderboard: a task, and a metric on it."""
+
     name: str
     task: str  # "bandit-5:pulls=10"
-    trained_on: str | None = None  # the task whose runs were judged on this one too; None: on itself
+    trained_on: str | None = None  # the task that runs were trained on, if it is another
     episode: Count | None = None  # None: the whole trial
-    judged: Count | None = None  # tasks that the published figures were averaged over
+    judged: Count | None = None  # number of tasks that published figures are averages over
     metric: Metric | None = None  # None: the table's
-    skill: str | None = None  # of cards with several: the only one whose tasks it is about
-    threshold: float | None = None  # of steps-to-threshold: the return to come to
-    top: float | None = None  # of forward-transfer: the return that leaves nothing to gain
+    skill: str | None = None  # only the tasks of this skill, of cards with several
+    threshold: float | None = None  # the return to reach, for steps-to-threshold
+    top: float | None = None  # the highest possible return, for forward-transfer
 
 
 class Published(Strict):
-    """One printed row: where it was printed, and a cell a column (omitted where none was printed)."""
+    """A row of published figures."""
 
     source: str
-    cells: dict[str, float]
-    notes: list[str] = Field(default_factory=list)  # keys of the table's footnotes
+    cells: dict[str, float]  # by column; columns without a published figure are absent
+    notes: list[str] = Field(default_factory=list)  # keys of footnotes about these cells
 
 
 class Row(Strict):
+    """A row of a table: a method with its settings, or published figures, or both."""
+
     name: str
-    method: str | None = None  # None: printed by others, not run here
+    method: str | None = None  # None: published figures only
     regime: Literal["meta", "scratch", "fine-tune"] | None = None  # None: the method's default
     encoder: str | None = None
-    settings: dict[str, dict[str, Any]] = Field(default_factory=dict)  # part -> key -> value, over tuned ones
-    steps: dict[str, int] = Field(default_factory=dict)  # budgets that differ from the tuned one, by column
+    settings: dict[str, dict[str, Any]] = Field(
+        default_factory=dict
+    )  # part -> key -> value; override tuned ones
+    steps: dict[str, int] = Field(default_factory=dict)  # budget by column, where not the tuned one
     seeds: Count = 1
-    columns: list[str] | None = None  # the only columns it can fill; None: all
-    notes: list[str] = Field(default_factory=list)  # keys of footnotes about our cells
+    columns: list[str] | None = None  # columns that it is run for; None: all
+    notes: list[str] = Field(default_factory=list)  # keys of footnotes about the measured cells
     published: Published | None = None
 
     @property
     def flat_settings(self) -> dict[str, Any]:
-        """By their full names: recipe.queries.selection."""
+        """Settings by full name, such as recipe.queries.selection."""
         return dict(_leaves(self.settings))
 
     def fills(self, column: Column) -> bool:
@@ -228,6 +242,8 @@ def _leaves(tree: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
 
 
 class TableCard(Strict):
+    """A table of results, beside those of a paper."""
+
     id: str
     title: str
     paper: str
@@ -239,7 +255,7 @@ class TableCard(Strict):
     footnotes: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _metrics_have_their_numbers(self) -> "TableCard":
+    def _check_metric_numbers(self) -> "TableCard":
         for column in self.columns:
             metric = column.metric or self.metric
             needs = {"steps-to-threshold": "threshold", "forward-transfer": "top"}.get(metric)
@@ -248,35 +264,37 @@ class TableCard(Strict):
         return self
 
     @model_validator(mode="after")
-    def _names_exist(self) -> "TableCard":
+    def _check_names(self) -> "TableCard":
         columns = {column.name for column in self.columns}
         for row in self.rows:
             printed = row.published or Published(source="", cells={})
             for name in [*(row.columns or ()), *printed.cells]:
                 if name not in columns:
-                    raise ValueError(f"row '{row.name}' has a cell for '{name}'; {nearest(name, columns)}")
+                    raise ValueError(
+                        f"row '{row.name}' has a cell for unknown column '{name}'; {nearest(name, columns)}"
+                    )
             for note in [*row.notes, *printed.notes]:
                 if note not in self.footnotes:
                     hint = nearest(note, self.footnotes)
-                    raise ValueError(f"row '{row.name}' names footnote '{note}'; {hint}")
+                    raise ValueError(f"row '{row.name}' has an unknown footnote '{note}'; {hint}")
         return self
 
 
 class BoardCard(Strict):
-    """A leaderboard. Results compare only inside one version of its rules."""
+    """A leaderboard. Results are comparable only under the same version of its rules."""
 
     id: str
     title: str
     rules: str = Field(pattern=r"^[0-9]+\.[0-9]+$")
     support: str
-    metric: Metric  # from 0 to 100: scores and success
+    metric: Metric  # score or success, from 0 to 100
     columns: list[Column] = Field(min_length=1)
-    seeds: Count = 3  # a row with fewer in a column has no interval there
-    max_steps: Count | None = None  # training budget of any run; None: reported, not bounded
+    seeds: Count = 3  # seeds that a confidence interval needs
+    max_steps: Count | None = None  # training budget; None: unlimited, but displayed
     notes: str = ""
 
     @model_validator(mode="after")
-    def _columns_differ(self) -> "BoardCard":
+    def _check_unique_columns(self) -> "BoardCard":
         names = [column.name for column in self.columns]
         for name in names:
             if names.count(name) > 1:
@@ -288,7 +306,7 @@ Card = TypeVar("Card", bound=BaseModel)
 
 
 def read(path: Path, schema: type[Card]) -> Card:
-    """The card in a file, or one line about the first thing that is wrong with it."""
+    """Reads and validates a card; the error is one line about its first problem."""
     try:
         return schema.model_validate(read_toml(path))
     except ValidationError as fault:
@@ -311,8 +329,9 @@ def digest(content: Any) -> str:
 
 
 def _explain(fault: ValidationError, schema: type[BaseModel]) -> str:
+    """One line about the first error; unknown keys go first, since a misspelt key is also a missing one."""
     unknown_first = sorted(fault.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
-    error = unknown_first[0]  # a misspelt key also leaves its right name missing
+    error = unknown_first[0]
     key = ".".join(str(part) for part in error["loc"])
     match error["type"]:
         case "extra_forbidden":
@@ -330,7 +349,7 @@ def _explain(fault: ValidationError, schema: type[BaseModel]) -> str:
 
 
 def _keys_at(schema: Any, location: Iterable[int | str]) -> list[str]:
-    """The valid keys of the (nested) model that an error's location points into."""
+    """Valid keys of the nested model at an error's location."""
     for part in location:
         if isinstance(part, int):
             continue
@@ -340,7 +359,7 @@ def _keys_at(schema: Any, location: Iterable[int | str]) -> list[str]:
 
 
 def _models_of(schema: Any, part: str) -> list[Any]:
-    """Models reachable from a field, through lists, dicts, unions and their tags."""
+    """Models in the annotation of a field, inside lists, dicts and unions too."""
     if not (isinstance(schema, type) and issubclass(schema, BaseModel)):
         return []
     field = schema.model_fields.get(part)

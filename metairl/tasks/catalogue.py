@@ -1,8 +1,8 @@
-"""Finds cards by name and resolves the settings a person asked for.
+"""Finds cards by name and applies task settings.
 
-Cards live in tasks/ and benchmarks/ beside the package; every folder named in METAIRL_PATH may hold more.
-A task is asked for by short name (`bandit-5`, the newest version), by id (`bandit-5-v1`), or with settings
-that its card allows (`bandit-5:pulls=100`).
+Cards are files in tasks/ and benchmarks/ beside the package, and in the same subfolders of every folder of
+METAIRL_PATH. A task is named by its short name (`bandit-5`, the newest version), its id (`bandit-5-v1`), or
+either with settings that its card allows (`bandit-5:pulls=100`).
 """
 
 import os
@@ -15,15 +15,15 @@ from typing import Any
 from metairl.core.errors import CardError, UsageError, nearest
 from metairl.tasks.cards import SUPPORT_SIZES, BoardCard, Card, TableCard, TaskCard, read, read_toml
 from metairl.tasks.constitution_card import Constitution
-from metairl.tasks.metaworld_boxes import NAMES
+from metairl.tasks.metaworld_boxes import NAMES, unknown_skill
 from metairl.tasks.search_space_card import Space
 
 PACKAGE = Path(__file__).parents[1]
-MOST = 2**32 - 1  # seeds of numpy's global generator, and one for the seed after
+SEED_LIMIT = 2**32 - 1  # numpy's seeds are below 2³², and `package_next` uses the seed after
 
 
-def shelves() -> list[Path]:
-    """Folders that may hold tasks/ and benchmarks/: the project's own first, then METAIRL_PATH."""
+def card_folders() -> list[Path]:
+    """Folders with tasks/ and benchmarks/: the project's own, then those of METAIRL_PATH."""
     installed = PACKAGE / "_shipped"
     own = installed if installed.is_dir() else PACKAGE.parent
     extra = os.environ.get("METAIRL_PATH", "")
@@ -34,19 +34,19 @@ def task_ids() -> list[str]:
     return sorted(_files("tasks"))
 
 
-def task(asked: str) -> TaskCard:
-    """The card for a name as a person types it, its settings applied."""
-    name, _, settings = asked.partition(":")
+def task(full_name: str) -> TaskCard:
+    """The card of this name, with its settings applied."""
+    name, _, settings = full_name.partition(":")
     card = _task_card(_files("tasks")[_task_id(name)])
     return _with_settings(card, settings) if settings else card
 
 
-def task_name(asked: str) -> str:
-    """The full name of what was asked for, every setting said: `bandit-5-v1:pulls=10`."""
-    return _full_name(task(asked))
+def task_name(name: str) -> str:
+    """The canonical name of a task, with all of its settings: `bandit-5-v1:pulls=10`."""
+    return _canonical_name(task(name))
 
 
-def _full_name(card: TaskCard) -> str:
+def _canonical_name(card: TaskCard) -> str:
     values = {name: getattr(card, field) for name, field in sorted(card.settable.items())}
     settings = ",".join(f"{name}={value}" for name, value in values.items() if value is not None)
     return f"{card.id}:{settings}" if settings else card.id
@@ -78,33 +78,33 @@ def spaces() -> dict[str, Space]:
     return {name: _named(path, Space) for name, path in sorted(_files("benchmarks/search").items())}
 
 
-def tuned(method: str, asked: str) -> tuple[dict[str, Any], Path | None]:
-    """What a method was tuned to on a task, whatever it shows of it.
+def tuned(method: str, task_name: str) -> tuple[dict[str, Any], Path | None]:
+    """Tuned settings of a method on a task, and their file. How much supervision the task gives is ignored.
 
-    An entry without settings means the card's own.
+    A task name without settings in that file means the card's defaults.
     """
-    wanted, found = _tuned_name(asked), None
-    for shelf in shelves():  # one's own tasks may be tuned for beside the suite's
-        path = shelf / "benchmarks" / "tuned" / f"{method}.toml"
+    wanted, found = _tuned_name(task_name), None
+    for folder in card_folders():
+        path = folder / "benchmarks" / "tuned" / f"{method}.toml"
         entries = read_toml(path) if path.exists() else {}
         for values in (values for name, values in entries.items() if _tuned_name(name) == wanted):
             if found:
-                raise CardError(f"{path}: '{asked}' is tuned already, {found[1]}")
+                raise CardError(f"{path}: '{task_name}' is already tuned in {found[1]}")
             found = dict(values), path
     return found or ({}, None)
 
 
-def _tuned_name(asked: str) -> str:
-    return _full_name(task(asked).model_copy(update=dict.fromkeys(SUPPORT_SIZES)))
+def _tuned_name(name: str) -> str:
+    return _canonical_name(task(name).model_copy(update=dict.fromkeys(SUPPORT_SIZES)))
 
 
-def _files(folder: str) -> dict[str, Path]:
-    """Cards of one kind by name. Two shelves may not hold the same name: a table cites a card by it."""
+def _files(subfolder: str) -> dict[str, Path]:
+    """Cards of one kind by name. A name in two folders is an error, since tables refer to cards by name."""
     found: dict[str, Path] = {}
-    for shelf in shelves():
-        for path in sorted((shelf / folder).glob("*.toml")):
+    for folder in card_folders():
+        for path in sorted((folder / subfolder).glob("*.toml")):
             if path.stem in found:
-                raise CardError(f"{path}: there is a '{path.stem}' already, {found[path.stem]}")
+                raise CardError(f"{path}: '{path.stem}' exists already: {found[path.stem]}")
             found[path.stem] = path
     return found
 
@@ -112,7 +112,7 @@ def _files(folder: str) -> dict[str, Path]:
 def _named(path: Path, schema: type[Card]) -> Card:
     card = read(path, schema)
     if card.model_dump()["id"] != path.stem:
-        raise CardError(f"{path}: 'id' must be the file's name, '{path.stem}'")
+        raise CardError(f"{path}: 'id' must equal the file name, '{path.stem}'")
     return card
 
 
@@ -131,7 +131,8 @@ def _task_id(name: str) -> str:
     return max(versions, key=lambda id: int(id.rpartition("-v")[2]))
 
 
-OF_LOGS = {"demos": "expert", "labels": "replay", "comparisons": "replay"}  # and logs they may be of
+# settings that need a dataset, with a quality to suggest
+NEEDS_DATA = {"demos": "expert", "labels": "replay", "comparisons": "replay"}
 
 
 def _with_settings(card: TaskCard, settings: str) -> TaskCard:
@@ -140,10 +141,10 @@ def _with_settings(card: TaskCard, settings: str) -> TaskCard:
             hint = nearest(key, card.settable) if card.settable else "it has no settings"
             raise UsageError(f"task '{card.id}' has no setting '{key}'; {hint}")
         card = _with_setting(card, key, value)
-    for field, named in OF_LOGS.items():
+    for field, quality in NEEDS_DATA.items():
         if getattr(card, field) and card.data is None:
-            asked = f"data={named},{field}={getattr(card, field)}"
-            raise UsageError(f"task '{card.id}': say of which logs, as in {asked}")
+            example = f"data={quality},{field}={getattr(card, field)}"
+            raise UsageError(f"task '{card.id}': '{field}' needs the name of a dataset, as in {example}")
     return card
 
 
@@ -153,7 +154,7 @@ def _with_setting(card: TaskCard, key: str, value: str) -> TaskCard:
         case "skill":
             name = value if value in NAMES else f"{value}-v3"
             if name not in NAMES:
-                raise UsageError(f"no Meta-World task '{value}'; {nearest(value, NAMES)}")
+                raise UsageError(f"task '{card.id}': {unknown_skill(value)}")
             return _with_goals(card, train=[name], test=[name])
         case "goals":
             if value == "ours":
@@ -161,13 +162,15 @@ def _with_setting(card: TaskCard, key: str, value: str) -> TaskCard:
             if not re.fullmatch(r"package-\d+", value):
                 raise UsageError(f"task '{card.id}': 'goals' must be 'ours' or 'package-SEED', not '{value}'")
             seed = int(value.removeprefix("package-"))
-            if seed >= MOST:
-                raise UsageError(f"task '{card.id}': a seed of the package is below {MOST}, not {seed}")
+            if seed >= SEED_LIMIT:
+                raise UsageError(
+                    f"task '{card.id}': the seed of package goals must be below {SEED_LIMIT}, not {seed}"
+                )
             return _with_goals(card, package=seed)
         case "data":
             if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", value):
                 raise UsageError(
-                    f"task '{card.id}': 'data' is the name of logs, as in data=replay, not '{value}'"
+                    f"task '{card.id}': 'data' must be the name of a dataset, as in data=replay, not '{value}'"
                 )
             return card.model_copy(update={"data": value})
     if not value.isdecimal() or int(value) < 1:
@@ -176,10 +179,10 @@ def _with_setting(card: TaskCard, key: str, value: str) -> TaskCard:
 
 
 def _with_goals(card: TaskCard, **changes: Any) -> TaskCard:
-    """Multi-task benchmarks of the package test on the goals that they train on."""
-    law = card.skill_goals.model_copy(update=changes)
-    again = law.package is not None and law.train == law.test and not law.package_next
-    return card.model_copy(update={"parameters": {"goal": law}, "same_tasks": again})
+    """Changes the goal distribution. The package's multi-task benchmarks test on their training goals."""
+    goal = card.skill_goals.model_copy(update=changes)
+    same_tasks = goal.package is not None and goal.train == goal.test and not goal.package_next
+    return card.model_copy(update={"parameters": {"goal": goal}, "same_tasks": same_tasks})
 
 
 def _pairs(name: str, settings: str) -> Iterator[tuple[str, str]]:

@@ -1,20 +1,21 @@
-"""The laws by which a card says how a parameter of its tasks is drawn; `metairl.tasks.sampling` draws."""
+"""Distributions of task parameters, as a card declares them (key `law`); `metairl.tasks.sampling` samples them."""
 
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from metairl.core.errors import nearest
 from metairl.tasks.maze_text import read_map
-from metairl.tasks.metaworld_boxes import NAMES
+from metairl.tasks.metaworld_boxes import NAMES, unknown_skill
 
 
 class Strict(BaseModel):
+    """Base of all schemas: exact types, no unknown keys, no NaN or infinity."""
+
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Uniform(Strict):
-    """Every entry is drawn from U[low, high)."""
+    """Entries are i.i.d. U[low, high)."""
 
     law: Literal["uniform"]
     low: float
@@ -23,7 +24,7 @@ class Uniform(Strict):
 
 
 class Normal(Strict):
-    """Every entry is drawn from N(mean, std²)."""
+    """Entries are i.i.d. N(mean, std²)."""
 
     law: Literal["normal"]
     mean: float
@@ -32,7 +33,7 @@ class Normal(Strict):
 
 
 class Simplex(Strict):
-    """Every row (last axis) is a distribution drawn from Dirichlet(1, …, 1)."""
+    """Rows (last axis) are i.i.d. Dirichlet(1, …, 1)."""
 
     law: Literal["simplex"]
     shape: list[int]
@@ -42,14 +43,14 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class Maze(Strict):
-    """A perfect maze of `cells` × `cells` cells, with a start and a goal."""
+    """A random perfect maze of `cells` × `cells` cells, with a start and a goal."""
 
     law: Literal["maze"]
     cells: Annotated[int, Field(ge=2)]
 
 
 class Maps(Strict):
-    """Mazes that the card itself draws, as text, a list a split; see `metairl.tasks.maze_text`."""
+    """Mazes listed in the card as text, for each split; see `metairl.tasks.maze_text`."""
 
     law: Literal["maps"]
     train: list[str]
@@ -57,8 +58,8 @@ class Maps(Strict):
     test: list[str]
 
     @model_validator(mode="after")
-    def _can_be_walked(self) -> "Maps":
-        seen: dict[str, tuple[str, str]] = {}
+    def _check_maps(self) -> "Maps":
+        first: dict[str, tuple[str, str]] = {}  # map -> the name and split where it first occurs
         sizes = set()
         for split in ("train", "validation", "test"):
             for index, text in enumerate(getattr(self, split)):
@@ -67,16 +68,16 @@ class Maps(Strict):
                     sizes.add(len(read_map(text)))
                 except ValueError as fault:
                     raise ValueError(f"{name}: {fault}") from None
-                elsewhere, where = seen.setdefault("".join(text.split()), (name, split))
-                if where != split:
-                    raise ValueError(f"{name} is {elsewhere} again")
+                earlier, earlier_split = first.setdefault("".join(text.split()), (name, split))
+                if earlier_split != split:
+                    raise ValueError(f"{name} repeats {earlier}")
         if len(sizes) > 1:
-            raise ValueError(f"all maps must have one size, not {sorted(sizes)}")
+            raise ValueError(f"all maps must have the same size, found {sorted(sizes)}")
         return self
 
 
 class Power(Strict):
-    """Every entry is base^u, u drawn from U[low, high): a multiplier, as often above 1 as below."""
+    """Entries are i.i.d. base^u with u ~ U[low, high): log-uniform multipliers."""
 
     law: Literal["power"]
     base: float = Field(gt=0)
@@ -86,14 +87,14 @@ class Power(Strict):
 
 
 class Disc(Strict):
-    """A point in the plane, drawn evenly from a disc around the origin."""
+    """A point in the plane, uniform on a disc around the origin."""
 
     law: Literal["disc"]
     radius: float = Field(gt=0)
 
 
 class Arc(Strict):
-    """A point in the plane, drawn evenly from a part of a circle around the origin; angles in half turns."""
+    """A point in the plane, uniform on an arc around the origin; angles in units of π."""
 
     law: Literal["arc"]
     radius: float = Field(gt=0)
@@ -102,34 +103,35 @@ class Arc(Strict):
 
 
 class OneOf(Strict):
-    """One of a few numbers: drawn in training, in turn in held-out splits."""
+    """One of several numbers: uniform in training, in turn in held-out splits."""
 
     law: Literal["one-of"]
     values: list[float] = Field(min_length=2)
 
 
 class SkillGoals(Strict):
-    """A skill of Meta-World and a goal for it; skills in turn in fixed splits. See `metairl.tasks.metaworld_goals`.
+    """A Meta-World skill and a goal for it; skills take turns. See `metairl.tasks.metaworld_goals`.
 
-    Validation goals are new ones of the training skills.
+    Validation tasks are new goals of the training skills.
     """
 
     law: Literal["skill-goals"]
     train: list[str] = Field(min_length=1)
     test: list[str] = Field(min_length=1)
-    inner: float | None = Field(default=None, gt=0, lt=1)  # the share of a box to train in; tested outside
-    package: int | None = Field(default=None, ge=0)  # the package's own goals for this seed, not ours
-    package_next: bool = False  # its test goals are those of the seed after, as its ML1 has it
+    # the inner share of each goal box is for training, the rest for testing
+    inner: float | None = Field(default=None, gt=0, lt=1)
+    package: int | None = Field(default=None, ge=0)  # goals of the metaworld package, with this seed
+    package_next: bool = False  # test goals use the next seed, as in its ML1
 
     @model_validator(mode="after")
-    def _skills_exist(self) -> "SkillGoals":
+    def _check_skills(self) -> "SkillGoals":
         for name in (*self.train, *self.test):
             if name not in NAMES:
-                raise ValueError(f"no Meta-World task '{name}'; {nearest(name, NAMES)}")
+                raise ValueError(unknown_skill(name))
         return self
 
 
-Law = Annotated[
+Distribution = Annotated[
     Uniform | Normal | Simplex | Maze | Maps | Power | Disc | Arc | OneOf | SkillGoals,
     Field(discriminator="law"),
 ]

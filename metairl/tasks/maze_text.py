@@ -1,4 +1,4 @@
-"""Mazes as people draw them: # is wall, . is free, S is the start and G the goal.
+"""Mazes as text: # is a wall, . is free, S is the start and G the goal.
 
 #####
 #S.G#
@@ -8,36 +8,36 @@
 FREE, WALL, START, GOAL = 0, 1, 2, 3
 SIGNS = {".": FREE, "#": WALL, "S": START, "G": GOAL}
 
-Map = list[list[int]]
+Map = list[list[int]]  # codes, row by row
 
 
 def read_map(text: str) -> Map:
-    """Its codes, row by row; a ValueError says why nobody could walk in it."""
+    """Parses and validates a map; raises a ValueError if it is no maze with a path from S to G."""
     lines = text.split()
     if any(len(line) != len(lines) for line in lines):
         raise ValueError("a map must have as many rows as columns")
     unknown = set("".join(lines)) - set(SIGNS)
     if unknown:
-        raise ValueError(f"'{min(unknown)}' is none of {' '.join(SIGNS)}")
+        raise ValueError(f"unknown character '{min(unknown)}', must be one of {' '.join(SIGNS)}")
     for sign in "SG":
         if text.count(sign) != 1:
-            raise ValueError(f"a map has one {sign}, not {text.count(sign)}")
-    drawn = [[SIGNS[sign] for sign in line] for line in lines]
-    edge = [*drawn[0], *drawn[-1], *(row[0] for row in drawn), *(row[-1] for row in drawn)]
+            raise ValueError(f"a map must have one {sign}, found {text.count(sign)}")
+    rows = [[SIGNS[sign] for sign in line] for line in lines]
+    edge = [*rows[0], *rows[-1], *(row[0] for row in rows), *(row[-1] for row in rows)]
     if set(edge) != {WALL}:
-        raise ValueError("there must be wall all around")
-    if not _leads_to_goal(drawn):
-        raise ValueError("no way leads from S to G")
-    return drawn
+        raise ValueError("all squares at the edge must be walls")
+    if not _is_goal_reachable(rows):
+        raise ValueError("no path leads from S to G")
+    return rows
 
 
-def _leads_to_goal(drawn: Map) -> bool:
-    squares = {(i, j): code for i, row in enumerate(drawn) for j, code in enumerate(row) if code != WALL}
+def _is_goal_reachable(rows: Map) -> bool:
+    squares = {(i, j): code for i, row in enumerate(rows) for j, code in enumerate(row) if code != WALL}
     pending = [square for square, code in squares.items() if code == START]
     reached = set(pending)
     while pending:
         i, j = pending.pop()
-        near = {(i - 1, j), (i, j + 1), (i + 1, j), (i, j - 1)} & squares.keys() - reached
-        reached |= near
-        pending += near
+        neighbours = {(i - 1, j), (i, j + 1), (i + 1, j), (i, j - 1)} & squares.keys() - reached
+        reached |= neighbours
+        pending += neighbours
     return any(squares[square] == GOAL for square in reached)

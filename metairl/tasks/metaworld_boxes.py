@@ -1,15 +1,22 @@
-"""BOXES: where the goals of every Meta-World skill lie. The package's own numbers; a test compares them."""
+"""Goal boxes of all Meta-World skills (Yu et al. 2019, arXiv:1910.10897), as in the metaworld package.
+
+A test compares them with the package.
+"""
 
 from dataclasses import dataclass
 
-GOAL = 6  # numbers of a goal
+from metairl.core.errors import nearest
+
+GOAL = 6  # size of a goal vector
 
 
 @dataclass(frozen=True)
 class Box:
+    """Bounds of a goal vector: an object or fixture position, then a target position where there is one."""
+
     low: tuple[float, ...]
     high: tuple[float, ...]
-    apart: float = 0.0  # at least so far is the first place from the second, seen from above
+    apart: float = 0.0  # minimum horizontal distance between the two positions
 
 
 BOXES = {
@@ -127,4 +134,9 @@ BOXES = {
     "window-close-v3": Box((0, 0.75, 0.2), (0, 0.9, 0.2)),
     "window-open-v3": Box((-0.1, 0.7, 0.16), (0.1, 0.9, 0.16)),
 }
-NAMES = tuple(sorted(BOXES))  # a task names one by its place here
+NAMES = tuple(sorted(BOXES))  # a task's skill is an index into this
+
+
+def unknown_skill(name: str) -> str:
+    """The error message for a misspelt skill."""
+    return f"unknown skill '{name}'; {nearest(name, NAMES)}"

@@ -1,8 +1,8 @@
-"""Goals of Meta-World's skills: where an episode's objects, fixtures and target stand.
+"""Samples goals of Meta-World skills: positions of an episode's object, fixture and target.
 
-A goal is six numbers: a place of an object or a fixture, then one of the target; a skill with one place
-leaves the rest zero. It is drawn evenly from the skill's box, and again where the two places are too near.
-Boxes are the package's own (a test compares them), so no simulation is needed to draw.
+A goal has six numbers: the position of an object or fixture, then that of the target. Skills with one position
+leave the rest zero. Goals are uniform on the skill's box, and resampled while the two positions are too close.
+Sampling needs no simulation.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 
 from metairl.tasks.metaworld_boxes import BOXES, GOAL, NAMES, Box
 
-PER_SKILL = 50  # goals that the package draws for every skill
+PER_SKILL = 50  # goals of every skill in the package's benchmarks
 
 Part = Literal["whole", "inner", "outer"]
 
@@ -22,64 +22,64 @@ Part = Literal["whole", "inner", "outer"]
 def draw_goals(
     skills: Sequence[str], count: int, rng: Generator, part: Part = "whole", inner: float = 1.0
 ) -> Tensor:
-    """Of every skill in turn, [count, 7]: which skill, then its goal.
+    """Goals of each skill in turn, [count, 7]: the index of the skill, then the goal.
 
-    The inner part of a box is that share of its width, around its middle; the outer part is the rest.
+    The inner part of a box has this share of its width, around its centre; the outer part is the rest.
     """
-    turn = torch.arange(count) % len(skills)
+    position = torch.arange(count) % len(skills)
     goals = torch.zeros(count, 1 + GOAL, dtype=torch.float64)
-    for place, skill in enumerate(skills):
-        rows = (turn == place).nonzero().flatten()
+    for index, skill in enumerate(skills):
+        rows = (position == index).nonzero().flatten()
         goals[rows, 0] = NAMES.index(skill)
-        goals[rows, 1:] = _from_box(BOXES[skill], len(rows), rng, part, inner)
+        goals[rows, 1:] = _sample_box(BOXES[skill], len(rows), rng, part, inner)
     return goals
 
 
 def package_goals(skills: Sequence[str], seed: int) -> Tensor:
-    """The very goals of the package's benchmarks for a seed: 50 a skill, skill by skill.
+    """The goals of the package's benchmarks for a seed, 50 of each skill, skill by skill.
 
-    It draws from numpy's global generator and keeps every other goal that its boxes allow, for it begins an
-    episode twice to begin it once.
+    The package samples from numpy's global generator, and resets an env twice for every goal, so that it keeps
+    only every second allowed goal.
     """
-    chance = np.random.RandomState(seed)
+    rng = np.random.RandomState(seed)
     goals = torch.zeros(len(skills) * PER_SKILL, 1 + GOAL, dtype=torch.float64)
     for row in range(len(goals)):
         skill = skills[row // PER_SKILL]
         box = BOXES[skill]
         goals[row, 0] = NAMES.index(skill)
         for _ in range(2):
-            goals[row, 1:] = _first_allowed(box, chance)
+            goals[row, 1:] = _first_allowed(box, rng)
     return goals
 
 
-def _first_allowed(box: Box, chance: np.random.RandomState) -> Tensor:
+def _first_allowed(box: Box, rng: np.random.RandomState) -> Tensor:
     while True:
-        goal = _padded(torch.from_numpy(chance.uniform(box.low, box.high))[None])
+        goal = _padded(torch.from_numpy(rng.uniform(box.low, box.high))[None])
         if allowed(box, goal).all():
             return goal[0]
 
 
-def _from_box(box: Box, count: int, rng: Generator, part: Part, inner: float) -> Tensor:
+def _sample_box(box: Box, count: int, rng: Generator, part: Part, inner: float) -> Tensor:
     low, high = torch.tensor([box.low, box.high], dtype=torch.float64)
     if part == "inner":
-        middle, reach = (low + high) / 2, inner * (high - low) / 2
-        low, high = middle - reach, middle + reach
+        centre, half_width = (low + high) / 2, inner * (high - low) / 2
+        low, high = centre - half_width, centre + half_width
     goals = torch.zeros(count, GOAL, dtype=torch.float64)
-    todo = torch.arange(count)
-    while len(todo):
-        drawn = low + (high - low) * torch.rand(len(todo), len(low), generator=rng, dtype=torch.float64)
-        good = allowed(box, goal := _padded(drawn))
+    missing = torch.arange(count)
+    while len(missing):
+        sample = low + (high - low) * torch.rand(len(missing), len(low), generator=rng, dtype=torch.float64)
+        accepted = allowed(box, goal := _padded(sample))
         if part == "outer":
-            good &= _outside(drawn, low, high, inner)
-        goals[todo[good]] = goal[good]
-        todo = todo[~good]
+            accepted &= _is_outer(sample, low, high, inner)
+        goals[missing[accepted]] = goal[accepted]
+        missing = missing[~accepted]
     return goals
 
 
-def _outside(drawn: Tensor, low: Tensor, high: Tensor, inner: float) -> Tensor:
-    """Of the inner part, in a direction that a box has at all."""
+def _is_outer(sample: Tensor, low: Tensor, high: Tensor, inner: float) -> Tensor:
+    """Whether goals are outside the inner part in some dimension, [N] bool; degenerate dimensions do not count."""
     wide = high - low > 0.01
-    share = (2 * drawn - low - high).abs() / (high - low).clamp(min=1e-12)
+    share = (2 * sample - low - high).abs() / (high - low).clamp(min=1e-12)
     return ((share > inner) & wide).any(1)
 
 
@@ -88,5 +88,5 @@ def _padded(goals: Tensor) -> Tensor:
 
 
 def allowed(box: Box, goals: Tensor) -> Tensor:
-    """[N] bool: the two places are far enough from each other."""
+    """Whether the two positions of each goal are far enough apart, [N, 6] -> [N] bool."""
     return (goals[:, :2] - goals[:, 3:5]).square().sum(1).sqrt() >= box.apart

@@ -78,7 +78,7 @@ class Adversarial(on_policy.OnPolicy):
         policy = self.agent.policy(explore=True)
         acting = policy if context is None else policy.conditioned_on(context)
         env = source.env(source.tasks[which], self.streams["world"])
-        trial = rollout(acting, env, self.streams["act"], self.agent.inputs, final=True)
+        trial = rollout(acting, env, self.streams["act"], self.agent.inputs, keep_next_obs=True)
         self.env_steps += int(trial.outcome.mask.sum())
         batch = self.policy_batch(trial, context)
         reward_metrics = self.update_reward(trial, batch, which, context)

@@ -22,7 +22,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn.functional import silu, softplus
 
-from metairl.core.networks import Members
+from metairl.core.networks import ParallelMLPs
 from metairl.core.types import Spec
 from metairl.data.replay import Replay
 
@@ -61,7 +61,7 @@ class DynamicsEnsemble(nn.Module):
         super().__init__()
         self.config, self.task_observed = config, task_observed
         width, outputs = spec.obs + spec.actions + task_observed * spec.params, spec.obs + 1
-        self.net = Members(config.members, width, *config.hidden, 2 * outputs, bend=silu)
+        self.net = ParallelMLPs(config.members, width, *config.hidden, 2 * outputs, activation=silu)
         self.highest = nn.Parameter(torch.full((config.members, 1, outputs), 0.5))  # v⁺
         self.lowest = nn.Parameter(torch.full((config.members, 1, outputs), -10.0))  # v⁻
         self.register_buffer("middle", torch.zeros(width))  # m
@@ -80,7 +80,7 @@ class DynamicsEnsemble(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """μ and log σ² of every member for its own rows, [M, n, in] -> [M, n, O + 1]."""
-        mean, log_var = self.net.each((x - self.middle) / self.scale).chunk(2, dim=-1)
+        mean, log_var = self.net.forward_each((x - self.middle) / self.scale).chunk(2, dim=-1)
         log_var = self.highest - softplus(self.highest - log_var)
         return mean, self.lowest + softplus(log_var - self.lowest)
 

@@ -85,7 +85,9 @@ class GoalReaching(on_policy.OnPolicy):
         return as_goal_env(self.source.env(tasks.tasks, self.streams["world"]))
 
     def collect(self, agent: Agent[OnPolicyLearner], env: Env, stream: str) -> Trial:
-        trial = rollout(agent.policy(explore=True), env, self.streams[stream], agent.inputs, final=True)
+        trial = rollout(
+            agent.policy(explore=True), env, self.streams[stream], agent.inputs, keep_next_obs=True
+        )
         self.env_steps += int(trial.outcome.mask.sum())
         return trial
 

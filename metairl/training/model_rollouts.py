@@ -65,7 +65,7 @@ class ModelRollouts:
         """New rollouts of every task into the buffer; the mean reward of their steps."""
         task = self.dataset.tasks.repeat_interleave(self.per_task, 0)
         env = LearnedEnv(self.model, self.spec, task, starts, penalty, rng, self.ends)
-        trial = rollout(self.agent.policy(explore=True), env, rng, self.agent.inputs, final=True)
+        trial = rollout(self.agent.policy(explore=True), env, rng, self.agent.inputs, keep_next_obs=True)
         self.buffer.add(self.every_task, one_trial_a_task(trial, len(self.dataset.tasks)))
         return trial.outcome.reward[trial.outcome.mask].mean().item()
 

@@ -69,7 +69,7 @@ class OffPolicy(replay_loop.ReplayLoop):
         env = self.source.env(self.tasks[which], self.streams["world"])
         policy, inputs = self.behaviour(which), self.agent.inputs
         every = self.config.segment if self.agent.encoder.context_kind == "trial" else None
-        trial = rollout(policy, env, self.streams["act"], inputs, final=True, every=every)
+        trial = rollout(policy, env, self.streams["act"], inputs, keep_next_obs=True, memory_every=every)
         self.replay.add(which, trial)
         outcome = trial.outcome
         self.env_steps += int(outcome.mask.sum())

@@ -59,7 +59,7 @@ class OnPolicyPreferences(on_policy.OnPolicy):
         rows = torch.arange(len(tasks)).repeat_interleave(self.config.each)
         env = self.source.env(tasks[rows], self.streams["world"])
         policy, inputs = self.agent.policy(explore=True), self.agent.inputs
-        trial = rollout(policy, env, self.streams["act"], inputs, final=True)
+        trial = rollout(policy, env, self.streams["act"], inputs, keep_next_obs=True)
         mask = trial.outcome.mask
         self.env_steps += int(mask.sum())
         mean_return = (trial.outcome.reward * mask).sum(1).mean().item()

@@ -10,4 +10,4 @@ Config = goal_reaching.Config
 
 class UniformGoals(goal_reaching.GoalReaching):
     def propose(self) -> tuple[Tensor, Trial | None]:
-        return self.any_env().anywhere(self.streams["propose"]), None
+        return self.any_env().sample_goals(self.streams["propose"]), None

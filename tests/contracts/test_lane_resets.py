@@ -35,14 +35,14 @@ pytestmark = pytest.mark.filterwarnings("ignore:compiler attribute 'settotalmass
 
 
 def test_every_world_can_renew_or_ends_all_trials_together() -> None:
-    assert {name for name, env in ENVS.items() if not hasattr(env, "renew")} == ENDS_TOGETHER
+    assert {name for name, env in ENVS.items() if not hasattr(env, "reset_lanes")} == ENDS_TOGETHER
 
 
 @pytest.mark.parametrize("name, engine", CASES)
 def test_a_renewed_lane_is_one_of_a_new_world(name: str, engine: Kind) -> None:
     card = catalogue.task(name).model_copy(update={"horizon": HORIZON})
     env, later = begun(card, engine)
-    seen = env.renew(RENEWED, later)
+    seen = env.reset_lanes(RENEWED, later)
     new = make(card, later, stream("new"), engine)
     assert torch.equal(env.task[RENEWED], new.task)
     begin_alike(new, env, seen)
@@ -54,7 +54,7 @@ def test_a_renewed_lane_is_one_of_a_new_world(name: str, engine: Kind) -> None:
 def test_the_other_lanes_do_not_notice(name: str, engine: Kind) -> None:
     env, later = begun(catalogue.task(name), engine)
     undisturbed, _ = begun(catalogue.task(name), engine)
-    env.renew(RENEWED, later)
+    env.reset_lanes(RENEWED, later)
     for action in actions(env.spec, AFTER):
         step, wanted = env.step(action), undisturbed.step(action)
         others = Step(*(getattr(wanted, part)[~RENEWED] for part in PARTS))

@@ -245,7 +245,7 @@ def through_time(c: Context) -> dict[str, Tensor]:
 def test_every_combination_is_judged(method: Method, encoder: str | None, task: str) -> None:
     asked = make_request(method, task, encoder)
     card = asked.card
-    few = sampling.TaskSet(card.id, "validation", sampling.draw(card, 20, stream("few")))
+    few = sampling.TaskSet(card.id, "validation", sampling.sample_tasks(card, 20, stream("few")))
     seen = policy_inputs(method, asked.encoder, asked.settings)
     first, again = (meta_test(build(asked)[0], card, few, seen, 0, StepCounts()) for _ in range(2))
     assert [e.returns for e in first] == [e.returns for e in again]

@@ -15,7 +15,7 @@ def test_gae_by_hand() -> None:
     # δ₂ = 2 − 4 = −2;  δ₁ = 0 + 0.5·4 − 2 = 0;  δ₀ = 1 + 0.5·2 − 1 = 1
     # A₂ = −2;  A₁ = 0 + 0.25·(−2) = −0.5;  A₀ = 1 + 0.25·(−0.5) = 0.875
     discount = tensor([[0.5, 0.5, 0.0]])
-    advantage = gae(tensor([[1.0, 0.0, 2.0]]), tensor([[1.0, 2.0, 4.0]]), discount, trace=0.5)
+    advantage = gae(tensor([[1.0, 0.0, 2.0]]), tensor([[1.0, 2.0, 4.0]]), discount, lam=0.5)
     assert_close(advantage, tensor([[0.875, -0.5, -2.0]]))
 
 
@@ -31,7 +31,7 @@ def test_gae_with_full_trace_is_return_minus_value() -> None:
     reward, value = torch.randn(3, 6), torch.randn(3, 6)
     discount = torch.ones(3, 6)
     returns = reward.flip(1).cumsum(1).flip(1)
-    assert_close(gae(reward, value, discount, trace=1.0), returns - value)
+    assert_close(gae(reward, value, discount, lam=1.0), returns - value)
 
 
 def test_clipped_surrogate_by_hand() -> None:
@@ -53,7 +53,7 @@ def test_sampling_follows_the_probabilities() -> None:
 
 def test_rescaled_head_follows_mean_and_spread() -> None:
     head = RescaledValueHead(torch.nn.Linear(1, 1), steps=2, rate=1.0)
-    head.follow(tensor([[1.0, 10.0], [3.0, 14.0]]), torch.ones(2, 2))
+    head.update_statistics(tensor([[1.0, 10.0], [3.0, 14.0]]), torch.ones(2, 2))
     # means 2 and 12; deviations ±1 and ±2, rms √2.5
     assert_close(head.mean, tensor([2.0, 12.0]))
     assert_close(head.std, tensor(2.5**0.5))
@@ -64,9 +64,9 @@ def test_steps_that_do_not_count_change_nothing() -> None:
     assert mean(spoilt, mask) == 2.0
     assert_close(standardised(spoilt, mask)[mask == 1], tensor([-1.0, 0.0, 1.0]) * 1.5**0.5)
     head = RescaledValueHead(torch.nn.Linear(1, 1), steps=3, rate=1.0)
-    head.follow(spoilt, mask)  # a trial that was shorter than it may be: step 3 keeps its mean
+    head.update_statistics(spoilt, mask)  # a trial that was shorter than it may be: step 3 keeps its mean
     assert_close(head.mean, tensor([2.0, 2.0, 0.0]))
-    head.follow(tensor([[5.0, 5.0]]), tensor([[1.0, 0.0]]))
+    head.update_statistics(tensor([[5.0, 5.0]]), tensor([[1.0, 0.0]]))
     assert_close(head.mean, tensor([5.0, 2.0, 0.0]))
 
 

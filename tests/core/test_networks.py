@@ -5,14 +5,14 @@ from math import exp
 import pytest
 import torch
 
-from metairl.core.networks import Ensemble, Squashed, follow, frozen_copy
+from metairl.core.networks import Ensemble, SquashedGaussian, frozen_copy, polyak_update
 from metairl.core.rng import stream
 
 
 def test_density_of_what_others_chose() -> None:
     """The same as that of one's own draw, wherever it falls."""
-    pi = Squashed(torch.tensor([[0.3, -0.2]]), torch.tensor([[-0.5, 0.1]]))
-    action, log_prob = pi.draw(torch.Generator().manual_seed(0))
+    pi = SquashedGaussian(torch.tensor([[0.3, -0.2]]), torch.tensor([[-0.5, 0.1]]))
+    action, log_prob = pi.sample_with_log_prob(torch.Generator().manual_seed(0))
     torch.testing.assert_close(pi.log_prob(action), log_prob)
     assert pi.log_prob(torch.ones(1, 2)).isfinite().all()
 
@@ -23,7 +23,7 @@ def test_the_target_follows_at_its_rate() -> None:
     before = [weight.clone() for weight in slow.parameters()]
     for weight in fast.parameters():
         weight.data += 1.0
-    follow(slow, fast, 0.25)
+    polyak_update(slow, fast, 0.25)
     for weight, was in zip(slow.parameters(), before, strict=True):
         torch.testing.assert_close(weight, was + 0.25)
         assert not weight.requires_grad
@@ -43,8 +43,10 @@ def test_members_are_networks_of_their_own() -> None:
 
 def test_a_squashed_draw_has_the_density_it_says() -> None:
     """∫ π(a) da = 1 over (−1, 1), from log-probabilities of a grid of draws."""
-    pi_ = Squashed(torch.tensor([0.3]), torch.tensor([-0.5]))
-    action, log_prob = Squashed(pi_.mean.expand(20_000, 1), pi_.log_std.expand(20_000, 1)).draw(stream("u"))
+    pi_ = SquashedGaussian(torch.tensor([0.3]), torch.tensor([-0.5]))
+    action, log_prob = SquashedGaussian(
+        pi_.mean.expand(20_000, 1), pi_.log_std.expand(20_000, 1)
+    ).sample_with_log_prob(stream("u"))
     assert action.abs().max() < 1
     inverse = (-log_prob).exp().mean().item()  # E[1 / π(a)] is the length of the interval
     assert inverse == pytest.approx(2.0, rel=0.1)

@@ -51,7 +51,7 @@ def test_a_record_file_shorter_than_its_checkpoint_is_refused(tmp_path: Path) ->
     folder = RunFolder(tmp_path)
     folder.create()
     folder.append([TRAINING])
-    with pytest.raises(DamagedFile, match="but the checkpoint knew"):
+    with pytest.raises(DamagedFile, match="but the checkpoint was saved at"):
         folder.cut(folder.size() + 1)
 
 
@@ -99,7 +99,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(
     assert loaded is not None and loaded["number"] == 1
     assert "trying the checkpoint before it" in capsys.readouterr().err
     harm(tmp_path / f"{1:012d}.pt", damage)
-    with pytest.raises(DamagedFile, match="none of its 2 checkpoints is whole"):
+    with pytest.raises(DamagedFile, match="none of its 2 checkpoints is intact"):
         checkpoint.load(tmp_path)
 
 

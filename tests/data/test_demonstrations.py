@@ -90,7 +90,7 @@ def test_the_best_policy_shows_what_is_best(charted: Path) -> None:
     chart, shown = demonstrations.mdps_with_demos(card, spec, "test", 0)
     assert not hasattr(chart, "reward") and not hasattr(shown, "reward")
     true = reward_metrics.truth(card, sampling.task_set(card, "test"))
-    q = action_values(true.chart, true.reward, plan(true.chart, true.reward, 20, HARD))
+    q = action_values(true.mdp, true.reward, plan(true.mdp, true.reward, 20, HARD))
     lane, step = torch.arange(100).view(-1, 1, 1), torch.arange(20).view(1, 1, -1)
     chosen = q[lane, step, shown.states, shown.actions]
     assert (chosen >= q[lane, step, shown.states].amax(-1) - 1e-5).all()
@@ -109,9 +109,9 @@ def test_a_step_that_cannot_be_is_named() -> None:
     states = torch.tensor([[[0, 1, 2], [0, 1, 4]], [[0, 1, 2], [0, 8, 8]]])
     after = torch.tensor([[[1, 2, 2], [1, 4, 4]], [[1, 2, 2], [8, 8, 8]]])
     actions = torch.tensor([[[1, 1, 4], [1, 2, 4]], [[1, 1, 4], [1, 4, 4]]])
-    demonstrations.check_possible(made.chart[:1], states[:1], actions[:1], after[:1], "here")
+    demonstrations.check_possible(made.mdp[:1], states[:1], actions[:1], after[:1], "here")
     with pytest.raises(DamagedFile, match="here: task 1, episode 1, step 0 goes from state 0 to 8, "):
-        demonstrations.check_possible(made.chart, states, actions, after, "here")
+        demonstrations.check_possible(made.mdp, states, actions, after, "here")
 
 
 def test_an_episode_that_was_cut_is_named(charted: Path) -> None:
@@ -150,7 +150,7 @@ def test_who_was_taught_by_other_demonstrations_is_another_run(charted: Path, tm
     ("task", "what"),
     [
         ("random-mdp", "learns from demonstrations; say which"),
-        ("random-mdp:demos=3", "say of which logs, as in data=expert,demos=3"),
+        ("random-mdp:demos=3", "'demos' needs the name of a dataset, as in data=expert,demos=3"),
         ("random-mdp:data=expert,demos=0", "must be a whole number above 0"),
         ("bandit-5", "does not run on bandit tasks"),
     ],

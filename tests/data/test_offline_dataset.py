@@ -54,7 +54,7 @@ def test_what_is_saved_is_what_is_read(task: str, expert: str, tmp_path: Path) -
     for one, other in zip(episodes, again, strict=True):
         for field in fields(Episode):
             np.testing.assert_array_equal(getattr(one, field.name), getattr(other, field.name))
-    with pytest.raises(StorageError, match="is there already"):
+    with pytest.raises(StorageError, match="exists already"):
         data.save(tmp_path, "some-v0", spec_of(catalogue.task(task)), episodes, ABOUT)
 
 
@@ -257,8 +257,8 @@ def spoilt(name: str, value: float) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "changes, why",
     [
-        (spoilt("reward", np.nan), "'reward' has numbers that are not finite"),
-        (spoilt("obs", np.inf), "'obs' has numbers that are not finite"),
+        (spoilt("reward", np.nan), "'reward' has values that are not finite"),
+        (spoilt("obs", np.inf), "'obs' has values that are not finite"),
         ({"obs": cheetah().obs[:-1]}, "the final observation is missing"),
         ({"obs": cheetah().obs[:, :5]}, r"'obs' has shape \(8, 5\), not \(8, 17\)"),
         ({"action": cheetah().action[:, :2]}, r"'action' has shape \(7, 2\), not \(7, 6\)"),

@@ -24,10 +24,10 @@ def test_a_step_on_a_grid_leads_to_four_sides_or_nowhere() -> None:
 def test_a_gridworld_by_hand() -> None:
     ground, noise, weights = [0.0, 0.49, 0.5, 0.99], [0.5], [3.0, -1.0]
     made = finite_mdps.gridworld(torch.tensor([ground + noise + weights]), 4, 5)
-    assert made.chart.features[0].tolist() == [[1, 0], [1, 0], [0, 1], [0, 1]]
+    assert made.mdp.features[0].tolist() == [[1, 0], [1, 0], [0, 1], [0, 1]]
     assert made.reward[0].tolist() == [3, 3, -1, -1]
-    assert made.chart.probs.shape == (1, 1, 5, 5)
-    torch.testing.assert_close(made.chart.probs[0, 0, 2], torch.tensor([0.1, 0.1, 0.6, 0.1, 0.1]))
+    assert made.mdp.probs.shape == (1, 1, 5, 5)
+    torch.testing.assert_close(made.mdp.probs[0, 0, 2], torch.tensor([0.1, 0.1, 0.6, 0.1, 0.1]))
 
 
 def test_objects_are_seen_from_afar() -> None:
@@ -63,7 +63,7 @@ def test_a_binaryworld_counts_nine() -> None:
     cells[0, :5] = 0.2  # the first five of nine are blue
     parameters = torch.cat([cells, torch.tensor([[0.0, 1.0, -1.0]])], 1)
     made = finite_mdps.binaryworld(parameters, 9, 5)
-    assert made.chart.features[0, 4].tolist() == [1, 1, 1, 1, 1, 0, 0, 0, 0]
+    assert made.mdp.features[0, 4].tolist() == [1, 1, 1, 1, 1, 0, 0, 0, 0]
     assert made.reward[0].tolist() == [1, -1, 0, 1, -1, 0, 0, 0, 0]  # 4 5 3, 4 5 3, 2 2 1
 
 
@@ -75,7 +75,7 @@ def test_what_happens_is_what_the_chart_says(kind: str) -> None:
     count = 4000
     one = {name: values[:1].repeat(count, *[1] * (values.dim() - 1)) for name, values in drawn.tasks.items()}
     env = FiniteMDPEnv(kind, one, card.horizon, 1, stream("charts", kind))
-    chart = env.chart
+    chart = env.mdp
     assert torch.allclose(chart.probs.sum(-1), torch.ones(()))
     assert torch.allclose(chart.start.sum(-1), torch.ones(()))
     env.reset()

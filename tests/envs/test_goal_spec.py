@@ -27,7 +27,7 @@ def test_a_point_is_at_its_goal_where_the_world_calls_it_a_success(name: str) ->
     card = catalogue.task(name)
     goal = goal_of(card)
     assert goal
-    tasks = sampling.draw(card, 200, stream("tasks"))
+    tasks = sampling.sample_tasks(card, 200, stream("tasks"))
     env = make(card, tasks, stream("world"))
     seen = env.reset()
     successes = []
@@ -47,7 +47,7 @@ def test_fingertips_reach_where_the_world_calls_it_a_success() -> None:
     card = catalogue.task("ml1")
     goal = goal_of(card)
     assert goal
-    tasks = sampling.draw(card, 4, stream("tasks"))
+    tasks = sampling.sample_tasks(card, 4, stream("tasks"))
     env = make(card, tasks, stream("world"))
     assert isinstance(env, MetaWorld)
     told = goal.with_goal(env.task, env.task[:, 50:53])
@@ -71,7 +71,7 @@ def test_a_cheetahs_goal_is_how_fast_it_is() -> None:
     card = catalogue.task("half-cheetah-vel:episodes=1")
     goal = goal_of(card)
     assert goal
-    env = make(card, sampling.draw(card, 3, stream("tasks")), stream("world"))
+    env = make(card, sampling.sample_tasks(card, 3, stream("tasks")), stream("world"))
     assert isinstance(env, Locomotion)
     env.reset()
     rng = stream("act")

@@ -69,7 +69,9 @@ def test_episodes_are_cut_after_h_steps_and_begin_in_the_logs_again() -> None:
 
 
 def test_a_rollout_lives_in_it_as_in_any_world() -> None:
-    trial = rollout(Random(SPEC, NoConfig()), env(Told()), stream("act"), PolicyInputs(task=True), final=True)
+    trial = rollout(
+        Random(SPEC, NoConfig()), env(Told()), stream("act"), PolicyInputs(task=True), keep_next_obs=True
+    )
     assert trial.next_obs is not None
     assert trial.obs.shape == trial.next_obs.shape == (LANES, 3, 2)
     assert torch.equal(trial.next_obs[:, :-1], trial.obs[:, 1:])
@@ -102,7 +104,7 @@ def test_an_end_in_the_last_step_is_an_end_and_no_time_limit() -> None:
 
 
 def test_a_rollout_counts_until_the_first_end() -> None:
-    trial = rollout(Random(SPEC, NoConfig()), ending(), stream("act"), PolicyInputs(), final=True)
+    trial = rollout(Random(SPEC, NoConfig()), ending(), stream("act"), PolicyInputs(), keep_next_obs=True)
     assert trial.next_obs is not None
     assert trial.outcome.mask.tolist() == [[True, True, False, False, False], [True] * 5]
     assert trial.outcome.terminated[0].tolist() == [False, True, False, False, False]

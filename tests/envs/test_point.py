@@ -55,7 +55,7 @@ def test_values_are_of_the_shaped_reward_and_tasks_are_inferred_from_the_true_on
     from metairl.data.replay import Replay
 
     env = SparsePoint(GOALS, 20, 1, stream("point"))
-    trial = rollout(Random(env.spec, NoConfig()), env, stream("act"), PolicyInputs(), final=True)
+    trial = rollout(Random(env.spec, NoConfig()), env, stream("act"), PolicyInputs(), keep_next_obs=True)
     assert trial.shaped is not None
     kept = Replay(1, 20, torch.zeros(2, dtype=torch.long), shaped=True)
     kept.add(torch.tensor([0, 1]), trial)

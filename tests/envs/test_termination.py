@@ -36,7 +36,7 @@ def falling(name: str) -> TaskCard:
 def somewhere(card: TaskCard) -> Locomotion:
     """Bodies in any state, most of them far from where episodes begin."""
     rng = stream("states")
-    env = make(card, sampling.draw(card, LANES, rng), rng)
+    env = make(card, sampling.sample_tasks(card, LANES, rng), rng)
     assert isinstance(env, Locomotion)
     qpos = env.origin + 2 * torch.rand(LANES, len(env.origin), generator=rng) - 1
     qpos[:20, -1] = 150.0  # a joint wound up, which no hopper survives
@@ -84,7 +84,7 @@ def test_positions_and_velocities_are_told_apart(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("name", ["hopper", "walker-rand-params"])
 def test_episodes_end_where_what_a_step_led_to_says_so(name: str) -> None:
     card = catalogue.task(name)
-    env, fallen = make(card, sampling.draw(card, 50, stream("tasks")), stream("world")), ends_of(card)
+    env, fallen = make(card, sampling.sample_tasks(card, 50, stream("tasks")), stream("world")), ends_of(card)
     assert fallen
     env.reset()
     rng, ends = stream("act"), 0

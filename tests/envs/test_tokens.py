@@ -63,7 +63,7 @@ def said(policy: Policy, inputs: PolicyInputs, copies: int, seed: int) -> Trial:
     """So many sentences about one task."""
     rng = torch.Generator().manual_seed(seed)
     alone = task_set(CARD, "test")[torch.zeros(copies, dtype=torch.long)]
-    return rollout(policy, make(CARD, alone, rng), rng, inputs, final=True)
+    return rollout(policy, make(CARD, alone, rng), rng, inputs, keep_next_obs=True)
 
 
 def judged(trial: Trial) -> tuple[float, float, float]:

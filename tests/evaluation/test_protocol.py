@@ -14,7 +14,7 @@ from metairl.core.errors import CardError
 from metairl.core.interfaces import Env
 from metairl.core.records import Evaluation, RunFolder, Training, from_line, to_line
 from metairl.core.rng import stream
-from metairl.core.rollout import outcome, rollout
+from metairl.core.rollout import rollout, rollout_outcome
 from metairl.core.types import Context, Outcome, PolicyInputs, Spec, State, Step, Tasks
 from metairl.envs import ENVS, make
 from metairl.evaluation import protocol
@@ -162,7 +162,10 @@ def test_a_policy_that_spoils_the_tasks_it_is_told_spoils_no_later_judgement() -
 
 def test_steps_after_the_last_episode_do_not_count() -> None:
     env = Reach(goals(0, 1).tasks, HORIZON, 2, stream("counts"))
-    assert outcome(Always(), env, stream("act"), PolicyInputs()).mask.sum(1).tolist() == [2, 2 * HORIZON]
+    assert rollout_outcome(Always(), env, stream("act"), PolicyInputs()).mask.sum(1).tolist() == [
+        2,
+        2 * HORIZON,
+    ]
 
 
 class Whole:
@@ -211,7 +214,7 @@ def test_competence_on_k_of_n_goals_scores_k_of_n(reach: TaskCard) -> None:
     assert evaluations[0].lengths == [1, HORIZON, HORIZON, HORIZON]
     assert evaluations[1].adapt_steps == 1 + 3 * HORIZON
     env = Reach(goals(0, 1, 2, 3).tasks, HORIZON, 3, stream("pooled"))
-    assert pooled_first_finished(outcome(Always(), env, stream("act"), PolicyInputs()), 3) == 1.0
+    assert pooled_first_finished(rollout_outcome(Always(), env, stream("act"), PolicyInputs()), 3) == 1.0
 
 
 # 3
@@ -338,11 +341,11 @@ def test_memory_that_crosses_tasks_would_be_noticed(reach: TaskCard, monkeypatch
     def hoarding(policy: Any, env: Any, rng: Any, seen: Any) -> Outcome:
         hoarder = Counting()
         hoarder.initial = lambda lanes: kept[-1] if kept else (torch.zeros(lanes, dtype=torch.int64),)  # type: ignore
-        trial = outcome(hoarder, env, rng, seen)
+        trial = rollout_outcome(hoarder, env, rng, seen)
         kept.append((torch.full((env.lanes,), env.spec.steps + 4),))
         return trial
 
-    monkeypatch.setattr(protocol, "outcome", hoarding)
+    monkeypatch.setattr(protocol, "rollout_outcome", hoarding)
     lengths = [judged(Counting(), reach, goals(1, 1))[0].lengths for _ in range(2)]
     assert lengths[0] != lengths[1]
 
@@ -463,7 +466,7 @@ def test_tasks_without_an_expert_can_be_judged_too(task: str) -> None:
 
 
 def test_nan_stays_nan_and_ranks_last(reach: TaskCard) -> None:
-    trial = outcome(
+    trial = rollout_outcome(
         Always(), Reach(goals(0, 1).tasks, HORIZON, 2, stream("nan")), stream("act"), PolicyInputs()
     )
     spoilt = replace(trial, reward=trial.reward.clone().index_fill(1, torch.tensor([0]), float("nan")))

@@ -21,7 +21,7 @@ TASKS = sampling.task_set(CARD, "validation")
 
 def explained(reward: Tensor) -> IRLSolution:
     true = reward_metrics.truth(CARD, TASKS)
-    return IRLSolution(plan(true.chart, reward, CARD.horizon, HARD).policy, reward)
+    return IRLSolution(plan(true.mdp, reward, CARD.horizon, HARD).policy, reward)
 
 
 def judged(policy: IRLSolution) -> Evaluation:
@@ -65,8 +65,8 @@ def test_the_difference_is_what_the_judge_samples() -> None:
     exact = torch.tensor(reward_metrics.measured(policy, CARD, TASKS, judged(policy))["value-difference"])
     class_free = replace(policy)
     true = reward_metrics.truth(CARD, TASKS)
-    best = plan(true.chart, true.reward, CARD.horizon, HARD)
-    most = (best.value[:, 0] * true.chart.start).sum(1)
+    best = plan(true.mdp, true.reward, CARD.horizon, HARD)
+    most = (best.value[:, 0] * true.mdp.start).sum(1)
     sampled = most - torch.tensor(judged(class_free).returns, dtype=torch.float64)
     apart = sampled - exact
     assert apart.mean().abs() < 4 * apart.std() / 20**0.5
@@ -96,7 +96,7 @@ def test_of_states_alone_epic_is_of_the_correlation() -> None:
 
 
 def test_wind_blows_whatever_is_done() -> None:
-    chart = reward_metrics.truth(CARD, TASKS).chart
+    chart = reward_metrics.truth(CARD, TASKS).mdp
     blown = reward_metrics.windy(chart)
     torch.testing.assert_close(blown.probs.sum(-1), torch.ones_like(blown.probs[..., 0]))
     torch.testing.assert_close(blown.probs[..., 0], 0.7 * chart.probs[..., 0] + 0.3)
@@ -104,7 +104,7 @@ def test_wind_blows_whatever_is_done() -> None:
 
 def test_who_recovers_no_reward_has_no_measures_of_one() -> None:
     true = reward_metrics.truth(CARD, TASKS)
-    policy = IRLSolution(plan(true.chart, true.reward, CARD.horizon, HARD).policy, None)
+    policy = IRLSolution(plan(true.mdp, true.reward, CARD.horizon, HARD).policy, None)
     found = reward_metrics.measured(policy, CARD, TASKS, judged(policy))
     assert set(found) == {"value-difference", "in-wind", "agreement"}
     assert max(found["value-difference"]) == 0 < max(found["in-wind"])

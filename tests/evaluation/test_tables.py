@@ -190,7 +190,7 @@ def test_a_column_of_one_skill_has_its_tasks_alone() -> None:
     chosen = drawn[tables._rows(column)].unique().tolist()
     assert [NAMES[int(skill)] for skill in chosen] == ["push-v3"]
     assert (drawn == chosen[0]).sum() == len(drawn[tables._rows(column)])
-    with pytest.raises(CardError, match=r"did you mean 'push-v3'\?"):
+    with pytest.raises(CardError, match=r"column 'push': unknown skill 'pusj-v3'; did you mean 'push-v3'\?"):
         tables._rows(Column(name="push", task="mt10", skill="pusj-v3"))
 
 

@@ -186,7 +186,7 @@ def test_what_cannot_be_searched_is_refused(words: str, message: str, tmp_path: 
     [
         ('learning_rate = { law = "log-uniform", low = 0.0, high = 1.0 }', "'low' must be below 'high'"),
         ('learning_rate = { law = "one-of", values = [] }', "at least 1 item"),
-        ("", "leaves nothing to choose"),
+        ("", "has no settings to search"),
     ],
 )
 def test_a_broken_space_is_named(

@@ -76,7 +76,7 @@ def test_when_no_checkpoint_is_whole_the_run_says_so_and_loses_nothing(tmp_path:
     process = started(WORDS, folder)
     process.join()
     assert process.exitcode == DamagedFile.code
-    assert "none of its 2 checkpoints is whole" in folder.with_suffix(".log").read_text()
+    assert "none of its 2 checkpoints is intact" in folder.with_suffix(".log").read_text()
     assert (folder / "records.jsonl").read_bytes() == before
 
 

@@ -23,7 +23,7 @@ LATER = {"metairl": "9.1.0"}
 @pytest.mark.parametrize(
     "change, said",
     [
-        (lambda r: r.update(schema=2), "in schema 2; this one reads 1"),
+        (lambda r: r.update(schema=2), "in schema 2; this version reads schema 1"),
         (lambda r: r["config"]["learner"].update(clop=1), "unknown key 'learner.clop'"),
         (lambda r: r["config"].update(critic={}), "unknown part 'critic'"),
         (lambda r: r.update(method="rl3"), "no method 'rl3'"),

@@ -127,7 +127,7 @@ def test_a_table_has_what_the_learner_says_of_every_triple(method: str) -> None:
     assert isinstance(policy, PolicyWithReward)
     tasks = sampling.task_set(catalogue.task(TASK), "validation").select(0)
     told = make(asked.card, tasks[:], torch.Generator()).task
-    states, actions = 20, reward_metrics.truth(asked.card, tasks).chart.probs.shape[2]
+    states, actions = 20, reward_metrics.truth(asked.card, tasks).mdp.probs.shape[2]
     table = policy.table(torch.eye(states).unsqueeze(0), told, actions)
     s, a, then = torch.cartesian_prod(*(torch.arange(n) for n in (states, actions, states))).unbind(1)
     one = torch.ones(1, len(s))

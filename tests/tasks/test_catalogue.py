@@ -43,7 +43,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ('"uniform"', '"unifrm"', "'parameters.arm_means': unknown law 'unifrm'; did you mean 'uniform'?"),
         ("test = 20000", "", "missing key 'split.test'"),
         ("test = 20000", "tets = 20000", "unknown key 'split.tets'; did you mean 'test'?"),
-        ('id = "mine-v1"', 'id = "yours-v1"', "'id' must be the file's name, 'mine-v1'"),
+        ('id = "mine-v1"', 'id = "yours-v1"', "'id' must equal the file name, 'mine-v1'"),
         ("horizon = 10", "horizon = = 10", "not valid TOML"),
     ],
 )
@@ -116,7 +116,7 @@ def test_every_card_draws_disjoint_and_repeatable_tasks(name: str) -> None:
 def law(words: str, split: str = "train", count: int = 20_000) -> torch.Tensor:
     laws = GOOD[GOOD.index("[parameters") : GOOD.index("[split]")]
     card = TaskCard.model_validate(tomllib.loads(GOOD.replace(laws, f"[parameters.x]\n{words}\n")))
-    return sampling.draw(card, count, stream("law"), split)["x"]
+    return sampling.sample_tasks(card, count, stream("law"), split)["x"]
 
 
 def test_multipliers_lie_around_one() -> None:
@@ -145,7 +145,7 @@ def test_one_of_a_few_is_drawn_in_training_and_takes_turns_elsewhere() -> None:
 
 
 def test_laws() -> None:
-    mdp = sampling.draw(catalogue.task("tabular-mdp"), 2000, stream("laws"))
+    mdp = sampling.sample_tasks(catalogue.task("tabular-mdp"), 2000, stream("laws"))
     transitions, means = mdp["transitions"], mdp["reward_means"]
     assert transitions.shape == (2000, 10, 5, 10) and means.shape == (2000, 10, 5)
     torch.testing.assert_close(transitions.sum(-1), torch.ones(2000, 10, 5))
@@ -165,10 +165,10 @@ def test_own_tasks_are_tuned_for_beside_the_suite_and_no_card_is_replaced(
     assert settings.tuned(registry.find("rl2"), "bandit-3", "rl2")[0] == 7
     assert settings.tuned(registry.find("rl2"), "bandit-5", "rl2")[0] == 3_000_000
     (tuned / "rl2.toml").write_text('["bandit-5"]\nsteps = 7\n')
-    with pytest.raises(CardError, match="'bandit-5' is tuned already"):
+    with pytest.raises(CardError, match="'bandit-5' is already tuned in"):
         settings.tuned(registry.find("rl2"), "bandit-5", "rl2")
     (tmp_path / "tasks" / "bandit-5-v1.toml").write_text(GOOD.replace("mine-v1", "bandit-5-v1"))
-    with pytest.raises(CardError, match="there is a 'bandit-5-v1' already"):
+    with pytest.raises(CardError, match="'bandit-5-v1' exists already"):
         catalogue.task("bandit-5")
 
 
@@ -243,14 +243,18 @@ def test_a_card_may_draw_its_own_mazes(shelf: Path) -> None:
 @pytest.mark.parametrize(
     "right, wrong, message",
     [
-        ("#S.G#", "#S#G#", "'parameters.plan.maps': validation[0]: no way leads from S to G"),
-        ("#S.G#", "#G.S#", "'parameters.plan.maps': test[0] is validation[0] again"),
-        ("#S.G#", "#S.X#", "validation[0]: 'X' is none of . # S G"),
-        ("#S.G#", "#S.S#", "validation[0]: a map has one S, not 2"),
-        ("#S.G#", "#S..#", "validation[0]: a map has one G, not 0"),
-        ("#S.G#", "#S.G.", "validation[0]: there must be wall all around"),
+        ("#S.G#", "#S#G#", "'parameters.plan.maps': validation[0]: no path leads from S to G"),
+        ("#S.G#", "#G.S#", "'parameters.plan.maps': test[0] repeats validation[0]"),
+        ("#S.G#", "#S.X#", "validation[0]: unknown character 'X', must be one of . # S G"),
+        ("#S.G#", "#S.S#", "validation[0]: a map must have one S, found 2"),
+        ("#S.G#", "#S..#", "validation[0]: a map must have one G, found 0"),
+        ("#S.G#", "#S.G.", "validation[0]: all squares at the edge must be walls"),
         ("#S.G#", "#S.G", "validation[0]: a map must have as many rows as columns"),
-        ("##### #S.G# ##### ##### #####", "#### #SG# #### ####", "all maps must have one size, not [4, 5]"),
+        (
+            "##### #S.G# ##### ##### #####",
+            "#### #SG# #### ####",
+            "all maps must have the same size, found [4, 5]",
+        ),
         ("train = 2", "train = 3", "split.train is 3, but 'plan' has 2 maps for it"),
         ("train = 2", 'train = "endless"', "split.train is endless, but 'plan' has 2 maps for it"),
     ],

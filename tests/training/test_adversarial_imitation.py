@@ -53,7 +53,7 @@ def test_no_demonstrations_no_imitation() -> None:
         UsageError, match="learns from demonstrations; say which, and how many: point-robot-v1:data"
     ):
         make_request("gail", "point-robot")
-    with pytest.raises(UsageError, match="say of which logs, as in data=expert,demos=3"):
+    with pytest.raises(UsageError, match="'demos' needs the name of a dataset, as in data=expert,demos=3"):
         make_request("gail", "point-robot:demos=3")
 
 

@@ -29,7 +29,7 @@ def random_walk(name: str) -> Replay:
     replay = Replay(1, 20, torch.zeros(1, dtype=torch.long))
     env = Point({"goal": torch.zeros(1, 2)}, 20, 1, stream(name))
     policy = Random(env.spec, NoConfig())
-    replay.add(torch.arange(1), rollout(policy, env, stream(name), PolicyInputs(), final=True))
+    replay.add(torch.arange(1), rollout(policy, env, stream(name), PolicyInputs(), keep_next_obs=True))
     return replay.without_reward(is_demo=True)
 
 

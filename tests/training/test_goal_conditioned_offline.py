@@ -255,7 +255,7 @@ def test_labels_belong_to_the_name_of_a_task_and_not_to_its_logs_or_tuning() -> 
     few, all_ = (catalogue.task(f"point-robot:data=replay{more}") for more in (",labels=5", ""))
     assert catalogue.task_name("point-robot:data=replay,labels=5").endswith("labels=5")
     assert few.sha256 != all_.sha256 and offline_dataset.env_sha256(few) == offline_dataset.env_sha256(all_)
-    with pytest.raises(UsageError, match="say of which logs, as in data=replay,labels=5"):
+    with pytest.raises(UsageError, match="'labels' needs the name of a dataset, as in data=replay,labels=5"):
         catalogue.task("point-robot:labels=5")
 
 

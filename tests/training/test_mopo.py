@@ -42,7 +42,8 @@ def logs(tasks: int = TASKS) -> OfflineDataset:
         env = Point(goals, 20, 1, stream("world"))
         policy = Random(env.spec, NoConfig())
         kept.add(
-            torch.arange(tasks), rollout(policy, env, stream("act", episode), PolicyInputs(), final=True)
+            torch.arange(tasks),
+            rollout(policy, env, stream("act", episode), PolicyInputs(), keep_next_obs=True),
         )
     return OfflineDataset(kept, "")
 
@@ -51,9 +52,12 @@ def hops() -> OfflineDataset:
     """Random actions of a hopper, until it falls."""
     kept = Replay(EPISODES, HOPPER.horizon, torch.zeros(1, dtype=torch.long))
     for episode in range(EPISODES):
-        env = make(HOPPER, sampling.draw(HOPPER, 1, stream("tasks")), stream("world", episode))
+        env = make(HOPPER, sampling.sample_tasks(HOPPER, 1, stream("tasks")), stream("world", episode))
         policy = Random(env.spec, NoConfig())
-        kept.add(torch.tensor([0]), rollout(policy, env, stream("act", episode), PolicyInputs(), final=True))
+        kept.add(
+            torch.tensor([0]),
+            rollout(policy, env, stream("act", episode), PolicyInputs(), keep_next_obs=True),
+        )
     return OfflineDataset(kept, "", ends=ends_of(HOPPER))
 
 

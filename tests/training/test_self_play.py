@@ -65,7 +65,7 @@ class Right:
 def going_right() -> Trial:
     """From (0.6, −0.8): to 0.7, 0.8, 0.9 and then 1.0 for good; four lanes of six stay."""
     recipe = built("uniform-goals")
-    return rollout(Right(), recipe.any_env(), stream("act"), PolicyInputs(reward=False), final=True)
+    return rollout(Right(), recipe.any_env(), stream("act"), PolicyInputs(reward=False), keep_next_obs=True)
 
 
 def test_all_three_are_here() -> None:

@@ -139,7 +139,7 @@ def trained(name: str, seed: int) -> tuple[float, float]:
     judged = judge(wanted, policy, "test", StepCounts())[0]
     assert judged.success is not None
     env = make(wanted.card, sampling.task_set(wanted.card, "test")[:], stream("exhibit"))
-    trial = rollout(policy, env, stream("exhibit", "act"), wanted.inputs, final=True)
+    trial = rollout(policy, env, stream("exhibit", "act"), wanted.inputs, keep_next_obs=True)
     assert trial.next_obs is not None
     with torch.no_grad():
         looks = recipe.reward.probability(recipe.agent.embed(trial.next_obs, trial.task, None))

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from metairl.core.networks import Members, ObservationEncoder, linear, mlp
+from metairl.core.networks import ObservationEncoder, ParallelMLPs, linear, mlp
 from metairl.core.types import Context, Encoding, Spec, State
 
 
@@ -38,7 +38,7 @@ class Care(nn.Module):
         self.obs_encoder = ObservationEncoder(spec)
         self.embedding = linear(spec.params, config.embed, gain=1.0)
         self.attention = mlp(config.embed, *config.hidden, config.members, last_gain=1.0)
-        self.members = Members(
+        self.members = ParallelMLPs(
             config.members, self.obs_encoder.width + config.embed, *config.hidden, config.width
         )
         self.width = config.width + config.embed

@@ -25,6 +25,6 @@ class Optimal:
         return plans[torch.arange(len(now)), clock, now], (plans, clock + 1)
 
     def _plans(self, context: Context) -> Tensor:
-        assert self.spec.chart and context.task is not None, "a finite MDP, observed"
-        mdp = FINITE_MDPS[self.spec.chart](context.task, self.spec.obs, self.spec.actions)
-        return plan(mdp.chart, mdp.reward, self.spec.horizon, HARD).policy.argmax(-1)
+        assert self.spec.finite_mdp and context.task is not None, "a finite MDP, observed"
+        mdp = FINITE_MDPS[self.spec.finite_mdp](context.task, self.spec.obs, self.spec.actions)
+        return plan(mdp.mdp, mdp.reward, self.spec.horizon, HARD).policy.argmax(-1)

@@ -12,7 +12,7 @@ import torch
 from torch import Generator, Tensor
 
 from metairl.core.types import Context, NoConfig, Spec, State
-from metairl.tasks.maze_motion import FORWARD, LEFT, RIGHT, TURN, WAYS_OUT, first_pose, floor_of, walk
+from metairl.tasks.maze_motion import FORWARD, HEADINGS, LEFT, RIGHT, TURN, first_pose, floor_of, walk
 from metairl.tasks.maze_text import START
 from metairl.tasks.mazes import MOVES, distances, find
 
@@ -45,7 +45,7 @@ class ShortestWalk:
         start, heading = first_pose(plans, floor)
         here, facing, _ = walk(floor, here, facing, last)
         here, facing = start.where(begins.unsqueeze(1), here), heading.where(begins, facing)
-        wanted = WAYS_OUT[nearer(far, here.long())]
+        wanted = HEADINGS[nearer(far, here.long())]
         off = torch.remainder(wanted - facing + pi, 2 * pi) - pi  # to the right is positive
         turn = torch.where(off > 0, RIGHT, LEFT)
         return turn.where(off.abs() > TURN / 2, FORWARD), (far, here, facing)

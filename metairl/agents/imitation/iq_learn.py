@@ -23,7 +23,7 @@ from torch import Generator, Tensor, nn
 from metairl.agents.imitation import iq_learn_discrete
 from metairl.agents.imitation.iq_learn_discrete import inverse_losses
 from metairl.core.losses import mean
-from metairl.core.networks import Ensemble, Squashed, SquashedHead, follow, frozen_copy
+from metairl.core.networks import Ensemble, SquashedGaussian, SquashedGaussianHead, frozen_copy, polyak_update
 from metairl.core.types import EncodedTransitions, Spec
 
 
@@ -38,7 +38,7 @@ class IQLearn(nn.Module):
     def __init__(self, spec: Spec, width: int, config: Config):
         super().__init__()
         self.config = config
-        self.policy = SquashedHead(spec, width, config.hidden)
+        self.policy = SquashedGaussianHead(spec, width, config.hidden)
         self.critic = Ensemble(config.critics, width + spec.actions, *config.hidden)
         self.target = frozen_copy(self.critic)
 
@@ -50,10 +50,10 @@ class IQLearn(nn.Module):
     def last_layer(self) -> Iterator[Tensor]:
         yield from (*self.policy.last_layer(), *self.critic.last_layer())
 
-    def value(self, critic: Ensemble, z: Tensor, pi: Squashed, rng: Generator) -> Tensor:
+    def value(self, critic: Ensemble, z: Tensor, pi: SquashedGaussian, rng: Generator) -> Tensor:
         """V, from sampled actions; no gradient reaches the policy."""
         with torch.no_grad():
-            action, log_prob = pi.draw(rng)
+            action, log_prob = pi.sample_with_log_prob(rng)
         worth: Tensor = critic(torch.cat([z, action], dim=-1)).amin(0)
         return worth - self.config.temperature * log_prob
 
@@ -72,12 +72,12 @@ class IQLearn(nn.Module):
             inverse_losses(config, q - follows, worth, batch)
             for q in self.critic(torch.cat([batch.z, batch.action], dim=-1))
         ]
-        action, log_prob = pi.draw(rng)
-        best = self.critic(torch.cat([z, action], dim=-1), still=True).amin(0)
+        action, log_prob = pi.sample_with_log_prob(rng)
+        best = self.critic(torch.cat([z, action], dim=-1), detach_weights=True).amin(0)
         policy_loss = mean(config.temperature * log_prob - best, batch.mask)
         return {name: torch.stack([part[name] for part in parts]).sum() for name in parts[0]} | {
             "policy": policy_loss
         }
 
     def after_step(self) -> None:
-        follow(self.target, self.critic, self.config.polyak)
+        polyak_update(self.target, self.critic, self.config.polyak)

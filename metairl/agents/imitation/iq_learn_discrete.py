@@ -21,7 +21,7 @@ from torch import Generator, Tensor, nn
 
 from metairl.agents.imitation.divergences import PHI, Name
 from metairl.core.losses import mean
-from metairl.core.networks import Categorical, follow, frozen_copy, mlp
+from metairl.core.networks import Categorical, frozen_copy, mlp, polyak_update
 from metairl.core.types import EncodedTransitions, Spec
 
 
@@ -77,7 +77,7 @@ class DiscreteIQLearn(nn.Module):
         return inverse_losses(config, r, self.value(q) - follows, batch)
 
     def after_step(self) -> None:
-        follow(self.target, self.critic, self.config.polyak)
+        polyak_update(self.target, self.critic, self.config.polyak)
 
 
 def inverse_losses(config: Config, r: Tensor, worth: Tensor, batch: EncodedTransitions) -> dict[str, Tensor]:

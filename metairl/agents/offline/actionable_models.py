@@ -19,8 +19,8 @@ import torch
 from torch import Generator, Tensor
 
 from metairl.agents.rl import sac
-from metairl.core.losses import mean, sought_out
-from metairl.core.networks import Squashed
+from metairl.core.losses import mean, softmax_weighted_squares
+from metairl.core.networks import SquashedGaussian
 from metairl.core.types import EncodedTransitions
 
 
@@ -37,18 +37,22 @@ class ActionableModels(sac.SAC):
     config: Config
 
     def _extra_losses(
-        self, batch: EncodedTransitions, q: Tensor, policies: tuple[Squashed, Squashed], rng: Generator
+        self,
+        batch: EncodedTransitions,
+        q: Tensor,
+        policies: tuple[SquashedGaussian, SquashedGaussian],
+        rng: Generator,
     ) -> dict[str, Tensor]:
         config = self.config
         action = self._sampled_actions(batch, policies[0], rng)
         z = batch.z.unsqueeze(-2).expand(*action.shape[:-1], -1)
         unseen = self.critic(torch.cat([z, action], dim=-1))  # [2, B, T, 2n]
-        pushed = sought_out(unseen, config.temperature).sum(0)
+        pushed = softmax_weighted_squares(unseen, config.temperature).sum(0)
         return {"unseen": config.weight * mean(pushed, batch.mask)}
 
     @torch.no_grad()
-    def _sampled_actions(self, batch: EncodedTransitions, policy: Squashed, rng: Generator) -> Tensor:
+    def _sampled_actions(self, batch: EncodedTransitions, policy: SquashedGaussian, rng: Generator) -> Tensor:
         """ã, [B, T, 2n, A]."""
         shape = (*batch.reward.shape, self.config.actions, batch.action.shape[-1])
         uniform = 2 * torch.rand(shape, generator=rng) - 1
-        return torch.cat([uniform, policy.repeated(shape[-2]).sample(rng)], dim=-2)
+        return torch.cat([uniform, policy.repeat(shape[-2]).sample(rng)], dim=-2)

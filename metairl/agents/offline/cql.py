@@ -20,7 +20,7 @@ from torch import Generator, Tensor, nn
 from metairl.agents.offline.cql_logsumexp import soft_maximum
 from metairl.agents.rl import sac
 from metairl.core.losses import mean
-from metairl.core.networks import Squashed
+from metairl.core.networks import SquashedGaussian
 from metairl.core.types import EncodedTransitions, Spec
 
 
@@ -40,7 +40,11 @@ class CQL(sac.SAC):
         self.log_weight = None if config.gap is None else nn.Parameter(torch.zeros(()))  # λ
 
     def _extra_losses(
-        self, batch: EncodedTransitions, q: Tensor, policies: tuple[Squashed, Squashed], rng: Generator
+        self,
+        batch: EncodedTransitions,
+        q: Tensor,
+        policies: tuple[SquashedGaussian, SquashedGaussian],
+        rng: Generator,
     ) -> dict[str, Tensor]:
         config = self.config
         if config.weight == 0:
@@ -53,7 +57,7 @@ class CQL(sac.SAC):
         return {"gap": weight.detach() * excess, "weight": -weight * excess.detach()}
 
     def _log_integral(
-        self, batch: EncodedTransitions, policies: tuple[Squashed, Squashed], rng: Generator
+        self, batch: EncodedTransitions, policies: tuple[SquashedGaussian, SquashedGaussian], rng: Generator
     ) -> Tensor:
         """Σ_i E[ log ∫ exp Q_i(z, a) da ], by importance sampling."""
         action, density = self._sampled_actions(batch, policies, rng)
@@ -61,12 +65,12 @@ class CQL(sac.SAC):
 
     @torch.no_grad()
     def _sampled_actions(
-        self, batch: EncodedTransitions, policies: tuple[Squashed, Squashed], rng: Generator
+        self, batch: EncodedTransitions, policies: tuple[SquashedGaussian, SquashedGaussian], rng: Generator
     ) -> tuple[Tensor, Tensor]:
         """Actions and their log-densities, [B, T, 3n, …]."""
         shape = (*batch.reward.shape, self.config.actions, batch.action.shape[-1])
         uniform = 2 * torch.rand(shape, generator=rng) - 1
         flat = torch.full(shape[:-1], -shape[-1] * log(2))
-        now, after = (policy.repeated(shape[-2]).draw(rng) for policy in policies)
+        now, after = (policy.repeat(shape[-2]).sample_with_log_prob(rng) for policy in policies)
         actions, densities = zip((uniform, flat), now, after, strict=True)
         return torch.cat(actions, dim=-2), torch.cat(densities, dim=-1)

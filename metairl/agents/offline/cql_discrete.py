@@ -15,7 +15,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from metairl.core.losses import mean
-from metairl.core.networks import Categorical, follow, frozen_copy, mlp
+from metairl.core.networks import Categorical, frozen_copy, mlp, polyak_update
 from metairl.core.types import EncodedTransitions, Spec
 
 
@@ -56,4 +56,4 @@ class DiscreteCQL(nn.Module):
         }
 
     def after_step(self) -> None:
-        follow(self.target, self.critic, self.config.polyak)
+        polyak_update(self.target, self.critic, self.config.polyak)

@@ -19,7 +19,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from metairl.core.losses import expectile, mean
-from metairl.core.networks import Ensemble, PolicyHead, follow, frozen_copy
+from metairl.core.networks import Ensemble, PolicyHead, frozen_copy, polyak_update
 from metairl.core.types import EncodedTransitions, Spec
 
 MAX_WEIGHT = 100.0  # of an advantage
@@ -71,4 +71,4 @@ class IQL(nn.Module):
         }
 
     def after_step(self) -> None:
-        follow(self.target, self.critic, self.config.polyak)
+        polyak_update(self.target, self.critic, self.config.polyak)

@@ -19,7 +19,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from metairl.core.losses import mean
-from metairl.core.networks import Ensemble, follow, frozen_copy, mlp
+from metairl.core.networks import Ensemble, frozen_copy, mlp, polyak_update
 from metairl.core.types import EncodedTransitions, Spec
 
 
@@ -69,7 +69,7 @@ class TD3BC(nn.Module):
     def _improvement(self, batch: EncodedTransitions) -> dict[str, Tensor]:
         z = batch.z.detach()
         action = self.policy(z).tanh()
-        q = self.critic(torch.cat([z, action], dim=-1), still=True)[0]
+        q = self.critic(torch.cat([z, action], dim=-1), detach_weights=True)[0]
         weight = self.config.alpha / mean(q.detach().abs(), batch.mask)  # λ
         return {
             "policy": -weight * mean(q, batch.mask),
@@ -78,5 +78,5 @@ class TD3BC(nn.Module):
 
     def after_step(self) -> None:
         self.steps += 1
-        follow(self.target, self.critic, self.config.polyak / 2)
-        follow(self.target_policy, self.policy, self.config.polyak / 2)
+        polyak_update(self.target, self.critic, self.config.polyak / 2)
+        polyak_update(self.target_policy, self.policy, self.config.polyak / 2)

@@ -130,7 +130,7 @@ class MAML(nn.Module):
         """Â of the steps that count, standardised in every lane, [B, T]."""
         nothing = torch.zeros_like(reward)
         goes_on = self.config.gamma * (1 - done) * mask
-        total = gae(reward * mask, nothing, goes_on, trace=1.0)
+        total = gae(reward * mask, nothing, goes_on, lam=1.0)
         advantage = total - _baseline(obs, done, total, mask, self.config.ridge)
         centre = ((advantage * mask).sum(1) / mask.sum(1)).unsqueeze(1)
         spread = (((advantage - centre).square() * mask).sum(1) / mask.sum(1)).sqrt().unsqueeze(1)
@@ -140,7 +140,7 @@ class MAML(nn.Module):
         """θ_i − θ = −α ∇L_i(θ), of every lane."""
 
         def inner(weights: Weights, obs: Tensor, action: Tensor, advantage: Tensor, mask: Tensor) -> Tensor:
-            pi = self.policy.says(functional_call(self.policy.net, weights, (obs,)))
+            pi = self.policy.distribution(functional_call(self.policy.net, weights, (obs,)))
             return -mean(pi.log_prob(action) * advantage, mask)
 
         lanes = vmap(grad(inner), in_dims=(None, 0, 0, 0, 0))
@@ -150,7 +150,7 @@ class MAML(nn.Module):
     def _policy(self, weights: Weights, z: Tensor) -> Any:
         """What every lane's own weights say of its z."""
         out = vmap(lambda own, x: functional_call(self.policy.net, own, (x,)))(weights, z)
-        return self.policy.says(out)
+        return self.policy.distribution(out)
 
     def _log_prob(self, trial: EncodedTrial, inner: Tensor, first: Tensor) -> Tensor:
         """log π_{θ_i}(a) of every step, [B, T]."""

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from metairl.agents.rl import ppo, sac
-from metairl.core.networks import Ensemble, Members, frozen_copy, mlp
+from metairl.core.networks import Ensemble, ParallelMLPs, frozen_copy, mlp
 from metairl.core.types import Spec
 
 
@@ -41,11 +41,11 @@ class EnsembleOfHeads(Ensemble):
     marks: Tensor
 
     def __init__(self, marks: Tensor, members: int, *widths: int):
-        Members.__init__(self, members, *widths, len(marks))
+        ParallelMLPs.__init__(self, members, *widths, len(marks))
         self.register_buffer("marks", marks, persistent=False)
 
-    def forward(self, x: Tensor, still: bool = False) -> Tensor:
-        every = Members.forward(self, x, still)  # [members, ..., K]
+    def forward(self, x: Tensor, detach_weights: bool = False) -> Tensor:
+        every = ParallelMLPs.forward(self, x, detach_weights)  # [members, ..., K]
         return (x.index_select(-1, self.marks) * every).sum(-1)
 
 

@@ -69,7 +69,7 @@ class PPO(nn.Module):
         value = self.value(trial.z)
         advantage = gae(trial.reward, value, self.config.gamma * trial.continues, self.config.trace)
         target = advantage + value
-        self.value.follow(target, trial.mask)
+        self.value.update_statistics(target, trial.mask)
         advantage = standardised(advantage, trial.mask)
         entropy = self.config.entropy * (1 - progress if self.config.settles else 1)
         return Targets(log_prob, advantage, target, entropy)

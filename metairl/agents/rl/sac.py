@@ -20,7 +20,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from metairl.core.losses import mean
-from metairl.core.networks import Ensemble, Squashed, SquashedHead, follow, frozen_copy
+from metairl.core.networks import Ensemble, SquashedGaussian, SquashedGaussianHead, frozen_copy, polyak_update
 from metairl.core.types import EncodedTransitions, Spec
 
 
@@ -41,7 +41,7 @@ class SAC(nn.Module):
         super().__init__()
         self.config = config
         self.entropy = -float(spec.actions)  # H̄
-        self.policy = SquashedHead(spec, width, config.hidden)
+        self.policy = SquashedGaussianHead(spec, width, config.hidden)
         self.critic = Ensemble(2, width + spec.actions, *config.hidden)
         self.target = frozen_copy(self.critic)
         families = spec.families if config.per_family else 1
@@ -64,13 +64,13 @@ class SAC(nn.Module):
         pi = self.policy(z)
         with torch.no_grad():
             next_pi = self.policy(batch.next_z)
-            action, log_prob = next_pi.draw(rng)
+            action, log_prob = next_pi.sample_with_log_prob(rng)
             value = self.target(torch.cat([batch.next_z, action], dim=-1)).amin(0)
             value = value - alpha * log_prob if self.config.soft else value
             y = self.config.reward * batch.reward + self.config.gamma * batch.continues * value  # [B, T]
         q = self.critic(torch.cat([batch.z, batch.action], dim=-1))  # [2, B, T]
-        action, log_prob = pi.draw(rng)
-        best = self.critic(torch.cat([z, action], dim=-1), still=True).amin(0)
+        action, log_prob = pi.sample_with_log_prob(rng)
+        best = self.critic(torch.cat([z, action], dim=-1), detach_weights=True).amin(0)
         return {
             "critic": mean((q - y).square().sum(0), batch.mask) / 2,
             "policy": mean(alpha * log_prob - best, batch.mask),
@@ -78,10 +78,14 @@ class SAC(nn.Module):
         } | self._extra_losses(batch, q, (pi, next_pi), rng)
 
     def _extra_losses(
-        self, batch: EncodedTransitions, q: Tensor, policies: tuple[Squashed, Squashed], rng: Generator
+        self,
+        batch: EncodedTransitions,
+        q: Tensor,
+        policies: tuple[SquashedGaussian, SquashedGaussian],
+        rng: Generator,
     ) -> dict[str, Tensor]:
         """Further losses of a subclass, from Q(z, a) and the policies at z and z′."""
         return {}
 
     def after_step(self) -> None:
-        follow(self.target, self.critic, self.config.polyak)
+        polyak_update(self.target, self.critic, self.config.polyak)

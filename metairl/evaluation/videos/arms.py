@@ -14,7 +14,7 @@ from torch import Tensor
 
 from metairl.core.interfaces import Policy
 from metairl.core.rng import stream
-from metairl.core.rollout import outcome
+from metairl.core.rollout import rollout_outcome
 from metairl.core.types import PolicyInputs, Tasks
 from metairl.envs import make
 from metairl.envs.metaworld import official, starts
@@ -90,7 +90,7 @@ def shoot(policy: Policy, card: TaskCard, tasks: Tasks, inputs: PolicyInputs, se
 def cases(policy: Policy, card: TaskCard, tasks: Tasks, inputs: PolicyInputs, seed: int) -> list[Case]:
     """What the policy does in every task."""
     env = Watched(make(card, tasks, stream("film", card.id, seed)), lambda arms: arms.qpos)
-    came = outcome(policy, env, stream("film", "act", card.id, seed), inputs)
+    came = rollout_outcome(policy, env, stream("film", "act", card.id, seed), inputs)
     poses = env.history
     return [
         Case(

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from metairl.core.interfaces import Policy
 from metairl.core.rng import stream
-from metairl.core.rollout import outcome
+from metairl.core.rollout import rollout_outcome
 from metairl.core.types import PolicyInputs, Tasks
 from metairl.envs import make
 from metairl.evaluation.videos import LINGER, Film, Picture
@@ -63,7 +63,7 @@ def cases(policy: Policy, card: TaskCard, tasks: Tasks, inputs: PolicyInputs, se
     """What the policy does in every task."""
     bodies = make(card, tasks, stream("film", card.id, seed))
     env = Watched(bodies, lambda bodies: bodies.qpos)
-    came = outcome(policy, env, stream("film", "act", card.id, seed), inputs)
+    came = rollout_outcome(policy, env, stream("film", "act", card.id, seed), inputs)
     poses, seconds = env.history, env.env.seconds
     return [
         Case(

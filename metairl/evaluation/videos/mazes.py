@@ -16,7 +16,7 @@ from torch import Tensor
 
 from metairl.core.interfaces import Policy
 from metairl.core.rng import stream
-from metairl.core.rollout import outcome
+from metairl.core.rollout import rollout_outcome
 from metairl.core.types import PolicyInputs, Tasks
 from metairl.envs import make
 from metairl.evaluation.videos import LINGER, Film, Picture
@@ -50,7 +50,7 @@ def shoot(policy: Policy, card: TaskCard, tasks: Tasks, inputs: PolicyInputs, se
 def ways(policy: Policy, card: TaskCard, tasks: Tasks, inputs: PolicyInputs, seed: int) -> list[list[Way]]:
     """What the policy does in every maze, [maze][episode]."""
     env = Watched(make(card, tasks, stream("film", card.id, seed)), lambda env: env.place)
-    came = outcome(policy, env, stream("film", "act", card.id, seed), inputs)
+    came = rollout_outcome(policy, env, stream("film", "act", card.id, seed), inputs)
     places = env.history  # [B, T, 2]
     columns = []
     for lane, plan in enumerate(tasks["plan"]):

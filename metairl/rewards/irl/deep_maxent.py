@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from metairl.core.networks import Members
+from metairl.core.networks import ParallelMLPs
 from metairl.core.types import Demonstrations, FiniteMDP, Spec
 from metairl.rewards.irl.gradient_ascent import descend
 from metairl.rewards.irl.solution import IRLSolution
@@ -61,7 +61,7 @@ class Networks(nn.Module):
 
     def __init__(self, features: int, hidden: tuple[int, ...]):
         super().__init__()
-        self.net = Members(1, features, *hidden, 1).double()
+        self.net = ParallelMLPs(1, features, *hidden, 1).double()
 
     def copies(self, lanes: int) -> "Networks":
         """A network for each of B tasks."""
@@ -73,4 +73,4 @@ class Networks(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         lanes = len(self.net.weights[0])
         rows = features if lanes > 1 else features.flatten(0, 1).unsqueeze(0)
-        return self.net.each(rows).view(features.shape[:2])
+        return self.net.forward_each(rows).view(features.shape[:2])

@@ -18,7 +18,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 
 from metairl.core.errors import DamagedFile, StorageError
-from metairl.core.records import sealed, unsealed, writing
+from metairl.core.records import checked_json, with_checksum, writing
 from metairl.data.replay import Replay
 from metairl.rewards.preferences.segment_pairs import Places
 
@@ -50,7 +50,7 @@ class Answer:
 def append(path: Path, answer: Answer) -> None:
     """On disk when this returns."""
     with writing(path), path.open("a") as file:
-        file.write(sealed(json.dumps(asdict(answer), separators=(",", ":"))) + "\n")
+        file.write(with_checksum(json.dumps(asdict(answer), separators=(",", ":"))) + "\n")
         file.flush()
         os.fsync(file.fileno())
 
@@ -64,7 +64,7 @@ def read(path: Path) -> Iterator[tuple[str, Answer]]:
     for number, line in enumerate(lines, start=1):
         where = f"{path}:{number}"
         try:
-            yield where, TypeAdapter(Answer).validate_python(unsealed(line, where))
+            yield where, TypeAdapter(Answer).validate_python(checked_json(line, where))
         except ValidationError as fault:
             error = fault.errors()[0]
             key = ".".join(map(str, error["loc"]))

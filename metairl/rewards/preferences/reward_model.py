@@ -49,7 +49,7 @@ class PreferenceReward(nn.Module):
 
     def losses(self, x: Tensor, mask: Tensor, first: Tensor) -> dict[str, Tensor]:
         """From a minibatch for every member, [M, n, 2, L, ...], and its answers y, [M, n]."""
-        r = self.r.each(self._normalised(x).flatten(1, -2)).view(mask.shape)
+        r = self.r.forward_each(self._normalised(x).flatten(1, -2)).view(mask.shape)
         returns = (r * mask).sum(-1)
         logits = returns[..., 0] - returns[..., 1]
         likelihood = binary_cross_entropy_with_logits(logits, first, reduction="none")

@@ -91,7 +91,7 @@ def test_renaming_the_arms_renames_the_choice(name: str) -> None:
 
 def score(name: str, task: str, tasks: int) -> tuple[float, float]:
     asked = make_request(name, task)
-    drawn = sampling.TaskSet(task, "some", sampling.draw(asked.card, tasks, stream("some", task)))
+    drawn = sampling.TaskSet(task, "some", sampling.sample_tasks(asked.card, tasks, stream("some", task)))
     inputs = PolicyInputs(task=METHODS[name].sees_task)
     returns = np.array(
         meta_test(build(asked)[0], asked.card, drawn, inputs, 0, StepCounts())[0].returns, dtype=float

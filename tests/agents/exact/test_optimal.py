@@ -22,13 +22,13 @@ def context(task: torch.Tensor, at: torch.Tensor, done: float) -> Context:
 
 
 def tasks(name: str) -> torch.Tensor:
-    return make(CARD, sampling.draw(CARD, LANES, stream(name)), stream("world")).task
+    return make(CARD, sampling.sample_tasks(CARD, LANES, stream(name)), stream("world")).task
 
 
 def test_it_follows_its_plan_and_starts_again_with_every_episode() -> None:
     spec, task = spec_of(CARD), tasks("tasks")
-    mdp = FINITE_MDPS[spec.chart](task, spec.obs, spec.actions)
-    best = plan(mdp.chart, mdp.reward, spec.horizon, HARD).policy.argmax(-1)
+    mdp = FINITE_MDPS[spec.finite_mdp](task, spec.obs, spec.actions)
+    best = plan(mdp.mdp, mdp.reward, spec.horizon, HARD).policy.argmax(-1)
     policy, rng, lanes = Optimal(spec, NoConfig()), stream("act"), torch.arange(LANES)
     state = policy.initial(LANES)
     for step in range(2 * spec.horizon):

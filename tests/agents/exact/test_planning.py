@@ -44,43 +44,43 @@ def made(request: pytest.FixtureRequest) -> finite_mdps.FiniteMDPTask:
 def test_visits_sum_to_the_horizon_and_weigh_rewards_to_the_value(
     made: finite_mdps.FiniteMDPTask, temperature: float
 ) -> None:
-    best = chart_planning.plan(made.chart, made.reward, HORIZON, temperature)
+    best = chart_planning.plan(made.mdp, made.reward, HORIZON, temperature)
     torch.testing.assert_close(best.policy.sum(-1), torch.ones_like(best.value))
-    visits = chart_planning.visits(made.chart, best.policy)
+    visits = chart_planning.visits(made.mdp, best.policy)
     torch.testing.assert_close(visits.sum(1), torch.full((6,), float(HORIZON), dtype=torch.float64))
     torch.testing.assert_close(
-        chart_planning.visits_by_step(made.chart, best.policy).sum(2),
+        chart_planning.visits_by_step(made.mdp, best.policy).sum(2),
         torch.ones(6, HORIZON, dtype=torch.float64),
     )
-    value = chart_planning.value_of(made.chart, made.reward, best.policy)
+    value = chart_planning.value_of(made.mdp, made.reward, best.policy)
     if temperature == HARD:
-        torch.testing.assert_close(value, (best.value[:, 0] * made.chart.start).sum(1))
+        torch.testing.assert_close(value, (best.value[:, 0] * made.mdp.start).sum(1))
     else:  # what is won beside is the entropy of what is done
         entropy = -(best.policy * best.policy.log()).sum(-1)
-        there = chart_planning.visits_by_step(made.chart, best.policy)
+        there = chart_planning.visits_by_step(made.mdp, best.policy)
         soft = value + temperature * (entropy * there).sum((1, 2))
-        torch.testing.assert_close(soft, (best.value[:, 0] * made.chart.start).sum(1))
+        torch.testing.assert_close(soft, (best.value[:, 0] * made.mdp.start).sum(1))
 
 
 def test_it_is_the_plan_of_the_dense_planner(made: finite_mdps.FiniteMDPTask) -> None:
-    actions = made.chart.probs.shape[2]
+    actions = made.mdp.probs.shape[2]
     rewards = made.reward.unsqueeze(-1).expand(-1, -1, actions)
-    q = dense_planning.action_values(dense(made.chart), rewards, HORIZON)
-    best = chart_planning.plan(made.chart, made.reward, HORIZON, HARD)
+    q = dense_planning.action_values(dense(made.mdp), rewards, HORIZON)
+    best = chart_planning.plan(made.mdp, made.reward, HORIZON, HARD)
     torch.testing.assert_close(best.value, q.amax(-1))
-    torch.testing.assert_close(chart_planning.action_values(made.chart, made.reward, best), q)
+    torch.testing.assert_close(chart_planning.action_values(made.mdp, made.reward, best), q)
 
 
 def test_softness_goes_with_the_temperature(made: finite_mdps.FiniteMDPTask) -> None:
     """On rewards without ties."""
-    hard = chart_planning.plan(made.chart, made.reward, HORIZON, HARD)
+    hard = chart_planning.plan(made.mdp, made.reward, HORIZON, HARD)
     gaps = [
-        (chart_planning.plan(made.chart, made.reward, HORIZON, t).value - hard.value).max().item()
+        (chart_planning.plan(made.mdp, made.reward, HORIZON, t).value - hard.value).max().item()
         for t in (1.0, 0.1, 0.01, 0.001)
     ]
     assert gaps == sorted(gaps, reverse=True) and 0 <= gaps[-1] < 0.02
-    soft = chart_planning.plan(made.chart, made.reward, HORIZON, 1e-4).policy
-    q = chart_planning.action_values(made.chart, made.reward, hard)
+    soft = chart_planning.plan(made.mdp, made.reward, HORIZON, 1e-4).policy
+    q = chart_planning.action_values(made.mdp, made.reward, hard)
     top = q.topk(2, -1).values
     clear = top[..., 0] - top[..., 1] > 0.01
     assert clear.any()
@@ -88,12 +88,12 @@ def test_softness_goes_with_the_temperature(made: finite_mdps.FiniteMDPTask) -> 
 
 
 def test_a_discount_for_ever_is_that_of_a_long_episode(made: finite_mdps.FiniteMDPTask) -> None:
-    ever = chart_planning.plan_forever(made.chart, made.reward, SOFT, 0.8)
-    long = chart_planning.plan(made.chart, made.reward, 120, SOFT, 0.8)
+    ever = chart_planning.plan_forever(made.mdp, made.reward, SOFT, 0.8)
+    long = chart_planning.plan(made.mdp, made.reward, 120, SOFT, 0.8)
     torch.testing.assert_close(ever.value[:, 0], long.value[:, 0], atol=1e-6, rtol=0)
-    visits = chart_planning.visits_forever(made.chart, ever.policy, 0.8)
+    visits = chart_planning.visits_forever(made.mdp, ever.policy, 0.8)
     torch.testing.assert_close(visits.sum(1), torch.full((6,), 5.0, dtype=torch.float64))
-    shorter = chart_planning.visits(made.chart, long.policy, 0.8)
+    shorter = chart_planning.visits(made.mdp, long.policy, 0.8)
     torch.testing.assert_close(visits, shorter, atol=1e-6, rtol=0)
 
 
@@ -101,22 +101,22 @@ def test_a_discount_for_ever_is_that_of_a_long_episode(made: finite_mdps.FiniteM
 def test_tasks_do_not_mix_however_many_are_planned_at_once(
     made: finite_mdps.FiniteMDPTask, monkeypatch: pytest.MonkeyPatch, threads: int
 ) -> None:
-    together = chart_planning.plan(made.chart, made.reward, HORIZON, SOFT)
-    seen = chart_planning.visits_by_step(made.chart, together.policy)
+    together = chart_planning.plan(made.mdp, made.reward, HORIZON, SOFT)
+    seen = chart_planning.visits_by_step(made.mdp, together.policy)
     monkeypatch.setattr(chart_planning, "BITE", 1)
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
-    alone = chart_planning.plan(made.chart, made.reward, HORIZON, SOFT)
+    alone = chart_planning.plan(made.mdp, made.reward, HORIZON, SOFT)
     torch.testing.assert_close(alone.policy, together.policy)
-    torch.testing.assert_close(chart_planning.visits_by_step(made.chart, alone.policy), seen)
+    torch.testing.assert_close(chart_planning.visits_by_step(made.mdp, alone.policy), seen)
 
 
 def test_states_that_are_alike_need_not_be_told_so() -> None:
     made = tasks("gridworld")
-    told = replace(made.chart, probs=made.chart.probs.expand(-1, 16, -1, -1))
-    short, long = (chart_planning.plan(c, made.reward, HORIZON, SOFT) for c in (made.chart, told))
+    told = replace(made.mdp, probs=made.mdp.probs.expand(-1, 16, -1, -1))
+    short, long = (chart_planning.plan(c, made.reward, HORIZON, SOFT) for c in (made.mdp, told))
     torch.testing.assert_close(short.policy, long.policy)
     torch.testing.assert_close(
-        chart_planning.visits(made.chart, short.policy), chart_planning.visits(told, long.policy)
+        chart_planning.visits(made.mdp, short.policy), chart_planning.visits(told, long.policy)
     )
 
 
@@ -144,7 +144,7 @@ def test_nothing_is_made_on_another_device(kind: str) -> None:
     """On torch's device of shapes without numbers, whatever meets a tensor of the CPU is an error."""
     states, actions, width = (9, 5, 9 + 1 + 2) if kind != "random-mdp" else (4, 3, 4 * 3 * 4 + 4 * 2 + 2)
     made = finite_mdps.FINITE_MDPS[kind](torch.zeros(6, width, device="meta"), states, actions)
-    best = chart_planning.plan(made.chart, made.reward, HORIZON, SOFT)
+    best = chart_planning.plan(made.mdp, made.reward, HORIZON, SOFT)
     assert best.policy.shape == (6, HORIZON, states, actions)
-    assert chart_planning.visits(made.chart, best.policy, 0.9).device.type == "meta"
-    assert chart_planning.value_of(made.chart, made.reward, best.policy).shape == (6,)
+    assert chart_planning.visits(made.mdp, best.policy, 0.9).device.type == "meta"
+    assert chart_planning.value_of(made.mdp, made.reward, best.policy).shape == (6,)

@@ -25,7 +25,7 @@ NOTHING = NoConfig()
 
 
 def env(lanes: int, episodes: int) -> Tabular:
-    tasks = sampling.draw(catalogue.task("tabular-mdp"), lanes, stream("test-rows", "tasks"))
+    tasks = sampling.sample_tasks(catalogue.task("tabular-mdp"), lanes, stream("test-rows", "tasks"))
     return Tabular(tasks, 10, episodes, stream("test-rows", "world"))
 
 

@@ -37,7 +37,7 @@ class Constant(nn.Module):
         super().__init__()
         self.values = torch.tensor(values)
 
-    def forward(self, x: Tensor, still: bool = False) -> Tensor:
+    def forward(self, x: Tensor, detach_weights: bool = False) -> Tensor:
         return self.values.view(-1, *[1] * (x.dim() - 1)).expand(-1, *x.shape[:-1])
 
 

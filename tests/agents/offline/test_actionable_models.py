@@ -9,7 +9,7 @@ from transitions import chance, constant, moves
 
 from metairl.agents.offline import actionable_models
 from metairl.agents.rl import sac
-from metairl.core.losses import sought_out
+from metairl.core.losses import softmax_weighted_squares
 from metairl.core.types import Spec
 
 SPEC = Spec(obs=3, actions=2, discrete=False, horizon=5, episodes=1, params=1)
@@ -18,14 +18,14 @@ SPEC = Spec(obs=3, actions=2, discrete=False, horizon=5, episodes=1, params=1)
 def test_what_is_sought_out_by_hand() -> None:
     """q = (0, log 3) at T = 1: p = (¼, ¾), so ¾ (log 3)² / 2. At T = ½, p = (1/10, 9/10)."""
     q = torch.tensor([[0.0, log(3)], [2.0, 2.0]])
-    torch.testing.assert_close(sought_out(q, 1.0), torch.tensor([0.375 * log(3) ** 2, 2.0]))
-    assert sought_out(q, 0.5)[0].item() == pytest.approx(0.45 * log(3) ** 2)
+    torch.testing.assert_close(softmax_weighted_squares(q, 1.0), torch.tensor([0.375 * log(3) ** 2, 2.0]))
+    assert softmax_weighted_squares(q, 0.5)[0].item() == pytest.approx(0.45 * log(3) ** 2)
 
 
 def test_the_highest_is_drawn_down_the_most_and_p_is_held() -> None:
     """∂/∂q_j = p_j q_j."""
     q = torch.tensor([0.0, log(3)], requires_grad=True)
-    sought_out(q, 1.0).backward()
+    softmax_weighted_squares(q, 1.0).backward()
     assert q.grad is not None
     torch.testing.assert_close(q.grad, torch.tensor([0.0, 0.75 * log(3)]))
 

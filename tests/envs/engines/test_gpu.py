@@ -19,7 +19,7 @@ from metairl.cli import gpu_check
 from metairl.cli.main import main
 from metairl.core.errors import PhysicsError
 from metairl.core.rng import stream
-from metairl.core.rollout import outcome
+from metairl.core.rollout import rollout_outcome
 from metairl.core.types import NoConfig, PolicyInputs, Spec
 from metairl.envs import engines
 from metairl.envs import make as make_world
@@ -207,7 +207,7 @@ def test_scripted_experts_succeed_at_the_same_steps(skill: str) -> None:
     policy = Scripted(Spec(39, 4, False, 120, 1, 59), NoConfig())
     kinds: tuple[engines.Kind, ...] = ("cpu", "gpu")
     found = [
-        outcome(
+        rollout_outcome(
             policy, make_world(card, tasks, stream("world"), kind), stream("act"), PolicyInputs(task=True)
         ).success
         for kind in kinds

@@ -14,7 +14,7 @@ from torch.testing import assert_close
 
 from metairl.core.errors import UsageError
 from metairl.core.rng import stream
-from metairl.core.rollout import outcome
+from metairl.core.rollout import rollout_outcome
 from metairl.envs import make
 from metairl.envs.metaworld import MetaWorld, official, starts
 from metairl.envs.metaworld.skills import SKILLS
@@ -227,10 +227,10 @@ def test_scenes_that_are_not_the_packages_are_refused(
 @pytest.mark.parametrize(
     "asked, said",
     [
-        ("ml1:skill=reech", "did you mean 'reach-v3'"),
+        ("ml1:skill=reech", "unknown skill 'reech'; did you mean 'reach-v3'"),
         ("ml10:skill=reach", "no setting 'skill'"),
         ("mt1:goals=mine", "must be 'ours' or 'package-SEED'"),
-        ("mt1:goals=package-99999999999", "a seed of the package is below"),
+        ("mt1:goals=package-99999999999", "the seed of package goals must be below"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(asked: str, said: str) -> None:
@@ -276,7 +276,7 @@ def test_experts_succeed_as_often_as_in_the_package() -> None:
     asked = make_request("scripted", "mt50")
     tasks = sampling.task_set(asked.card, "test")[:500]
     env = make(asked.card, tasks, stream("experts"))
-    ours = outcome(build(asked)[0], env, stream("act"), asked.inputs).success.any(1)
+    ours = rollout_outcome(build(asked)[0], env, stream("act"), asked.inputs).success.any(1)
     theirs = torch.zeros(500, dtype=torch.bool)
     for place, name in enumerate(NAMES):
         gym_env, policy = official.make(name), ENV_POLICY_MAP[name]()

@@ -100,7 +100,7 @@ def gl() -> None:
 
 def _card(folder: Path, name: str, horizon: int) -> str:
     """A card of the suite with short episodes and few tasks, on a shelf of its own."""
-    text = (catalogue.shelves()[0] / "tasks" / f"{name}-v1.toml").read_text(encoding="utf-8")
+    text = (catalogue.card_folders()[0] / "tasks" / f"{name}-v1.toml").read_text(encoding="utf-8")
     for old, new in (
         (f'id = "{name}-v1"', f'id = "short-{name}-v1"'),
         ("horizon = 200", f"horizon = {horizon}"),

@@ -13,7 +13,7 @@ from metairl.rewards.irl import max_margin, projection, quadratic_programs, tabu
 from metairl.rewards.irl.mixed_policy import mixed, uniform_policy
 
 ROOM = torch.tensor([[[0, 1], [1, 0]]])  # two states: stay or cross
-SPEC = Spec(2, 2, True, 4, 1, 0, chart="random-mdp", features=2)
+SPEC = Spec(2, 2, True, 4, 1, 0, finite_mdp="random-mdp", features=2)
 
 
 def room(features: list[list[float]] | None = None) -> FiniteMDP:
@@ -157,7 +157,7 @@ def test_what_was_shown_half_the_time_is_mixed() -> None:
     for found in (
         projection.Projection(SPEC, projection.Config()).fit(room(), shown),
         max_margin.MaxMargin(
-            Spec(2, 2, True, 4, 1, 0, chart="random-mdp", features=3), max_margin.Config(acts="mixture")
+            Spec(2, 2, True, 4, 1, 0, finite_mdp="random-mdp", features=3), max_margin.Config(acts="mixture")
         ).fit(
             room(features=[[1.0, 0.0, 0.3], [0.0, 1.0, 0.1]]), Demonstrations(states[:, :1], actions[:, :1])
         ),

@@ -14,7 +14,7 @@ from metairl.tasks import finite_mdps
 from metairl.training import irl_prior
 
 HORIZON, SIDE, KINDS = 6, 4, 3
-SPEC = Spec(SIDE**2, 5, True, HORIZON, 1, 0, chart="gridworld", features=KINDS)
+SPEC = Spec(SIDE**2, 5, True, HORIZON, 1, 0, finite_mdp="gridworld", features=KINDS)
 
 
 def env(lanes: int, noise: float, seed: int = 0) -> finite_mdps.FiniteMDPTask:
@@ -71,13 +71,13 @@ def models() -> list[tuple[str, Model, torch.nn.Module]]:
 @pytest.mark.parametrize("name", ["linear", "deep"])
 def test_the_gradient_is_that_of_finite_differences(name: str) -> None:
     made = env(2, 0.3)
-    shown = lived(made.chart, plan(made.chart, made.reward, HORIZON, SOFT).policy, 5)
+    shown = lived(made.mdp, plan(made.mdp, made.reward, HORIZON, SOFT).policy, 5)
     _, model, rewards = next(found for found in models() if found[0] == name)
-    accumulate_gradient(model, rewards, Evidence.of(made.chart, shown))
+    accumulate_gradient(model, rewards, Evidence.of(made.mdp, shown))
 
     def whole() -> float:
         with torch.no_grad():
-            return float((loss(made.chart, shown, rewards(made.chart.features)) + model.prior(rewards)).sum())
+            return float((loss(made.mdp, shown, rewards(made.mdp.features)) + model.prior(rewards)).sum())
 
     for weight in rewards.parameters():
         assert weight.grad is not None
@@ -94,56 +94,52 @@ def test_the_gradient_is_that_of_finite_differences(name: str) -> None:
 
 def test_without_chance_it_is_the_likelihood_of_what_was_shown() -> None:
     made = env(3, 0.0)
-    shown = lived(made.chart, plan(made.chart, made.reward, HORIZON, SOFT).policy, 7)
+    shown = lived(made.mdp, plan(made.mdp, made.reward, HORIZON, SOFT).policy, 7)
     for reward in (made.reward, torch.randn_like(made.reward)):
-        torch.testing.assert_close(
-            loss(made.chart, shown, reward), -log_likelihood(made.chart, shown, reward)
-        )
+        torch.testing.assert_close(loss(made.mdp, shown, reward), -log_likelihood(made.mdp, shown, reward))
 
 
 def test_with_chance_it_is_so_on_average() -> None:
     made = env(1, 0.4)
-    shown = lived(made.chart, plan(made.chart, made.reward, HORIZON, SOFT).policy, 4000)
-    mean = loss(made.chart, shown, made.reward) / 4000
-    assert mean.item() == pytest.approx(
-        -log_likelihood(made.chart, shown, made.reward).item() / 4000, rel=0.02
-    )
+    shown = lived(made.mdp, plan(made.mdp, made.reward, HORIZON, SOFT).policy, 4000)
+    mean = loss(made.mdp, shown, made.reward) / 4000
+    assert mean.item() == pytest.approx(-log_likelihood(made.mdp, shown, made.reward).item() / 4000, rel=0.02)
 
 
 def test_many_soft_demonstrations_give_the_weights_back() -> None:
     made = env(4, 0.2)
-    shown = lived(made.chart, plan(made.chart, made.reward, HORIZON, SOFT).policy, 2000)
-    found = maxent.MaxEnt(SPEC, maxent.Config(precision=1e-6)).fit(made.chart, shown)
+    shown = lived(made.mdp, plan(made.mdp, made.reward, HORIZON, SOFT).policy, 2000)
+    found = maxent.MaxEnt(SPEC, maxent.Config(precision=1e-6)).fit(made.mdp, shown)
     assert found.reward is not None
     apart = (found.reward - found.reward.mean(1, keepdim=True)) - (
         made.reward - made.reward.mean(1, keepdim=True)
     )
     assert apart.abs().max() < 0.25
     assert found.rounds[-1]["gap"].max() < 0.6 < found.rounds[0]["gap"].max()
-    best = plan(made.chart, made.reward, HORIZON, HARD).policy
-    diverged = value_of(made.chart, made.reward, best) - value_of(made.chart, made.reward, found.policy)
+    best = plan(made.mdp, made.reward, HORIZON, HARD).policy
+    diverged = value_of(made.mdp, made.reward, best) - value_of(made.mdp, made.reward, found.policy)
     assert diverged.max() < 0.05
 
 
 def test_what_is_expected_of_the_found_reward_is_what_was_shown() -> None:
     made = env(3, 0.2)
-    shown = lived(made.chart, plan(made.chart, made.reward, HORIZON, SOFT).policy, 50)
+    shown = lived(made.mdp, plan(made.mdp, made.reward, HORIZON, SOFT).policy, 50)
     model = maxent.MaxEnt(SPEC, maxent.Config(precision=1e-6, tolerance=1e-4, rounds=1000))
-    found = model.fit(made.chart, shown)
+    found = model.fit(made.mdp, shown)
     assert found.reward is not None
-    began = with_demo_starts(made.chart, shown)
+    began = with_demo_starts(made.mdp, shown)
     policy = plan(began, found.reward, HORIZON, SOFT).policy
-    expected = feature_sums(made.chart, visits(began, policy))
-    told = feature_sums(made.chart, demo_visits(made.chart, shown))
+    expected = feature_sums(made.mdp, visits(began, policy))
+    told = feature_sums(made.mdp, demo_visits(made.mdp, shown))
     torch.testing.assert_close(expected, told, atol=2e-4, rtol=0)
 
 
 def test_a_strong_prior_stays_and_a_weak_one_gives_way() -> None:
     made = env(2, 0.2)
-    shown = lived(made.chart, plan(made.chart, made.reward, HORIZON, HARD).policy, 3)
+    shown = lived(made.mdp, plan(made.mdp, made.reward, HORIZON, HARD).policy, 3)
     sizes = []
     for precision in (1e6, 10.0, 0.1):
-        found = maxent.MaxEnt(SPEC, maxent.Config(precision=precision)).fit(made.chart, shown)
+        found = maxent.MaxEnt(SPEC, maxent.Config(precision=precision)).fit(made.mdp, shown)
         assert found.reward is not None
         sizes.append(found.reward.abs().max().item())
     assert sizes[0] < 1e-3 < sizes[0] * 100 < sizes[1] < sizes[2]
@@ -152,16 +148,16 @@ def test_a_strong_prior_stays_and_a_weak_one_gives_way() -> None:
 @pytest.mark.parametrize("name", ["linear", "deep"])
 def test_tasks_are_explained_apart(name: str) -> None:
     made = env(3, 0.2)
-    shown = lived(made.chart, plan(made.chart, made.reward, HORIZON, HARD).policy, 4)
+    shown = lived(made.mdp, plan(made.mdp, made.reward, HORIZON, HARD).policy, 4)
     torch.manual_seed(0)
     model = (
         maxent.MaxEnt(SPEC, maxent.Config(rounds=20))
         if name == "linear"
         else deep_maxent.DeepMaxEnt(SPEC, deep_maxent.Config(rounds=20, hidden=(4,)))
     )
-    together = model.fit(made.chart, shown).reward
+    together = model.fit(made.mdp, shown).reward
     one = torch.tensor([1])
-    alone = model.fit(made.chart[one], Demonstrations(shown.states[one], shown.actions[one])).reward
+    alone = model.fit(made.mdp[one], Demonstrations(shown.states[one], shown.actions[one])).reward
     assert together is not None and alone is not None
     torch.testing.assert_close(alone[0], together[1])
 
@@ -170,35 +166,35 @@ def test_tasks_are_explained_apart(name: str) -> None:
 def test_a_prior_of_other_tasks_helps_with_one_demonstration(name: str) -> None:
     """Thirty training tasks whose weights are the same; then one demonstration each of eight others."""
     many, few = env(30, 0.2, seed=1), env(8, 0.2, seed=2)
-    seen = lived(many.chart, plan(many.chart, many.reward, HORIZON, HARD).policy, 20, seed=1)
-    shown = lived(few.chart, plan(few.chart, few.reward, HORIZON, HARD).policy, 1, seed=2)
+    seen = lived(many.mdp, plan(many.mdp, many.reward, HORIZON, HARD).policy, 20, seed=1)
+    shown = lived(few.mdp, plan(few.mdp, few.reward, HORIZON, HARD).policy, 1, seed=2)
     torch.manual_seed(0)
     model: maxent.MaxEnt | deep_maxent.DeepMaxEnt = (
         maxent.MaxEnt(SPEC, maxent.Config())
         if name == "linear"
         else deep_maxent.DeepMaxEnt(SPEC, deep_maxent.Config(hidden=(8,), rounds=100))
     )
-    scratch = model.fit(few.chart, shown)
-    recipe = irl_prior.IRLPrior(model, many.chart, seen, irl_prior.Config(rate=0.05, rounds=10), seed=0)
+    scratch = model.fit(few.mdp, shown)
+    recipe = irl_prior.IRLPrior(model, many.mdp, seen, irl_prior.Config(rate=0.05, rounds=10), seed=0)
     first = recipe.iterate(0.0)
     for _ in range(20):
         last = recipe.iterate(0.0)
     assert last["gap"] < first["gap"] and recipe.clock == 210
-    learned = model.fit(few.chart, shown)
-    best = value_of(few.chart, few.reward, plan(few.chart, few.reward, HORIZON, HARD).policy)
+    learned = model.fit(few.mdp, shown)
+    best = value_of(few.mdp, few.reward, plan(few.mdp, few.reward, HORIZON, HARD).policy)
     diverged = [
-        (best - value_of(few.chart, few.reward, found.policy)).mean().item() for found in (scratch, learned)
+        (best - value_of(few.mdp, few.reward, found.policy)).mean().item() for found in (scratch, learned)
     ]
     assert diverged[1] < 0.5 * diverged[0]
 
 
 def test_a_prior_resumes_where_it_stopped() -> None:
     made = env(4, 0.2)
-    shown = lived(made.chart, plan(made.chart, made.reward, HORIZON, HARD).policy, 3)
+    shown = lived(made.mdp, plan(made.mdp, made.reward, HORIZON, HARD).policy, 3)
 
     def fresh() -> irl_prior.IRLPrior:
         return irl_prior.IRLPrior(
-            maxent.MaxEnt(SPEC, maxent.Config()), made.chart, shown, irl_prior.Config(rounds=10), 0
+            maxent.MaxEnt(SPEC, maxent.Config()), made.mdp, shown, irl_prior.Config(rounds=10), 0
         )
 
     whole, part = fresh(), fresh()

@@ -73,7 +73,7 @@ def test_a_line_that_is_not_the_one_that_was_written_is_named(
 ) -> None:
     path = written(tmp_path, GOOD)
     path.write_text(path.read_text() + spoil(path.read_text()))
-    with pytest.raises(DamagedFile, match=r"answers\.jsonl:2: the line is not the one that was written"):
+    with pytest.raises(DamagedFile, match=r"answers\.jsonl:2: the line is not as it was written"):
         answered(path, logs())
 
 
