@@ -10,7 +10,7 @@ from metairl.agents.exact.planning import HARD, plan, value_of, visits
 from metairl.core.errors import Infeasible
 from metairl.core.types import Demonstrations, FiniteMDP, NoConfig, Spec
 from metairl.rewards.irl import max_margin, projection, quadratic_programs, tabular_bc
-from metairl.rewards.irl.mixed_policy import mixed, uniform_policy
+from metairl.rewards.irl.mixed_policy import mixture_policy, uniform_policy
 
 ROOM = torch.tensor([[[0, 1], [1, 0]]])  # two states: stay or cross
 SPEC = Spec(2, 2, True, 4, 1, 0, chart="random-mdp", features=2)
@@ -30,14 +30,14 @@ def went_over() -> Demonstrations:
 
 def test_a_margin_by_hand() -> None:
     """μ_E − μ = (0, 3): the shortest w with w · (0, 3) ≥ 1 is (0, 1/3); a price below its cost buys slack."""
-    solved = quadratic_programs.separate(
+    solved = quadratic_programs.max_margin_weights(
         np.array([0.0, 3.0]), np.array([[0.0, 0.0]]), np.array([1.0]), slack=100.0
     )
     assert solved is not None
     w, slack = solved
     np.testing.assert_allclose(w, [0, 1 / 3], atol=1e-6)
     assert slack == pytest.approx(0, abs=1e-6)
-    cheap = quadratic_programs.separate(
+    cheap = quadratic_programs.max_margin_weights(
         np.array([0.0, 3.0]), np.array([[0.0, 0.0]]), np.array([1.0]), slack=0.01
     )
     assert cheap is not None
@@ -46,7 +46,9 @@ def test_a_margin_by_hand() -> None:
 
 
 def test_a_mixture_by_hand() -> None:
-    share = quadratic_programs.mix(np.array([0.25, 0.75]), np.array([[1.0, 0.0], [0.0, 1.0], [5.0, 5.0]]))
+    share = quadratic_programs.mixture_weights(
+        np.array([0.25, 0.75]), np.array([[1.0, 0.0], [0.0, 1.0], [5.0, 5.0]])
+    )
     np.testing.assert_allclose(share, [0.25, 0.75, 0], atol=1e-4)
 
 
@@ -89,12 +91,12 @@ def test_the_task_that_cannot_be_explained_is_named() -> None:
 def test_weights_that_were_found_are_never_lost_again() -> None:
     """Policies on both sides of what was shown leave no margin: only w = 0 pays, and it is not taken."""
     method = max_margin.MaxMargin(SPEC, max_margin.Config())
-    search = max_margin.Search(0, np.array([1.0, 0.0]), np.zeros(2))
-    method._add(search, np.array([0.0, 0.0]), 1.0)
+    search = max_margin.ConstraintGeneration(0, np.array([1.0, 0.0]), np.zeros(2))
+    method._add_constraint(search, np.array([0.0, 0.0]), 1.0)
     first = search.w.copy()
     np.testing.assert_allclose(first, [1, 0], atol=1e-5)
-    method._add(search, np.array([2.0, 0.0]), 1.0)
-    assert search.over
+    method._add_constraint(search, np.array([2.0, 0.0]), 1.0)
+    assert search.finished
     np.testing.assert_array_equal(search.w, first)
 
 
@@ -123,7 +125,7 @@ def test_only_who_was_away_pays_for_the_distance() -> None:
 
 
 def test_as_a_mixture_it_visits_what_was_shown() -> None:
-    found = max_margin.MaxMargin(SPEC, max_margin.Config(acts="mixture")).fit(room(), went_over())
+    found = max_margin.MaxMargin(SPEC, max_margin.Config(policy="mixture")).fit(room(), went_over())
     seen = visits(room(), found.policy)
     torch.testing.assert_close(seen, torch.tensor([[1.0, 3.0]], dtype=torch.float64), atol=1e-2, rtol=0)
 
@@ -133,7 +135,7 @@ def test_a_mixture_visits_states_as_drawing_a_policy_first_does() -> None:
     crossing = plan(chart, torch.tensor([[0.0, 1.0]], dtype=torch.float64), 4, HARD).policy
     policies = [uniform_policy(chart, 4), crossing]
     shares = torch.tensor([[0.25, 0.75]], dtype=torch.float64)
-    seen = visits(chart, mixed(chart, policies, shares))
+    seen = visits(chart, mixture_policy(chart, policies, shares))
     expected = 0.25 * visits(chart, policies[0]) + 0.75 * visits(chart, policies[1])
     torch.testing.assert_close(seen, expected)
 
@@ -157,7 +159,7 @@ def test_what_was_shown_half_the_time_is_mixed() -> None:
     for found in (
         projection.Projection(SPEC, projection.Config()).fit(room(), shown),
         max_margin.MaxMargin(
-            Spec(2, 2, True, 4, 1, 0, chart="random-mdp", features=3), max_margin.Config(acts="mixture")
+            Spec(2, 2, True, 4, 1, 0, chart="random-mdp", features=3), max_margin.Config(policy="mixture")
         ).fit(
             room(features=[[1.0, 0.0, 0.3], [0.0, 1.0, 0.1]]), Demonstrations(states[:, :1], actions[:, :1])
         ),

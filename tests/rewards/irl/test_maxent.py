@@ -8,8 +8,8 @@ from metairl.agents.exact.planning import HARD, SOFT, plan, value_of, visits
 from metairl.core.rng import stream
 from metairl.core.types import Demonstrations, FiniteMDP, Spec
 from metairl.rewards.irl import deep_maxent, maxent
-from metairl.rewards.irl.gradient_ascent import Evidence, Model, accumulate_gradient
-from metairl.rewards.irl.solution import demo_visits, feature_sums, with_demo_starts
+from metairl.rewards.irl.gradient_ascent import ExpertStatistics, Model, accumulate_maxent_gradient
+from metairl.rewards.irl.solution import expert_visitation, feature_expectations, with_demo_starts
 from metairl.tasks import finite_mdps
 from metairl.training import irl_prior
 
@@ -45,7 +45,7 @@ def loss(chart: FiniteMDP, shown: Demonstrations, reward: Tensor) -> Tensor:
     """n (V(ρ) − D_E · r), written out, [B]."""
     began = with_demo_starts(chart, shown)
     soft = plan(began, reward, HORIZON, SOFT).value[:, 0]
-    apart = (soft * began.start).sum(1) - (demo_visits(chart, shown) * reward).sum(1)
+    apart = (soft * began.start).sum(1) - (expert_visitation(chart, shown) * reward).sum(1)
     return shown.states.shape[1] * apart
 
 
@@ -73,7 +73,7 @@ def test_the_gradient_is_that_of_finite_differences(name: str) -> None:
     made = env(2, 0.3)
     shown = lived(made.chart, plan(made.chart, made.reward, HORIZON, SOFT).policy, 5)
     _, model, rewards = next(found for found in models() if found[0] == name)
-    accumulate_gradient(model, rewards, Evidence.of(made.chart, shown))
+    accumulate_maxent_gradient(model, rewards, ExpertStatistics.of(made.chart, shown))
 
     def whole() -> float:
         with torch.no_grad():
@@ -133,8 +133,8 @@ def test_what_is_expected_of_the_found_reward_is_what_was_shown() -> None:
     assert found.reward is not None
     began = with_demo_starts(made.chart, shown)
     policy = plan(began, found.reward, HORIZON, SOFT).policy
-    expected = feature_sums(made.chart, visits(began, policy))
-    told = feature_sums(made.chart, demo_visits(made.chart, shown))
+    expected = feature_expectations(made.chart, visits(began, policy))
+    told = feature_expectations(made.chart, expert_visitation(made.chart, shown))
     torch.testing.assert_close(expected, told, atol=2e-4, rtol=0)
 
 
@@ -179,7 +179,9 @@ def test_a_prior_of_other_tasks_helps_with_one_demonstration(name: str) -> None:
         else deep_maxent.DeepMaxEnt(SPEC, deep_maxent.Config(hidden=(8,), rounds=100))
     )
     scratch = model.fit(few.chart, shown)
-    recipe = irl_prior.IRLPrior(model, many.chart, seen, irl_prior.Config(rate=0.05, rounds=10), seed=0)
+    recipe = irl_prior.IRLPrior(
+        model, many.chart, seen, irl_prior.Config(learning_rate=0.05, rounds=10), seed=0
+    )
     first = recipe.iterate(0.0)
     for _ in range(20):
         last = recipe.iterate(0.0)
