@@ -24,7 +24,12 @@ from metairl.agents.exact.planning import SOFT, plan, visits, visits_by_step
 from metairl.core.types import Demonstrations, FiniteMDP
 from metairl.envs import spec_of
 from metairl.rewards.irl.maxent import Config, MaxEnt
-from metairl.rewards.irl.solution import IRLSolution, feature_sums, from_shown_starts, shown_visits
+from metairl.rewards.irl.solution import (
+    IRLSolution,
+    expert_visitation,
+    feature_expectations,
+    with_demo_starts,
+)
 from metairl.tasks import catalogue, sampling
 from metairl.tasks.finite_mdps import FiniteMDPTask, gridworld
 
@@ -57,7 +62,7 @@ def test_maxent_irl(benchmark: BenchmarkFixture, note: Note, tmp_path: Path) -> 
     torch.set_num_threads(1)
     parameters = drawn(1, SPEC.obs)
     chart, shown = softly_shown(gridworld(parameters, SPEC.obs, SPEC.actions))
-    began, occupancy = from_shown_starts(chart, shown), shown_visits(chart, shown)
+    began, occupancy = with_demo_starts(chart, shown), expert_visitation(chart, shown)
     np.savez(
         tmp_path / "shown.npz",
         noise=parameters[0, SPEC.obs],
@@ -123,7 +128,7 @@ def picked(chances: Tensor, chance: Generator) -> Tensor:
 
 def feature_error(found: IRLSolution, chart: FiniteMDP, shown: Demonstrations) -> float:
     """How far the soft policy's feature sums are from those demonstrated, at most."""
-    began = from_shown_starts(chart, shown)
+    began = with_demo_starts(chart, shown)
     expected = visits(began, plan(began, found.reward, SPEC.horizon, SOFT).policy)
-    gap = expected - shown_visits(chart, shown)
-    return float(feature_sums(chart, gap).abs().max())
+    gap = expected - expert_visitation(chart, shown)
+    return float(feature_expectations(chart, gap).abs().max())

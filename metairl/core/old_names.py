@@ -77,7 +77,7 @@ OLD_ENCODERS = {"rl2-lstm": ("rl2", {"cell": "lstm"})}
 OLD_RUN_KEYS = {"taught_sha256": "train_data_sha256", "diverse_sha256": "other_data_sha256"}
 
 OLD_SETTINGS: dict[str, dict[str, str]] = {  # part -> old path -> new key, of every class that part can be
-    "learner": {},
+    "learner": {"acts": "policy", "rate": "learning_rate"},
     "encoder": {"paid": "ignore_zero_reward"},
     "recipe": {
         "ask": "queries",
@@ -93,6 +93,7 @@ OLD_SETTINGS: dict[str, dict[str, str]] = {  # part -> old path -> new key, of e
         "held": "cloning_loss",
         "real": "real_share",
         "pays": "training_reward",
+        "rate": "learning_rate",
         "reward_rate": "reward_learning_rate",
         "rows": "batch_trials",
         "slow": "time_reward",

@@ -59,11 +59,11 @@ class CLARE(offline.OfflineLoop):
     agent: Agent[SAC]
 
     def __init__(self, agent: Agent[SAC], source: OfflineDataset, config: Config, seed: int):
-        assert source.others is not None, "CLARE has other data beside demonstrations"
+        assert source.others is not None, "CLARE needs other data beside the demonstrations"
         self.demos, self.others = source.replay, source.others
-        everything = replace(source, replay=self.demos.merged_with(self.others))
-        replay = everything.best_trials(config.best_share)
-        super().__init__(agent, everything, replay, config, seed, ("fit", "imagine"))
+        merged = replace(source, replay=self.demos.merged_with(self.others))
+        replay = merged.best_trials(config.best_share)
+        super().__init__(agent, merged, replay, config, seed, ("fit", "imagine"))
         self.rollouts = ModelRollouts(agent, replay, config, source.ends, seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of("reward", seed))
@@ -76,21 +76,17 @@ class CLARE(offline.OfflineLoop):
         self.anneal_lr(progress)
         if self.gradient_steps == 0:
             self.rollouts.fit(self.streams["fit"])
-        reward = self.rollouts.generate(self._starts, self._penalty, self.streams["imagine"])
-        metrics = {"model_error": self.rollouts.model_error, "model_reward": reward}
+        metrics = self.rollouts.generate(self._starts, self._penalty, self.streams["imagine"])
         return metrics | self.improve(self.config.rounds) | self._update_reward()
 
     # Policy
 
     def transitions(self, which: Tensor) -> Batch:
         """A share ρ of dataset transitions, the others of model rollouts."""
-        config, rng = self.config, self.streams["improve"]
-        real = int(config.real_share * config.batch + torch.rand((), generator=rng).item())  # ρ on average
-        imagined = self.rollouts.buffer.sample_transitions(which, config.batch - real, rng)
-        return self.replay.sample_transitions(which, real, rng).concat(imagined)
+        return self.rollouts.sample_mixed(which, self.streams["improve"])
 
     def encoded_batch(self) -> tuple[EncodedTransitions, Tensor]:
-        """With learned rewards; those of model steps are penalised already, those of data are 0."""
+        """With learned rewards added: logged rewards are 0, and those of model steps are minus the penalty."""
         batch, aux = super().encoded_batch()
         with torch.no_grad():
             terminal = 1 - batch.continues
@@ -109,7 +105,7 @@ class CLARE(offline.OfflineLoop):
         return self.optimizer_step(losses | {"cloning": cloning, "encoder": aux})
 
     def _cloning_loss(self, data: EncodedTransitions) -> Tensor:
-        """E[d]."""
+        """E[d] over these transitions."""
         pi = self.agent.learner.policy(data.z.detach())
         if self.config.cloning_loss == "distance":
             distance: Tensor = (pi.mode() - data.action).square().sum(-1).mean()
@@ -120,15 +116,17 @@ class CLARE(offline.OfflineLoop):
     # Rollouts
 
     def _starts(self) -> Tensor:
+        """Observations to start rollouts from, those of each task in a row, [tasks · n, O]."""
         count, rng = self.rollouts.per_task, self.streams["imagine"]
-        of_demos = round(self.config.demo_start_share * count)
+        from_demos = round(self.config.demo_start_share * count)
         starts = [
-            self.rollouts.starts(self.demos, of_demos, rng),
-            self.rollouts.starts(self.replay, count - of_demos, rng),
+            self.rollouts.starts(self.demos, from_demos, rng),
+            self.rollouts.starts(self.replay, count - from_demos, rng),
         ]
         return torch.cat(starts, dim=1).flatten(0, 1)
 
     def _penalty(self, mean: Tensor, std: Tensor) -> Tensor:
+        """p e u / max_D u, [M, B, O + 1] -> [B]."""
         if not self.config.penalty:
             return mean.new_zeros(mean.shape[1])
         penalty: Tensor = self.config.penalty * self.rollouts.uncertainty(mean, std)
@@ -137,7 +135,7 @@ class CLARE(offline.OfflineLoop):
     # Reward
 
     def _reward(self, batch: EncodedTransitions) -> Tensor:
-        """r_θ."""
+        """r_θ(o, a)."""
         reward: Tensor = self.reward(torch.cat([batch.z, batch.action], dim=-1))
         return reward
 
@@ -166,25 +164,25 @@ class CLARE(offline.OfflineLoop):
 
     def _reward_batches(self) -> dict[str, Batch]:
         which = self.sample_tasks(min(self.count, self.config.batch_tasks))
-        each = max(1, self.config.reward_batch // len(which))
+        per_task = max(1, self.config.reward_batch // len(which))
         kinds = {"expert": self.demos, "other": self.others, "model": self.rollouts.buffer}
         return {
-            name: replay.sample_transitions(which, each, self.streams["improve"])
+            name: replay.sample_transitions(which, per_task, self.streams["improve"])
             for name, replay in kinds.items()
         }
 
     @cached_property
     def weights(self) -> PointwiseWeights:
-        """β, once the model is fitted."""
+        """β, computed once, after the model has been fitted."""
         expert, other = (self._uncertainty(data.all_transitions()) for data in (self.demos, self.others))
         return PointwiseWeights.of(expert, other, self.config.threshold)
 
     @torch.no_grad()
     def _uncertainty(self, batch: Batch) -> Tensor:
-        """u of every valid step, in a row."""
-        there = batch.mask > 0
-        task = batch.task.unsqueeze(1).expand(-1, there.shape[1], -1)[there]
-        predictions = self.rollouts.model.predict(batch.obs[there], batch.action[there], task)
+        """u of every valid step, [n]."""
+        valid = batch.mask > 0
+        task = batch.task.unsqueeze(1).expand(-1, valid.shape[1], -1)[valid]
+        predictions = self.rollouts.model.predict(batch.obs[valid], batch.action[valid], task)
         return self.rollouts.uncertainty(*predictions)
 
     def state(self) -> dict[str, Any]:

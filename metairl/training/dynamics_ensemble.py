@@ -72,6 +72,7 @@ class DynamicsEnsemble(nn.Module):
 
     @property
     def unexplained(self) -> float:
+        """Share of the variance that the elites leave unexplained."""
         return float(self.errors[self.elites].mean() / self.variance)
 
     def inputs(self, obs: Tensor, action: Tensor, task: Tensor) -> Tensor:
@@ -112,6 +113,7 @@ class DynamicsEnsemble(nn.Module):
 
 
 def fit(model: DynamicsEnsemble, dataset: Replay, rng: Generator) -> None:
+    """Trains the members until none improves on the hold-out; restores each one's best weights."""
     config = model.config
     x, y = _inputs_and_targets(model, dataset)
     order = torch.randperm(len(x), generator=rng)
@@ -130,13 +132,13 @@ def fit(model: DynamicsEnsemble, dataset: Replay, rng: Generator) -> None:
 
 
 def _inputs_and_targets(model: DynamicsEnsemble, dataset: Replay) -> tuple[Tensor, Tensor]:
-    """x and y of every transition, one a row."""
-    every = dataset.all_transitions()
-    there = every.mask > 0
-    task = every.task.unsqueeze(1).expand(-1, there.shape[1], -1)
-    x = model.inputs(every.obs[there], every.action[there], task[there])
-    change = every.next_obs[there] - every.obs[there]
-    return x, torch.cat([change, every.reward[there].unsqueeze(1)], dim=1)
+    """x [n, in] and y [n, O + 1] of all transitions."""
+    data = dataset.all_transitions()
+    valid = data.mask > 0
+    task = data.task.unsqueeze(1).expand(-1, valid.shape[1], -1)
+    x = model.inputs(data.obs[valid], data.action[valid], task[valid])
+    change = data.next_obs[valid] - data.obs[valid]
+    return x, torch.cat([change, data.reward[valid].unsqueeze(1)], dim=1)
 
 
 def _holdout_size(transitions: int, config: Config) -> int:
@@ -144,7 +146,7 @@ def _holdout_size(transitions: int, config: Config) -> int:
 
 
 def _decayed(model: DynamicsEnsemble) -> Iterator[dict[str, object]]:
-    """Every layer's weights with their weight decay, everything else without."""
+    """Parameter groups: every layer's weights with its weight decay, all other parameters without."""
     decay = model.config.decay
     for layer, weight in enumerate(model.net.weights):
         yield {"params": [weight], "weight_decay": decay[min(layer, len(decay) - 1)]}
@@ -176,7 +178,7 @@ class BestWeights:
         self.errors = torch.full((model.config.members,), torch.inf)
 
     def update(self, errors: Tensor) -> bool:
-        """Stores the members that have improved; whether any has."""
+        """Stores the weights of members that have improved; returns whether any has."""
         better = errors < (1 - self.model.config.min_improvement) * self.errors
         self.errors = errors.where(better, self.errors)
         for stored, weight in zip(self.weights, self.model.parameters(), strict=True):
@@ -185,7 +187,7 @@ class BestWeights:
 
     @torch.no_grad()
     def restore(self) -> None:
-        """Puts them back, and chooses the elites."""
+        """Puts the best weights back into the model, and selects the elites."""
         for weight, stored in zip(self.model.parameters(), self.weights, strict=True):
             weight.copy_(stored)
         self.model.errors.copy_(self.errors)

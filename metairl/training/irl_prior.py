@@ -13,25 +13,25 @@ import torch
 from torch import nn
 
 from metairl.core.types import Demonstrations, FiniteMDP
-from metairl.rewards.irl.gradient_ascent import Evidence, Model, accumulate_gradient
+from metairl.rewards.irl.gradient_ascent import ExpertStatistics, Model, accumulate_maxent_gradient
 from metairl.training.loop import Means, TrainingLoop
 
 
 @dataclass(frozen=True)
 class Config:
-    rate: float = 0.02  # learning rate of Adam
+    learning_rate: float = 0.02  # of Adam
     rounds: int = 30  # gradient steps in an iteration
 
 
 class PriorLearner(Model, Protocol):
     """An IRL method whose prior can be learned."""
 
-    def for_many(self, lanes: int) -> nn.Module:
-        """The reward parameters of all training tasks."""
+    def initial_rewards(self, lanes: int) -> nn.Module:
+        """Reward parameters of all training tasks, to be fitted together."""
         ...
 
-    def learn(self, rewards: Any) -> None:
-        """Sets the prior from them."""
+    def update_prior(self, rewards: Any) -> None:
+        """Sets the prior from the fitted parameters."""
         ...
 
 
@@ -40,9 +40,9 @@ class IRLPrior(TrainingLoop):
         self, model: PriorLearner, mdps: FiniteMDP, demos: Demonstrations, config: Config, seed: int
     ):
         assert isinstance(model, nn.Module), "only methods with parameters learn a prior"
-        self.model, self.evidence, self.config = model, Evidence.of(mdps, demos), config
-        self.rewards = model.for_many(len(mdps))
-        optimiser = torch.optim.Adam(self.rewards.parameters(), config.rate)
+        self.model, self.expert, self.config = model, ExpertStatistics.of(mdps, demos), config
+        self.rewards = model.initial_rewards(len(mdps))
+        optimiser = torch.optim.Adam(self.rewards.parameters(), config.learning_rate)
         super().__init__(nn.ModuleDict({"model": model, "rewards": self.rewards}), optimiser, None, seed, ())
 
     @property
@@ -53,8 +53,8 @@ class IRLPrior(TrainingLoop):
         means = Means()
         for _ in range(self.config.rounds):
             self.optimiser.zero_grad(set_to_none=True)
-            gap = accumulate_gradient(self.model, self.rewards, self.evidence)
+            gap = accumulate_maxent_gradient(self.model, self.rewards, self.expert)
             self._clipped_step()
             means.add({name: value.mean() for name, value in gap.items()})
-        self.model.learn(self.rewards)
+        self.model.update_prior(self.rewards)
         return means.read()

@@ -21,7 +21,7 @@ from torch import Generator, Tensor
 from metairl.agents.agent import Agent
 from metairl.core.rng import seed_of
 from metairl.core.rollout import rollout
-from metairl.core.types import Outcome, Spec, Trial
+from metairl.core.types import Batch, Outcome, Spec, Trial
 from metairl.data.replay import Replay
 from metairl.envs.learned_model import LearnedEnv, Penalty
 from metairl.envs.termination import Ends
@@ -32,9 +32,7 @@ from metairl.training import dynamics_ensemble, offline
 class Config(offline.Config):
     model: dynamics_ensemble.Config = field(default_factory=dynamics_ensemble.Config)
     horizon: int = 5  # steps of a rollout (h)
-    uncertainty: Literal["std", "disagreement"] = (
-        "std"  # measured by predicted deviations or by disagreement (u)
-    )
+    uncertainty: Literal["std", "disagreement"] = "std"  # predicted deviation, or members' disagreement (u)
     rollouts: int = 10_000  # started in an iteration, over all tasks
     rounds: int = 1000  # gradient steps in an iteration
     keep: int = 5  # newest iterations whose rollouts are kept
@@ -61,13 +59,21 @@ class ModelRollouts:
         """Mean squared error of the elites on held-out data."""
         return self.model.errors[self.model.elites].mean().item()
 
-    def generate(self, starts: Callable[[], Tensor], penalty: Penalty, rng: Generator) -> float:
-        """New rollouts of every task into the buffer; the mean reward of their steps."""
+    def generate(self, starts: Callable[[], Tensor], penalty: Penalty, rng: Generator) -> dict[str, float]:
+        """Adds new rollouts of every task to the buffer; the model's error and their mean reward."""
         task = self.dataset.tasks.repeat_interleave(self.per_task, 0)
         env = LearnedEnv(self.model, self.spec, task, starts, penalty, rng, self.ends)
         trial = rollout(self.agent.policy(explore=True), env, rng, self.agent.inputs, keep_next_obs=True)
         self.buffer.add(self.every_task, one_trial_a_task(trial, len(self.dataset.tasks)))
-        return trial.outcome.reward[trial.outcome.mask].mean().item()
+        reward = trial.outcome.reward[trial.outcome.mask].mean().item()
+        return {"model_error": self.model_error, "model_reward": reward}
+
+    def sample_mixed(self, which: Tensor, rng: Generator) -> Batch:
+        """Dataset transitions of these tasks, a share ρ of a batch on average, and model rollouts."""
+        config = self.config
+        real = int(config.real_share * config.batch + torch.rand((), generator=rng).item())
+        imagined = self.buffer.sample_transitions(which, config.batch - real, rng)
+        return self.dataset.sample_transitions(which, real, rng).concat(imagined)
 
     def starts(self, dataset: Replay, count: int, rng: Generator) -> Tensor:
         """Observations of each task's data to start rollouts from, [tasks, count, O]."""
@@ -88,9 +94,9 @@ class ModelRollouts:
 
 
 def one_trial_a_task(trial: Trial, tasks: int) -> Trial:
-    """The neighbouring lanes of a task as one lane: [tasks · n, h] -> [tasks, n · h].
+    """Joins the neighbouring lanes of each task into one, [tasks · n, h] -> [tasks, n · h].
 
-    Where lanes terminated early, valid steps come first.
+    A lane is one env of a batch. Valid steps come first where lanes terminated early.
     """
     order = (~trial.outcome.mask).view(tasks, -1).byte().argsort(dim=1, stable=True)
     rows = torch.arange(tasks).unsqueeze(1)

@@ -4,7 +4,7 @@
                     r̃ = r − λ u(o, a); terminal where o′ is an end                        metairl/envs/termination.py
     gradient step   a share ρ of dataset transitions and 1 − ρ of model rollouts, with r̃
 
-The budget is counted in gradient steps; fitting the ensemble costs none.
+The budget is counted in gradient steps; fitting the ensemble counts for nothing.
 
 Departures: equally many rollouts start in every task; fewer of them than in the paper, 10,000 instead of 50,000.
 """
@@ -12,7 +12,6 @@ Departures: equally many rollouts start in every task; fewer of them than in the
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from metairl.agents.agent import Agent
@@ -40,15 +39,12 @@ class MOPO(offline.OfflineLoop):
         self.anneal_lr(progress)
         if self.gradient_steps == 0:
             self.rollouts.fit(self.streams["fit"])
-        reward = self.rollouts.generate(self._starts, self._penalty, self.streams["imagine"])
-        metrics = {"model_error": self.rollouts.model_error, "model_reward": reward}
+        metrics = self.rollouts.generate(self._starts, self._penalty, self.streams["imagine"])
         return metrics | self.improve(self.config.rounds)
 
     def transitions(self, which: Tensor) -> Batch:
-        config, rng = self.config, self.streams["improve"]
-        real = int(config.real_share * config.batch + torch.rand((), generator=rng).item())  # ρ on average
-        imagined = self.rollouts.buffer.sample_transitions(which, config.batch - real, rng)
-        return self.replay.sample_transitions(which, real, rng).concat(imagined)
+        """A share ρ of dataset transitions, the others of model rollouts."""
+        return self.rollouts.sample_mixed(which, self.streams["improve"])
 
     def state(self) -> dict[str, Any]:
         return super().state() | self.rollouts.state()

@@ -39,6 +39,13 @@ def test_settings_under_old_keys_and_values() -> None:
     assert config["learner"] == {"value": "demos"} and config["recipe"] == {"pcgrad": False}
 
 
+def test_settings_of_irl_under_old_keys() -> None:
+    old = {"learner": {"rate": 0.1, "acts": "mixture"}, "recipe": {"rate": 0.02, "ask": {"rate": 0.03}}}
+    config = renamed_run({"method": "max-margin", "encoder": None, "config": old})["config"]
+    assert config["learner"] == {"learning_rate": 0.1, "policy": "mixture"}
+    assert config["recipe"] == {"learning_rate": 0.02, "queries": {"learning_rate": 0.03}}
+
+
 def test_a_run_of_today_is_left_as_it_is() -> None:
     run = {"method": "iql", "regime": "scratch", "encoder": "none", "config": {"learner": {"gamma": 0.9}}}
     assert renamed_run(run) == run

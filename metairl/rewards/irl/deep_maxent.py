@@ -21,14 +21,14 @@ from torch import Tensor, nn
 
 from metairl.core.networks import ParallelMLPs
 from metairl.core.types import Demonstrations, FiniteMDP, Spec
-from metairl.rewards.irl.gradient_ascent import descend
+from metairl.rewards.irl.gradient_ascent import fit_by_gradient
 from metairl.rewards.irl.solution import IRLSolution
 
 
 @dataclass(frozen=True)
 class Config:
     rounds: int = 100  # gradient steps, at most
-    rate: float = 1e-2  # learning rate of Adam, annealed to zero
+    learning_rate: float = 1e-2  # of Adam, annealed to zero
     tolerance: float = 1e-3  # largest gradient per demonstration at which it stops
     hidden: tuple[int, ...] = (32, 32)  # hidden layers of f
     decay: float = 10.0  # weight of the distance from the initial weights (λ)
@@ -41,19 +41,19 @@ class DeepMaxEnt(nn.Module):
         self.first = Networks(spec.features, config.hidden)  # θ₀
 
     def fit(self, mdps: FiniteMDP, demos: Demonstrations) -> IRLSolution:
-        return descend(self, self.first.copies(len(mdps)), mdps, demos)
+        return fit_by_gradient(self, self.first.copies(len(mdps)), mdps, demos)
 
     def prior(self, networks: "Networks") -> Tensor:
         """½ λ ‖θ − θ₀‖², [B]."""
         pairs = zip(networks.parameters(), self.first.parameters(), strict=True)
-        apart = [(own - first.detach()).square().flatten(1).sum(1) for own, first in pairs]
-        return 0.5 * self.config.decay * torch.stack(apart).sum(0)
+        squares = [(own - first.detach()).square().flatten(1).sum(1) for own, first in pairs]
+        return 0.5 * self.config.decay * torch.stack(squares).sum(0)
 
-    def for_many(self, lanes: int) -> "Networks":
+    def initial_rewards(self, lanes: int) -> "Networks":
         return self.first
 
-    def learn(self, networks: "Networks") -> None:
-        """Nothing to do: they are θ₀."""
+    def update_prior(self, networks: "Networks") -> None:
+        """Nothing to do: the fitted network is θ₀."""
 
 
 class Networks(nn.Module):
@@ -65,10 +65,10 @@ class Networks(nn.Module):
 
     def copies(self, lanes: int) -> "Networks":
         """A network for each of B tasks."""
-        made = deepcopy(self)
-        for weight in made.parameters():
+        copies = deepcopy(self)
+        for weight in copies.parameters():
             weight.data = weight.data.expand(lanes, *weight.shape[1:]).clone()
-        return made
+        return copies
 
     def forward(self, features: Tensor) -> Tensor:
         lanes = len(self.net.weights[0])

@@ -1,6 +1,6 @@
-"""IRL by gradient: the soft-optimal policy for the current reward, then a step towards the demonstrations.
+"""Maximum-entropy IRL by gradient: plan softly for the current reward, then match state visitation.
 
-loop:  r = rewards(φ),   D = state visits of the soft-optimal policy for r,   ∇L = n (D − D_E) ∂r + ∇prior
+loop:  r = rewards(φ),   D = state visitation of the soft-optimal policy for r,   ∇L = n (D − D_E) ∂r + ∇prior
 """
 
 from dataclasses import dataclass
@@ -11,22 +11,22 @@ from torch import Tensor, nn
 
 from metairl.agents.exact.planning import HARD, SOFT, plan, visits
 from metairl.core.types import Demonstrations, FiniteMDP
-from metairl.rewards.irl.solution import IRLSolution, check_width, demo_visits, with_demo_starts
+from metairl.rewards.irl.solution import IRLSolution, check_width, expert_visitation, with_demo_starts
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """n demonstrations of each of B tasks, summarised."""
+class ExpertStatistics:
+    """What the gradient reads of n demonstrations of each of B tasks."""
 
     mdps: FiniteMDP
     from_demo_starts: FiniteMDP  # with the demonstrations' initial states
-    demo_visits: Tensor  # D_E [B, S]
+    visitation: Tensor  # D_E [B, S]
     count: int  # n
 
     @classmethod
-    def of(cls, mdps: FiniteMDP, demos: Demonstrations) -> "Evidence":
+    def of(cls, mdps: FiniteMDP, demos: Demonstrations) -> "ExpertStatistics":
         starts = with_demo_starts(mdps, demos)
-        return cls(mdps, starts, demo_visits(mdps, demos), demos.states.shape[1])
+        return cls(mdps, starts, expert_visitation(mdps, demos), demos.states.shape[1])
 
 
 class Model(Protocol):
@@ -39,17 +39,17 @@ class Model(Protocol):
         ...
 
 
-def descend(model: Model, rewards: nn.Module, mdps: FiniteMDP, demos: Demonstrations) -> IRLSolution:
-    """Fits the rewards of B tasks, each to its own demonstrations."""
+def fit_by_gradient(model: Model, rewards: nn.Module, mdps: FiniteMDP, demos: Demonstrations) -> IRLSolution:
+    """Fits the reward parameters of B tasks, each to its own demonstrations."""
     check_width(mdps, model.width)
-    evidence = Evidence.of(mdps, demos)
-    optimiser = torch.optim.Adam(rewards.parameters(), model.config.rate)
+    expert = ExpertStatistics.of(mdps, demos)
+    optimiser = torch.optim.Adam(rewards.parameters(), model.config.learning_rate)
     schedule = torch.optim.lr_scheduler.PolynomialLR(optimiser, model.config.rounds)
     rounds = []
     for _ in range(model.config.rounds):
         optimiser.zero_grad(set_to_none=True)
-        rounds.append(accumulate_gradient(model, rewards, evidence))
-        if largest_gradient(rewards) <= model.config.tolerance * evidence.count:
+        rounds.append(accumulate_maxent_gradient(model, rewards, expert))
+        if largest_gradient(rewards) <= model.config.tolerance * expert.count:
             break
         optimiser.step()
         schedule.step()
@@ -58,12 +58,14 @@ def descend(model: Model, rewards: nn.Module, mdps: FiniteMDP, demos: Demonstrat
     return IRLSolution(plan(mdps, reward, model.horizon, HARD).policy, reward, rounds)
 
 
-def accumulate_gradient(model: Model, rewards: nn.Module, evidence: Evidence) -> dict[str, Tensor]:
-    """Leaves ∇L in the parameters' gradients; returns the distance of D from D_E, in steps, [B]."""
-    reward = rewards(evidence.mdps.features)
-    soft = plan(evidence.from_demo_starts, reward.detach(), model.horizon, SOFT)
-    gap = visits(evidence.from_demo_starts, soft.policy) - evidence.demo_visits
-    loss = evidence.count * (reward * gap).sum(1) + model.prior(rewards)
+def accumulate_maxent_gradient(
+    model: Model, rewards: nn.Module, expert: ExpertStatistics
+) -> dict[str, Tensor]:
+    """Accumulates ∇L in the parameters' gradients; returns the visitation gap, ½ ‖D − D_E‖₁ in steps, [B]."""
+    reward = rewards(expert.mdps.features)
+    soft = plan(expert.from_demo_starts, reward.detach(), model.horizon, SOFT)
+    gap = visits(expert.from_demo_starts, soft.policy) - expert.visitation
+    loss = expert.count * (reward * gap).sum(1) + model.prior(rewards)
     torch.autograd.backward(loss.sum())
     return {"gap": gap.abs().sum(1) / 2}
 

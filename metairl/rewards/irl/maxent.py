@@ -20,14 +20,14 @@ import torch
 from torch import Tensor, nn
 
 from metairl.core.types import Demonstrations, FiniteMDP, Spec
-from metairl.rewards.irl.gradient_ascent import descend
+from metairl.rewards.irl.gradient_ascent import fit_by_gradient
 from metairl.rewards.irl.solution import IRLSolution
 
 
 @dataclass(frozen=True)
 class Config:
     rounds: int = 100  # gradient steps, at most
-    rate: float = 0.1  # learning rate of Adam, annealed to zero
+    learning_rate: float = 0.1  # of Adam, annealed to zero
     tolerance: float = 1e-3  # largest gradient per demonstration at which it stops
     precision: float = 1.0  # of the prior, if it was not learned (λ)
 
@@ -43,17 +43,17 @@ class MaxEnt(nn.Module):
         self.register_buffer("precision", torch.full((spec.features,), config.precision, dtype=torch.float64))
 
     def fit(self, mdps: FiniteMDP, demos: Demonstrations) -> IRLSolution:
-        return descend(self, Weights(self.mean, len(mdps)), mdps, demos)
+        return fit_by_gradient(self, Weights(self.mean, len(mdps)), mdps, demos)
 
     def prior(self, weights: "Weights") -> Tensor:
         """½ Σ_f λ_f (w_f − m_f)², [B]."""
         return 0.5 * (self.precision * (weights.w - self.mean).square()).sum(1)
 
-    def for_many(self, lanes: int) -> "Weights":
+    def initial_rewards(self, lanes: int) -> "Weights":
         return Weights(self.mean, lanes)
 
-    def learn(self, weights: "Weights") -> None:
-        """The prior from the weights of N tasks: m their mean, 1 / λ their variance + 1 / N."""
+    def update_prior(self, weights: "Weights") -> None:
+        """Sets the prior from the weights of N tasks: m their mean, 1 / λ their variance + 1 / N."""
         w = weights.w.detach()
         self.mean.copy_(w.mean(0))
         self.precision.copy_(1 / (w.var(0, correction=0) + 1 / len(w)))

@@ -12,15 +12,15 @@ def uniform_policy(mdps: FiniteMDP, horizon: int) -> Tensor:
     return mdps.features.new_full((1, 1, 1, 1), 1 / actions).expand(lanes, horizon, states, actions)
 
 
-def mixed(mdps: FiniteMDP, found: list[Tensor], shares: Tensor) -> Tensor:
-    """The policy with the state visits of a mixture, which draws one policy before each episode.
+def mixture_policy(mdps: FiniteMDP, policies: list[Tensor], weights: Tensor) -> Tensor:
+    """The policy with the state visitation of a mixture, which draws one policy before each episode.
 
     π_h(a | s) = Σ_j λ_j d_h^j(s) π_h^j(a | s) / Σ_j λ_j d_h^j(s),  uniform in states that are never visited
     """
-    shares = shares.to(mdps.start)[:, :, None, None]
-    weights = torch.stack([visits_by_step(mdps, policy) for policy in found], 1) * shares
-    acted = torch.zeros_like(found[-1])
-    for share, policy in zip(weights.unbind(1), found, strict=True):
-        acted = acted + share.unsqueeze(-1) * policy
-    total = weights.sum(1).unsqueeze(-1)
-    return (acted / total).where(total > 0, 1 / found[0].shape[-1])
+    weights = weights.to(mdps.start)[:, :, None, None]
+    visitation = torch.stack([visits_by_step(mdps, policy) for policy in policies], 1) * weights
+    of_actions = torch.zeros_like(policies[-1])
+    for of_states, policy in zip(visitation.unbind(1), policies, strict=True):
+        of_actions = of_actions + of_states.unsqueeze(-1) * policy
+    total = visitation.sum(1).unsqueeze(-1)
+    return (of_actions / total).where(total > 0, 1 / policies[0].shape[-1])

@@ -20,13 +20,13 @@ from torch import Tensor
 
 from metairl.agents.exact.planning import HARD, plan, visits
 from metairl.core.types import Demonstrations, FiniteMDP, Spec
-from metairl.rewards.irl.mixed_policy import mixed, uniform_policy
-from metairl.rewards.irl.quadratic_programs import mix
+from metairl.rewards.irl.mixed_policy import mixture_policy, uniform_policy
+from metairl.rewards.irl.quadratic_programs import mixture_weights
 from metairl.rewards.irl.solution import (
     IRLSolution,
     check_width,
-    demo_visits,
-    feature_sums,
+    expert_visitation,
+    feature_expectations,
     with_demo_starts,
 )
 
@@ -35,7 +35,7 @@ from metairl.rewards.irl.solution import (
 class Config:
     rounds: int = 30  # policies added, at most
     tolerance: float = 1e-3  # distance of feature means at which it stops
-    acts: Literal["reward", "mixture"] = "mixture"  # which policy acts
+    policy: Literal["reward", "mixture"] = "mixture"  # act optimally for the reward, or as the mixture
 
 
 class Projection:
@@ -45,36 +45,37 @@ class Projection:
     def fit(self, mdps: FiniteMDP, demos: Demonstrations) -> IRLSolution:
         check_width(mdps, self.width)
         starts = with_demo_starts(mdps, demos)
-        demo_sums = feature_sums(mdps, demo_visits(mdps, demos)) / self.horizon
-        found = [uniform_policy(mdps, self.horizon)]
-        sums = [feature_sums(mdps, visits(starts, found[0])) / self.horizon]
-        nearest, w, rounds = sums[0], demo_sums - sums[0], []
+        expert = feature_expectations(mdps, expert_visitation(mdps, demos)) / self.horizon
+        policies = [uniform_policy(mdps, self.horizon)]
+        features = [feature_expectations(mdps, visits(starts, policies[0])) / self.horizon]
+        nearest, w, rounds = features[0], expert - features[0], []
         while True:
-            margin = (demo_sums - nearest).norm(dim=1)
+            margin = (expert - nearest).norm(dim=1)
             rounds.append({"margin": margin})
             searching = (margin > self.config.tolerance).unsqueeze(1)
-            w = (demo_sums - nearest).where(searching, w)
+            w = (expert - nearest).where(searching, w)
             reward = torch.einsum("bsf,bf->bs", mdps.features, w)
-            if len(found) > self.config.rounds or not bool(searching.any()):
+            if len(policies) > self.config.rounds or not bool(searching.any()):
                 break
-            found.append(plan(starts, reward, self.horizon, HARD).policy)
-            sums.append(feature_sums(mdps, visits(starts, found[-1])) / self.horizon)
-            step = _step_size(nearest, sums[-1], demo_sums)
-            nearest = nearest + searching * step * (sums[-1] - nearest)
-        best = plan(mdps, reward, self.horizon, HARD).policy
-        policy = best if self.config.acts == "reward" else mixed(mdps, found, _mixture(demo_sums, sums))
+            policies.append(plan(starts, reward, self.horizon, HARD).policy)
+            features.append(feature_expectations(mdps, visits(starts, policies[-1])) / self.horizon)
+            step = _step_size(nearest, features[-1], expert)
+            nearest = nearest + searching * step * (features[-1] - nearest)
+        policy = plan(mdps, reward, self.horizon, HARD).policy
+        if self.config.policy == "mixture":
+            policy = mixture_policy(mdps, policies, _mixture(expert, features))
         return IRLSolution(policy, reward, rounds)
 
 
-def _step_size(nearest: Tensor, new: Tensor, demo_sums: Tensor) -> Tensor:
-    """The share of the way from μ̄ to μ_π that comes nearest to μ_E, [B, 1]."""
-    way = new - nearest
-    share = (way * (demo_sums - nearest)).sum(1) / way.square().sum(1).clamp(min=1e-12)
-    return share.clamp(0, 1).unsqueeze(1)
+def _step_size(nearest: Tensor, new: Tensor, expert: Tensor) -> Tensor:
+    """The step from μ̄ towards μ_π that ends nearest to μ_E, as a share of their distance, [B, 1]."""
+    direction = new - nearest
+    step = (direction * (expert - nearest)).sum(1) / direction.square().sum(1).clamp(min=1e-12)
+    return step.clamp(0, 1).unsqueeze(1)
 
 
-def _mixture(demo_sums: Tensor, sums: list[Tensor]) -> Tensor:
-    """λ [B, J]."""
-    every = torch.stack(sums, 1).double().cpu().numpy()
-    shares = [mix(one, found) for one, found in zip(demo_sums.double().cpu().numpy(), every, strict=True)]
-    return torch.from_numpy(np.array(shares))
+def _mixture(expert: Tensor, features: list[Tensor]) -> Tensor:
+    """λ of every policy found, [B, J]."""
+    by_task = torch.stack(features, 1).double().cpu().numpy()
+    weights = [mixture_weights(*pair) for pair in zip(expert.double().cpu().numpy(), by_task, strict=True)]
+    return torch.from_numpy(np.array(weights))

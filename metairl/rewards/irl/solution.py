@@ -54,13 +54,13 @@ def with_demo_starts(mdps: FiniteMDP, demos: Demonstrations) -> FiniteMDP:
     return FiniteMDP(mdps.successors, mdps.probs, mdps.features, start)
 
 
-def demo_visits(mdps: FiniteMDP, demos: Demonstrations) -> Tensor:
+def expert_visitation(mdps: FiniteMDP, demos: Demonstrations) -> Tensor:
     """D_E [B, S]: visits of each state in a demonstration, on average."""
     states = demos.states.flatten(1)
     share = mdps.start.new_full(states.shape, 1 / demos.states.shape[1])
     return torch.zeros_like(mdps.start).scatter_add(1, states, share)
 
 
-def feature_sums(mdps: FiniteMDP, visits: Tensor) -> Tensor:
+def feature_expectations(mdps: FiniteMDP, visits: Tensor) -> Tensor:
     """μ [B, F] = Σ_s visits(s) φ(s)."""
     return torch.einsum("bs,bsf->bf", visits, mdps.features)
