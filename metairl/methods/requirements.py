@@ -5,6 +5,7 @@ from typing import Any
 
 from metairl.agents.encoders import ENCODERS
 from metairl.core.errors import UsageError, nearest
+from metairl.core.old_names import OLD_ENCODERS
 from metairl.envs.goal_spec import goal_of
 from metairl.envs.termination import ends_unseen
 from metairl.methods.method import Method
@@ -23,6 +24,10 @@ def choose_encoder(method: Method, asked: str | None) -> str | None:
         return method.encoder
     if method.encoder is None:
         raise UsageError(f"method '{method.name}' uses no encoder; leave out --encoder {asked}")
+    if asked in OLD_ENCODERS:
+        name, settings = OLD_ENCODERS[asked]
+        flags = " ".join(f"--encoder.{key} {value}" for key, value in settings.items())
+        raise UsageError(f"encoder '{asked}' is now: --encoder {name} {flags}")
     if asked not in ENCODERS:
         raise UsageError(f"no encoder '{asked}'; {nearest(asked, ENCODERS)}")
     if method.encoders and asked not in method.encoders:

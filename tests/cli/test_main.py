@@ -65,12 +65,40 @@ def test_an_unknown_name_is_one_line_with_the_nearest(
     assert complaint.strip().splitlines()[-1].startswith("metairl: ")
 
 
-@pytest.mark.parametrize("words", ["train rl2 bandit-5 --sed 3", "train rl2 bandit-5 --learner.clp 0.1"])
-def test_an_unknown_flag_names_the_nearest(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "words, nearest",
+    [
+        ("train rl2 bandit-5 --learner.clp 0.1", "--learner.clip"),
+        ("train rl2 bandit-5 --encoder.widht 8", "--encoder.width"),
+    ],
+)
+def test_an_unknown_flag_names_the_nearest(
+    words: str, nearest: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(words.split())
     assert stopped.value.code == 2
-    assert "Unrecognized options" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "Unrecognized options" in said and "Perhaps you meant" in said and nearest in said
+
+
+@pytest.mark.parametrize(
+    "words, now",
+    [
+        ("train iql-alone point-robot:data=replay", "method 'iql-alone' is now: iql --regime scratch"),
+        ("train bc-tenth point-robot:data=replay", "method 'bc-tenth' is now: bc --recipe.best-share 0.1"),
+        ("train rl2-lstm bandit-5", "method 'rl2-lstm' is now: rl2 --encoder.cell lstm"),
+        (
+            "train ppo bandit-5 --encoder rl2-lstm",
+            "encoder 'rl2-lstm' is now: --encoder rl2 --encoder.cell lstm",
+        ),
+    ],
+)
+def test_an_old_name_is_one_line_with_the_new_one(
+    words: str, now: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words.split()) == 2
+    assert capsys.readouterr().err == f"metairl: {now}\n"
 
 
 def test_lists_are_objects_with_names(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,7 @@ def test_cql_integrates_over_every_action(slope: float) -> None:
     learner.critic.weights[0].data[:, 3] = slope
     m = moves(LINE)
     policies = learner.policy(m.z), learner.policy(m.next_z)
-    both = learner._log_integral(m, policies, chance()).item()  # critics, which say the same
+    both = learner._log_integral(m, policies, chance()).item()  # of two equal critics
     exact = log(2 * sinh(slope) / slope) if slope else log(2)
     assert both / 2 - log(3 * 4000) == pytest.approx(exact, abs=0.01)
 
@@ -39,11 +39,11 @@ def test_cql_without_weight_is_sac_bit_for_bit() -> None:
     plain = sac.SAC(SPEC, 3, sac.Config(hidden=(8,)))
     torch.manual_seed(3)
     cautious = cql.CQL(SPEC, 3, cql.Config(weight=0.0, soft=True, hidden=(8,)))
-    for rngs in [(chance(), chance())]:
-        for _ in range(3):
-            one, other = plain.losses(moves(), rngs[0]), cautious.losses(moves(), rngs[1])
-            assert one.keys() == other.keys()
-            assert all(torch.equal(one[name], other[name]) for name in one)
+    rng, same = chance(), chance()
+    for _ in range(3):
+        one, other = plain.losses(moves(), rng), cautious.losses(moves(), same)
+        assert one.keys() == other.keys()
+        assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 def test_cqls_weight_rises_while_the_gap_is_wider_than_asked() -> None:
