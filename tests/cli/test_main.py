@@ -69,7 +69,7 @@ def test_an_unknown_name_is_one_line_with_the_nearest(
     "words, nearest",
     [
         ("train rl2 bandit-5 --learner.clp 0.1", "--learner.clip"),
-        ("train rl2 bandit-5 --encoder.widht 8", "--encoder.width"),
+        ("train rl2 bandit-5 --encoder.wdth 8", "--encoder.width"),
     ],
 )
 def test_an_unknown_flag_names_the_nearest(

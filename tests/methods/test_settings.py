@@ -47,7 +47,7 @@ def test_values_of_a_part_inside_a_part_are_replaced_alone() -> None:
     "values, message",
     [
         ({"lerner": {}}, "here: unknown part 'lerner'; did you mean 'learner'"),
-        ({"learner": {"hiden": 3}}, "here: unknown key 'learner.hiden'; did you mean 'hidden'"),
+        ({"learner": {"hiddn": 3}}, "here: unknown key 'learner.hiddn'; did you mean 'hidden'"),
         ({"learner": {"gamma": "high"}}, "'learner.gamma': .*, not 'high'"),
     ],
 )
